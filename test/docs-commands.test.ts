@@ -174,6 +174,26 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "aws autoscaling delete-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name my-k8s-term-hook":
     "test/conformance/eks-commands.test.ts runs it on moto",
   "helm uninstall aws-node-termination-handler --namespace kube-system": "the other program's own",
+  "kubectl get pods --namespace kube-system --selector app.kubernetes.io/component=service --output wide":
+    "Kubernetes' own",
+  "kubectl logs --namespace kube-system --selector app.kubernetes.io/component=service --prefix --tail 500":
+    "Kubernetes' own",
+  "kubectl logs --namespace kube-system --selector app.kubernetes.io/component=agent --prefix --tail 50":
+    "Kubernetes' own",
+  "kubectl get events --namespace kube-system --sort-by .lastTimestamp": "Kubernetes' own",
+  "kubectl get certificates --all-namespaces": "Kubernetes' own",
+  "kubectl get lease hasta-la-vista --namespace kube-system --output yaml":
+    "test/deploy/chart.test.ts holds that the chart names it so",
+  "kubectl get configmaps --namespace kube-system --selector hasta-la-vista.io/ledger=hasta-la-vista":
+    "test/conformance/kubernetes/replicas.test.ts finds them by this label",
+  "kubectl get validatingwebhookconfiguration --selector app.kubernetes.io/name=hasta-la-vista --output yaml":
+    "Kubernetes' own",
+  "kubectl auth can-i update leases --namespace kube-system --as system:serviceaccount:kube-system:hasta-la-vista":
+    "Kubernetes' own; test/conformance/kubernetes/chart.test.ts holds the permission",
+  "kubectl auth can-i update configmaps --namespace kube-system --as system:serviceaccount:kube-system:hasta-la-vista":
+    "Kubernetes' own; test/conformance/kubernetes/chart.test.ts holds the permission",
+  "kubectl auth can-i watch nodes --as system:serviceaccount:kube-system:hasta-la-vista":
+    "Kubernetes' own; test/conformance/kubernetes/chart.test.ts holds the permission",
   "systemctl start maintenance.service": "the reader's own",
 };
 

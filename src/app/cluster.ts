@@ -75,7 +75,8 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     onState: (state) => logState(log, ["pod watch failed", "pod watch recovered"], state),
   });
   if (config.evict === "always") pods.needed();
-  metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
+  const isUpToDate = () => nodes.isListed && nodes.failure === undefined;
+  metrics.gauges.watchNodes({ count: () => nodes.size, isUpToDate });
   const delays = delaysOf(config, { server, nodes, ...parts });
   const known = {
     get isListed() {

@@ -75,7 +75,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
 export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "replicas"> {
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "watchGate">;
+  readonly metrics: Pick<Metrics, "gauges" | "countFileFailure">;
 }
 
 /** The server of the gate while it runs. */
@@ -101,7 +101,7 @@ export async function serveGate(config: Config, parts: GateServerParts): Promise
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
   });
   let identities = [tls];
-  metrics.watchGate({ validUntil: () => validUntil(identities[0] ?? tls) });
+  metrics.gauges.watchGate({ validUntil: () => validUntil(identities[0] ?? tls) });
   log("eviction gate listening", { host, port: listening.port });
   return {
     port: listening.port,
@@ -117,7 +117,10 @@ export async function serveGate(config: Config, parts: GateServerParts): Promise
             identities = [changed, ...identities].slice(0, 1 + REPLACED_MAX);
             log("certificates reloaded", {});
           },
-          onFailure: ({ message }) => log("file reload failed", { error: message }),
+          onFailure: ({ message }) => {
+            metrics.countFileFailure();
+            log("file reload failed", { error: message });
+          },
         },
         stop,
       ),

@@ -10,7 +10,7 @@ import type { Clocks } from "./clocks.ts";
 
 interface LedgerParts {
   readonly clocks: Clocks;
-  readonly metrics: Pick<Metrics, "countLedgerFailure">;
+  readonly metrics: Pick<Metrics, "countLedgerFailure" | "gauges">;
   readonly log: Log;
   /** Has the ledger outlive this machine. Absent: it is this process's alone. */
   readonly shared?: SharedLedger;
@@ -35,13 +35,21 @@ export async function openDrains(
     return { ledger, ledgerTrouble: () => undefined, close: async () => {} };
   }
   try {
+    let isFailing = false;
     const opened = await openLedger(stateDir, {
       clock,
       ...(shared && { shared }),
       onFailure: metrics.countLedgerFailure,
-      onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
-      onRecovered: (lost) => log("ledger write recovered", { lost }),
+      onTrouble: ({ code, message }) => {
+        isFailing = true;
+        log("ledger write failed", { code, error: message });
+      },
+      onRecovered: (lost) => {
+        isFailing = false;
+        log("ledger write recovered", { lost });
+      },
     });
+    metrics.gauges.watchLedger({ isWritable: () => !isFailing && opened.ledger.displaced === undefined });
     for (const finding of opened.findings) log("ledger damaged", finding);
     const { boot, lastWritten, close } = opened;
     const ledger = new StampedLedger(opened.ledger, {

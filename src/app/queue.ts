@@ -78,7 +78,11 @@ export async function openQueue(config: Config, parts: QueueParts): Promise<SqsQ
       },
     ],
   });
-  metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
+  metrics.gauges.watchQueue({
+    inFlight: () => queue.inFlight,
+    isReceiving: () => queue.isReceiving,
+    lastReadAt: () => queue.receiving.lastReadAt,
+  });
   return queue;
 }
 
@@ -118,9 +122,14 @@ const HOOKS: Partial<Record<HookEvent["type"], string>> = {
   "hook-heartbeat-failed": "heartbeat-failed",
 };
 
+/** As the metrics name what has become of a hook. Undefined: nothing yet. */
+export function hookResult({ type }: HookEvent): string | undefined {
+  return HOOKS[type];
+}
+
 function count(metrics: Metrics, event: QueueEvent | HookEvent): void {
   if ("action" in event) {
-    const result = HOOKS[event.type];
+    const result = hookResult(event);
     if (result !== undefined) metrics.countHook(result);
     return;
   }

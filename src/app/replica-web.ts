@@ -65,12 +65,11 @@ export class ReplicaWeb {
 
   /** Throws `ConfigError`. */
   async listen(): Promise<void> {
-    const { log, metrics } = this.#program;
+    const { log } = this.#program;
     this.#web = await startWeb(this.#config, {
       ...this.#program,
       ...this.#answering(),
       ready: () => this.#ready(),
-      metrics: () => metrics.text(),
       replicasBy: (held) => {
         this.#held = held;
         const asked = { route: this.#parts.route, identities: held.identities, waitMs: LEADER_WAIT_MS };

@@ -81,7 +81,7 @@ class Replica {
         this.#compare();
       },
     });
-    metrics.watchElection({ isLeader: () => this.#isLeading });
+    metrics.gauges.watchElection({ isLeader: () => this.#isLeading });
   }
 
   /** Whether other replicas are known. */
@@ -174,7 +174,7 @@ class Replica {
       this.#isLeading = false;
       this.#handOver = () => {};
       this.#successors.endTerm();
-      metrics.endTerm();
+      metrics.gauges.endTerm();
     }
   }
 

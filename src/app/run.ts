@@ -26,7 +26,7 @@ async function run(config: Config, options: ServiceOptions & Pick<Program, "trac
   const { time } = clocks;
   const metrics = new Metrics({ version, now: () => clock.now() });
   const aws = () => time.aheadMs && time.aheadMs / 1_000;
-  metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
+  metrics.gauges.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
   const notifications = await notificationsOf(config, { clock, log, metrics });
   const program = { ...options, clocks, metrics, notifications };
   if (config.lease === undefined) return runAlone(config, program);
@@ -65,8 +65,7 @@ async function listen(config: Config, program: Program & { readonly background: 
   const { log, stop, abandon, background, clocks } = program;
   const { host, region, discovery, dryRun } = config;
   const { judge, ...answering } = parts;
-  const text = () => program.metrics.text();
-  const web = await startWeb(config, { ...program, ...answering, metrics: text });
+  const web = await startWeb(config, { ...program, ...answering });
   const gate = await gateOf(config, { ...program, judge }).catch(async (error) => {
     await web.close(Promise.resolve());
     throw error;

@@ -85,6 +85,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   ];
   const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
+  watchEngine(config, { metrics, engine });
   const running = (drainId: string) => drainer.running(drainId);
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
@@ -151,6 +152,23 @@ function engineOptions({ clocks, ledger, log, metrics, tracing, leadership }: Se
       called(call);
     },
   };
+}
+
+/** What the engine has of AWS, as gauges. Of several accounts and regions the oldest answer counts. */
+function watchEngine(
+  { indexPerSecond }: Config,
+  { metrics, engine }: { readonly metrics: Metrics; readonly engine: Engine },
+): void {
+  metrics.gauges.watchQuota(() =>
+    engine.places().flatMap(({ place, quota }) => quota.map((use) => ({ ...use, place }))),
+  );
+  if (indexPerSecond === 0) return;
+  const indexes = () => engine.places().map(({ index }) => index);
+  metrics.gauges.watchIndex({
+    pools: () => indexes().reduce((sum, { pools }) => sum + pools, 0),
+    listedAt: () => Math.min(...indexes().map(({ listedAt }) => listedAt)),
+    oldestReadAt: () => Math.min(...indexes().map(({ oldestReadAt }) => oldestReadAt)),
+  });
 }
 
 export interface PumpOptions {

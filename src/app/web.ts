@@ -1,9 +1,11 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError, readSecrets } from "../config/files.ts";
-import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
+import { readAuthorities, readTlsIdentity, validUntil } from "../config/tls.ts";
 import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
+import type { ReadyState } from "../web/readiness.ts";
 import type { Replicas } from "../web/replicas.ts";
 import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
@@ -16,19 +18,10 @@ export const REPLACED_MAX = 16;
 
 export type WebParts = Pick<
   WebOptions,
-  | "source"
-  | "history"
-  | "cancel"
-  | "cancelNode"
-  | "instanceOf"
-  | "nodesWith"
-  | "status"
-  | "ready"
-  | "metrics"
-  | "clock"
-  | "version"
+  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "nodesWith" | "status" | "ready" | "clock" | "version"
 > & {
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "text" | "gauges" | "countRequest" | "countFileFailure">;
   /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */
   readonly replicasBy?: (held: Held) => Replicas;
   /** A pod's environment says where its API server is. */
@@ -52,7 +45,7 @@ export interface StartedWeb extends WebServer {
 /** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
 export async function startWeb(
   config: Config,
-  { log, environment, replicasBy, ...parts }: WebParts,
+  { log, metrics, environment, replicasBy, ...parts }: WebParts,
 ): Promise<StartedWeb> {
   const { host, port, dryRun, querySecret, tlsClientCaFile, secretFile } = config;
   const { clock } = parts;
@@ -64,6 +57,7 @@ export async function startWeb(
   const tokens = await tokensOf(config, { clock, log, environment });
   const app = createWebApp({
     ...parts,
+    metrics: metrics.text,
     replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
     tokens,
     isSecret: (sent) => isSecret(sent),
@@ -72,7 +66,10 @@ export async function startWeb(
     clientCertificate: tlsClientCaFile !== undefined,
     dryRun,
     noEviction: noEviction(config),
-    onAnswered: (request) => logAnswered(log, request),
+    onAnswered: (request) => {
+      metrics.countRequest(request.status);
+      logAnswered(log, request);
+    },
     onQuerySecret: (client) => log("secret received in query", { client }),
     onLimited: (client) => log("client rate limited", { client }),
     onError: (error) => log("internal error", faultOf(error)),
@@ -85,8 +82,13 @@ export async function startWeb(
   });
   const rereading = {
     clock,
-    onFailure: ({ message }: Error) => log("file reload failed", { error: message }),
+    onFailure: ({ message }: Error) => {
+      metrics.countFileFailure();
+      log("file reload failed", { error: message });
+    },
   };
+  metrics.gauges.watchReadiness(() => readinessOf(parts.ready()));
+  if (tls !== undefined) metrics.gauges.watchCertificate({ validUntil: () => validUntil(identities[0] ?? tls) });
   return {
     ...server,
     identity: () => identities[0],
@@ -166,6 +168,15 @@ function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest
   const isRejected = status === 401 || status === 403;
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
   log(message, { method, path, status, ...who });
+}
+
+/** As gauges: whether `/ready` answers 200, and what keeps it from that. */
+function readinessOf(state: ReadyState) {
+  const problems = state.status === "not-ready" ? state.problems : [];
+  return {
+    isReady: state.status === "ready",
+    problems: problems.map(({ action = "", error: { code } }) => ({ action, code })),
+  };
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

@@ -64,6 +64,12 @@ export class PacedBucket {
     return Math.max(1, this.#size.burst);
   }
 
+  /** Calls per second, as fast as they may be now. */
+  perSecond(now: number): number {
+    this.#refill(now);
+    return this.#perSecond;
+  }
+
   get #perSecond(): number {
     return this.#size.perSecond * this.#pace;
   }

@@ -32,6 +32,15 @@ const ACCOUNT: BucketSize = { burst: 40, perSecond: 10 };
 /** One call in this many goes to the caller that has waited longest: the least urgent keep 5 %. */
 const LONGEST_WAIT_EVERY = 20;
 
+/** How much of one of AWS's quotas is used now. */
+export interface BucketUse {
+  readonly bucket: Bucket;
+  /** Calls that wait for a permit. */
+  readonly waiting: number;
+  /** Calls that are let through per second at most: it falls while AWS throttles. */
+  readonly perSecond: number;
+}
+
 interface Ask {
   readonly bucket: Bucket;
   readonly by: Urgent;
@@ -105,6 +114,14 @@ export class RequestQuota {
   msFor(bucket: Bucket, calls: number): number {
     const now = this.#clock.now();
     return Math.max(this.#buckets[bucket].msFor(calls, now), isElb(bucket) ? this.#account.msFor(calls, now) : 0);
+  }
+
+  /** What of each bucket is used that was asked for. */
+  uses(): readonly BucketUse[] {
+    const now = this.#clock.now();
+    return [...this.#asks].map(([bucket, { size: waiting }]) => {
+      return { bucket, waiting, perSecond: this.#buckets[bucket].perSecond(now) };
+    });
   }
 
   /** Grants what can be granted, and waits for room, until no call waits. */

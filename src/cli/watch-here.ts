@@ -1,9 +1,11 @@
 import { openHooks, openRecommendations } from "../app/announced.ts";
 import { openEngine } from "../app/places.ts";
+import { hookResult } from "../app/queue.ts";
 import { pump } from "../app/service.ts";
 import { heardBy } from "../app/tracing.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import type { DrainError } from "../drain/errors.ts";
+import type { CloudCall } from "../drain/events.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
@@ -13,18 +15,22 @@ import type { Watching } from "./watching.ts";
 
 /** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
 export async function watchHere(config: Config, watching: Watching): Promise<void> {
-  const { log, clock, time, watch, stop, abandon } = watching;
+  const { log, metrics, clock, time, watch, stop, abandon } = watching;
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
   const { observers, called } = heardBy(watching.tracing);
+  const onCall = (call: Omit<CloudCall, "purpose">) => {
+    called(call);
+    metrics?.countCall(call);
+  };
   const { drainer, checkAccess } = await openEngine(
     { ...config, region },
     {
       ...{ clock, time, ledger },
       observers: [...observers, drainLog(log)],
       onLookupFailed: lookupLog(log),
-      onCall: called,
+      onCall,
     },
   );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
@@ -35,7 +41,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     },
     () => {}, // It was stopped.
   );
-  const hook = hookOf({ ...config, region }, watching);
+  const hook = hookOf({ ...config, region }, { ...watching, onCall });
   const recommendations = openRecommendations(config, { clock, log, ledger, drainer, abandon });
   const source = new InstanceMetadata({
     watch,
@@ -56,10 +62,26 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
 }
 
 /** In a dry run nothing is answered. */
-function hookOf(config: Config, { clock, time, log, abandon }: Watching): TerminationHook | undefined {
+function hookOf(
+  config: Config,
+  {
+    clock,
+    time,
+    log,
+    metrics,
+    abandon,
+    onCall,
+  }: Watching & { readonly onCall: (call: Omit<CloudCall, "purpose">) => void },
+): TerminationHook | undefined {
   const { terminationHook: hookName, dryRun } = config;
   if (hookName === undefined || dryRun) return undefined;
-  const { hooks, ...calls } = openHooks(config, { clock, time, log });
+  const { hooks, ...calls } = openHooks(config, {
+    ...{ clock, time, log, onCall },
+    onHook: (event) => {
+      const result = hookResult(event);
+      if (result !== undefined) metrics?.countHook(result);
+    },
+  });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log(isPassing ? "hook read failed" : "hook left to time out", { hook: hookName, code, error: message });
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });

@@ -50,10 +50,15 @@ async function untilStopped(
   const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
   const { clock } = streams;
   const log = createLog(logLevel, streams.stdout, () => clock.now());
+  const logEvent = watchLog(log);
   const clocks = openClocks(log, clock);
   const { time } = clocks;
   const ended = newAbort();
   const { stop, abandon, ignore } = listenForShutdown(config, streams);
+  const metrics = await metricsOf(config, { clock, log }).catch((error) => {
+    ignore();
+    throw error;
+  });
   const client = new ImdsClient({ clock, time, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
     client,
@@ -61,20 +66,34 @@ async function untilStopped(
     time,
     intervalMs,
     maintenanceLeadMs,
-    onEvent: watchLog(log),
+    onEvent: (event) => {
+      logEvent(event);
+      metrics?.observe(event);
+    },
     bootedAt: () => clock.now() - uptime() * 1_000,
     heedsRecommendations: rebalance === "drain",
   });
   const watched = clocks.watch(anyOf(stop, ended.signal));
   try {
-    await run({ watch, clock, time, log, stop, abandon });
+    await run({ watch: metrics?.counted(watch) ?? watch, metrics, clock, time, log, stop, abandon });
   } catch (error) {
     // Stopped before it knew which machine it is on.
     if (!stop.aborted) throw error;
   } finally {
     ended.abort(WOKEN);
     await watched;
+    await metrics?.close();
     ignore();
   }
   log("stopped", {});
+}
+
+/** What serves metrics is loaded only where it is configured. */
+async function metricsOf(config: Config, parts: Pick<Watching, "clock" | "log">) {
+  const { metricsPort: port } = config;
+  if (port === undefined) return undefined;
+  const { serveAgentMetrics } = await import("../app/agent-metrics.ts");
+  // The tools that read the options of this file are not built, and have no version.
+  const { VERSION } = await import("./version.ts");
+  return serveAgentMetrics(config, { ...parts, version: VERSION, port });
 }

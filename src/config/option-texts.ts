@@ -1,3 +1,4 @@
+import { AGENT_OPTION_TEXTS } from "./agent-option-texts.ts";
 import { CLUSTER_OPTION_TEXTS } from "./cluster-option-texts.ts";
 import type { OptionName } from "./options.ts";
 import { TRACING_OPTION_TEXTS } from "./tracing-option-texts.ts";
@@ -254,27 +255,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "300",
     changeWhen: "Raise it together with terminationGracePeriodSeconds of the pod, which must be longer.",
   },
-  metadataEndpoint: {
-    description: "URL of the EC2 instance metadata service.",
-    example: "http://[fd00:ec2::254]",
-    changeWhen: "Set it when the instance offers metadata over IPv6 only, or to test against the simulator.",
-  },
-  metadataEndpointMode: {
-    description:
-      "Address family of the EC2 instance metadata service, as the AWS SDK has it: ipv4 (http://169.254.169.254) or ipv6 (http://[fd00:ec2::254]). AWS_EC2_METADATA_SERVICE_ENDPOINT takes precedence.",
-    example: "ipv6",
-    changeWhen: "Set it to ipv6 when the instance offers metadata over IPv6 only.",
-  },
+  ...AGENT_OPTION_TEXTS,
   maintenanceLeadMs: {
     description:
       "Time before the start of scheduled maintenance at which the drain of its node begins. An earlier event waits in the queue.",
     example: "7200",
     changeWhen: "Raise it when drains take longer than an hour. Lower it to keep nodes in service longer.",
-  },
-  metadataIntervalMs: {
-    description: "Time between two reads of instance metadata.",
-    example: "5",
-    changeWhen: "Raise it when other programs on the node are throttled by the metadata service.",
   },
   terminationHook: {
     description:

@@ -1,12 +1,12 @@
 import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
+import { AGENT_OPTIONS } from "./agent-options.ts";
 import { CALLER_OPTIONS } from "./caller-options.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import { TRACING_OPTIONS } from "./tracing-options.ts";
 import {
   flag,
   GROUP_NAMES,
-  httpOrigin,
   matching,
   number,
   oneOf,
@@ -295,22 +295,7 @@ export const OPTIONS = {
     usedBy: ["serve", "watch"],
     ...seconds(0, DAY_SECONDS),
   }),
-  metadataEndpoint: option({
-    // The AWS SDK reads the same variable, to find the credentials of the node.
-    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    flag: "--metadata-endpoint <url>",
-    defaultText: "the address that AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE names",
-    usedBy: ["watch"],
-    ...httpOrigin,
-  }),
-  metadataEndpointMode: option({
-    // The AWS SDK's own too.
-    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-    flag: "--metadata-endpoint-mode <mode>",
-    default: "ipv4",
-    usedBy: ["watch"],
-    ...oneOf(["ipv4", "ipv6"]),
-  }),
+  ...AGENT_OPTIONS,
   maintenanceLeadMs: option({
     variable: "MAINTENANCE_LEAD",
     flag: "--maintenance-lead <seconds>",
@@ -318,13 +303,6 @@ export const OPTIONS = {
     default: 3_900_000,
     usedBy: ["serve", "lambda", "watch"],
     ...seconds(60, 604_800),
-  }),
-  metadataIntervalMs: option({
-    variable: "METADATA_INTERVAL",
-    flag: "--metadata-interval <seconds>",
-    default: 2_000,
-    usedBy: ["watch"],
-    ...seconds(1, 30),
   }),
   terminationHook: option({
     variable: "TERMINATION_HOOK",

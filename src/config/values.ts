@@ -207,6 +207,16 @@ export const nodeTriggers: ValueKind<NodeTriggers> = {
   },
 };
 
+/** What help and documents say of an option beside its type, range and default, which come from its check. */
+export interface OptionText {
+  /** What it sets. Sentences. */
+  readonly description: string;
+  /** A value, as people give it. */
+  readonly example: string;
+  /** When to give another value than the default. A sentence. */
+  readonly changeWhen: string;
+}
+
 /** The commands that take options. */
 export type Verb =
   | "serve"
@@ -247,14 +257,4 @@ export function option<const T>(declared: WithDefault<T>): WithDefault<T>;
 export function option<const T>(declared: Option<T>): Option<T>;
 export function option<T>(declared: Option<T>): Option<T> {
   return declared;
-}
-
-/** What help and documents say of an option beside its type, range and default, which come from its check. */
-export interface OptionText {
-  /** What it sets. Sentences. */
-  readonly description: string;
-  /** A value, as people give it. */
-  readonly example: string;
-  /** When to give another value than the default. A sentence. */
-  readonly changeWhen: string;
 }

@@ -286,6 +286,8 @@ export const LOG_LINES = {
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": repeating(line("warn", "name", "error"), "name"),
+  /** The agent on a node serves its metrics (METRICS_PORT). */
+  "metrics listening": line("info", "host", "port"),
   /** The eviction gate accepts requests of the API server. */
   "eviction gate listening": line("info", "host", "port"),
   /** Another program evicts the pod, and is told to try again later: load balancers may still send traffic to its node. Without `drain` the drain of the node has not begun yet. Logged once for each pod. */

@@ -43,7 +43,7 @@ import { MembershipIndex } from "./membership-index.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
-import type { PoolList } from "./pool-list.ts";
+import type { IndexAge, PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
 import { AWS_WORDS, type HoldAllowances, ReleaseTerms } from "./release-terms.ts";
 import { DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
@@ -231,6 +231,11 @@ export class AwsProvider implements CloudProvider, Machines {
   mayHoldAddresses(node: Node): boolean {
     const groups = this.#index.pools.groupsOf(node);
     return groups.length === 0 || groups.some(({ targetType }) => targetType !== "instance");
+  }
+
+  /** What the index knows. */
+  get indexAge(): IndexAge {
+    return this.#index.pools.age;
   }
 
   get hasAddressGroups(): boolean {

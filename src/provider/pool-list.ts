@@ -100,6 +100,15 @@ export interface PoolListOptions {
   readonly onListed: (changed: ReadonlySet<string>) => void;
 }
 
+/** Moments are milliseconds since the epoch. `-Infinity`: never. */
+export interface IndexAge {
+  readonly pools: number;
+  /** When AWS was last asked for all pools. */
+  readonly listedAt: number;
+  /** When the pool was read that was read longest ago. The list says who is in classic load balancers. */
+  readonly oldestReadAt: number;
+}
+
 /** The pools of the region that a node could be registered in. */
 export class PoolList {
   readonly groups = new Map<string, KnownGroup>();
@@ -120,6 +129,16 @@ export class PoolList {
     this.#place = place ? { place } : {};
     this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
+  }
+
+  /** How much is known, and how old that is. */
+  get age(): IndexAge {
+    const readAt = [...this.groups.values()].map((group) => group.readAt);
+    return {
+      pools: this.groups.size + this.classics.size,
+      listedAt: this.listedAt,
+      oldestReadAt: Math.min(this.listedAt, ...readAt),
+    };
   }
 
   /** Asks AWS for all pools. Knowledge of existing pools is retained. */

@@ -37,9 +37,20 @@ export class MetadataWatch {
   /** By path, what was said to be wrong there. */
   readonly #malformed = new Map<string, string>();
   #failures = 0;
+  #lastReadAt: number | undefined;
 
   constructor(options: MetadataWatchOptions) {
     this.#options = options;
+  }
+
+  /** Whether the last read of everything has succeeded. */
+  get isReadable(): boolean {
+    return this.#lastReadAt !== undefined && this.#failures === 0;
+  }
+
+  /** When everything was last read, in milliseconds since the epoch. Undefined: never. */
+  get lastReadAt(): number | undefined {
+    return this.#lastReadAt;
   }
 
   /** Which machine this is: asked for until there is an answer. Rejects with the signal's reason. */
@@ -136,6 +147,7 @@ export class MetadataWatch {
   #tellFailure(error: DrainError | undefined): void {
     const hadFailed = this.#failures > 0;
     this.#failures = error === undefined ? 0 : this.#failures + 1;
+    if (error === undefined) this.#lastReadAt = this.#options.clock.now();
     if (error !== undefined) this.#options.onEvent({ type: "unreadable", error });
     else if (hadFailed) this.#options.onEvent({ type: "readable" });
   }

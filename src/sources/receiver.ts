@@ -26,6 +26,7 @@ export class Receiver {
   readonly #options: ReceiverOptions;
   #trouble: ReceiveTrouble | undefined;
   #isKnown = false;
+  #lastReadAt: number | undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -39,6 +40,11 @@ export class Receiver {
   /** Whether any attempt has ended: before that, whether the queue can be read is unknown. */
   get isKnown(): boolean {
     return this.#isKnown;
+  }
+
+  /** When AWS has last answered, with or without messages, in milliseconds since the epoch. */
+  get lastReadAt(): number | undefined {
+    return this.#lastReadAt;
   }
 
   /** At least one message, as soon as there is one. Rejects after `stop`, once AWS has answered, or `cut` has aborted. */
@@ -66,6 +72,7 @@ export class Receiver {
 
   #received(): void {
     this.#isKnown = true;
+    this.#lastReadAt = this.#options.clock.now();
     if (this.#trouble !== undefined) this.#options.onEvent({ type: "receiving" });
     this.#trouble = undefined;
   }

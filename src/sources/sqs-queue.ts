@@ -95,7 +95,7 @@ export class SqsQueue implements EventSource {
   }
 
   /** What is known of receiving: why it failed when it was last tried, if it did. */
-  get receiving(): Pick<Receiver, "isKnown" | "trouble"> {
+  get receiving(): Pick<Receiver, "isKnown" | "trouble" | "lastReadAt"> {
     return this.#receiver;
   }
 

@@ -6,9 +6,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { startWeb } from "../../src/app/web.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { type Log, withoutRepeats } from "../../src/observe/log.ts";
 import { LOG_LINES } from "../../src/observe/log-lines.ts";
+import { Metrics } from "../../src/observe/metrics.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
 import { Authority } from "../support/certificates.ts";
@@ -20,6 +22,7 @@ const OLD = "the-secret-of-yesterday";
 const NEW = "the-secret-of-tomorrow";
 const BOTH = `${OLD}\n${NEW}\n`;
 const REREAD_MS = 5_000;
+const DENIED = { action: "ec2:DescribeInstances", error: new DrainError("access-denied", "not allowed") };
 
 interface Line {
   readonly level: string;
@@ -49,13 +52,14 @@ async function web(environment: Readonly<Record<string, string>>) {
   const stop = newAbort();
   const source = new HttpSource();
   const never = () => Promise.reject(new Error("nobody asks"));
+  const metrics = new Metrics({ version: "1.2.3", now: () => clock.now() });
   const started = await startWeb(config, {
     ...{ log, clock, source, status: never, version: "1.2.3" },
     history: { ...historyOf(new MemoryLedger()), running: () => undefined },
     cancelNode: async () => Promise.reject(new Error("not asked")),
     cancel: never,
-    ready: () => ({ status: "checking" }),
-    metrics: async () => ({ contentType: "text/plain", body: "up 1\n" }),
+    ready: () => ({ status: "not-ready", checkedAt: clock.now(), problems: [DENIED] }),
+    metrics,
     environment: {},
   });
   const rereading = started.rereadFiles(stop.signal);
@@ -69,7 +73,14 @@ async function web(environment: Readonly<Record<string, string>>) {
   /** 400: the secret was right, and no node was named. */
   const ask = async (secret: string) =>
     (await fetch(`${url}/drain`, { method: "POST", headers: { authorization: `Bearer ${secret}` } })).status;
-  return { clock, lines, said, ask, stop, rereading, port: started.port };
+  const shown = async (series: string) =>
+    Number(
+      (await metrics.text()).body
+        .split("\n")
+        .find((line) => line.startsWith(`hasta_la_vista_${series} `))
+        ?.split(" ")[1],
+    );
+  return { clock, lines, said, ask, stop, rereading, shown, port: started.port };
 }
 
 async function folder(): Promise<string> {
@@ -123,7 +134,8 @@ describe("SECRET_FILE is reread while the service runs:", () => {
   ])("while it is %s the last ones count, and it is said once", async (_, spoil, problem) => {
     const SECRET_FILE = join(await folder(), "secret");
     await writeFile(SECRET_FILE, OLD);
-    const { clock, ask, said } = await web({ SECRET_FILE });
+    const { clock, ask, said, shown } = await web({ SECRET_FILE });
+    expect(await shown("file_reload_failures_total")).toBe(0);
     await spoil(SECRET_FILE);
     await clock.advance(REREAD_MS);
     const failures = () => said(/file reload failed/);
@@ -138,6 +150,8 @@ describe("SECRET_FILE is reread while the service runs:", () => {
     await clock.advance(REREAD_MS);
     await expect.poll(() => clock.sleeping).toBe(1);
     expect(failures()).toHaveLength(1);
+    // The metric counts each attempt, so that it rises for as long as the file can't be read.
+    expect(await shown("file_reload_failures_total")).toBe(2);
     await writeFile(SECRET_FILE, NEW);
     await clock.advance(REREAD_MS);
     await expect.poll(() => said(/secrets reloaded/)).toHaveLength(1);
@@ -178,6 +192,16 @@ describe("a secret of fewer than 16 characters", () => {
   });
 });
 
+test("the metrics count answers by status, and show what keeps the service from being ready", async () => {
+  const { ask, shown } = await web({ SECRET: OLD });
+  expect([await ask(OLD), await ask(NEW), await ask(NEW)]).toEqual([400, 403, 403]);
+  expect(await shown('http_requests_total{code="400"}')).toBe(1);
+  expect(await shown('http_requests_total{code="403"}')).toBe(2);
+  expect(await shown("ready")).toBe(0);
+  expect(await shown('readiness_problems{code="access-denied",action="ec2:DescribeInstances"}')).toBe(1);
+  expect(await shown("certificate_expiry_timestamp_seconds")).toBeNaN();
+});
+
 test("a secret that was replaced is still kept out of what is logged, and refused where it would be", async () => {
   const SECRET_FILE = join(await folder(), "secret");
   await writeFile(SECRET_FILE, OLD);
@@ -215,7 +239,8 @@ test("a certificate that is renewed is shown to the next connection, and one wit
     return () => writeFile(files.TLS_KEY_FILE, key);
   };
   await (await write("first"))();
-  const { clock, said, port } = await web({ SECRET: OLD, ...files });
+  const { clock, said, port, ...metrics } = await web({ SECRET: OLD, ...files });
+  expect(await metrics.shown("certificate_expiry_timestamp_seconds")).toBe(Date.parse("9999-12-31T23:59:59Z") / 1_000);
   const shown = () =>
     new Promise((resolve, reject) => {
       const options = { host: "127.0.0.1", port, path: "/health", ca: authority.cert, agent: false };

@@ -200,3 +200,20 @@ test("whoever leaves wakes nobody up for nothing: without asks there is no wait"
   await scene.clock.advance(0);
   expect(scene.clock.sleeping).toBe(0);
 });
+
+test("what is used of a bucket is told: how many calls wait, and the pace, which falls when AWS throttles and rises again", async () => {
+  const scene = new Scene(0.5);
+  expect(scene.quota.uses()).toEqual([]);
+  await scene.exhaust();
+  const left = newAbort();
+  const waiting = [scene.ask("one"), scene.ask("another", {}, "v2-read", left.signal)];
+  expect(scene.quota.uses()).toEqual([{ bucket: "v2-read", waiting: 2, perSecond: 5 }]);
+  left.abort();
+  await expect(waiting[1]).rejects.toBeDefined();
+  expect(scene.quota.uses()).toMatchObject([{ waiting: 1 }]);
+  scene.quota.throttled("v2-read");
+  expect(scene.quota.uses()).toMatchObject([{ perSecond: 4.25 }]);
+  await scene.clock.run(Promise.all([waiting[0]]));
+  await scene.clock.advance(60_000);
+  expect(scene.quota.uses()).toEqual([{ bucket: "v2-read", waiting: 0, perSecond: 5 }]);
+});

@@ -55,18 +55,33 @@ interface Output {
   readonly imports: readonly { readonly path: string; readonly kind: string; readonly external?: true }[];
 }
 
-test("the service starts without the simulator and the terminal, and without Kubernetes where it has none", () => {
+/** The bundles that are loaded at once with the one that has `input`, of those whose names begin with `prefix`. */
+function loadedWith(input: string, prefix: string) {
   const { outputs } = JSON.parse(readFileSync("dist/meta.json", "utf8")) as {
     readonly outputs: Readonly<Record<string, Output>>;
   };
-  const loaded = new Set(["dist/service.js"]);
+  const first = Object.keys(outputs).filter(
+    (path) => path.startsWith(prefix) && input in (outputs[path]?.inputs ?? {}),
+  );
+  expect(first).toHaveLength(1);
+  const loaded = new Set(first);
   for (const path of loaded)
     for (const one of outputs[path]?.imports ?? [])
       if (one.external !== true && one.kind === "import-statement") loaded.add(one.path);
-  const inputs = [...loaded].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
+  return { files: [...loaded], inputs: [...loaded].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {})) };
+}
+
+test("the service starts without the simulator and the terminal, and without Kubernetes where it has none", () => {
+  const { files, inputs } = loadedWith("src/cli/service-main.ts", "dist/service.js");
   expect(inputs.length).toBeGreaterThan(100);
   const spare = /src\/(simulator|demo|kubernetes)\/|node_modules\/(listr2|yaml|@kubernetes|js-yaml)\//;
   expect(inputs.filter((input) => spare.test(input))).toEqual([]);
-  const bytes = [...loaded].map((path) => readFileSync(path).length).reduce((sum, length) => sum + length);
+  const bytes = files.map((path) => readFileSync(path).length).reduce((sum, length) => sum + length);
   expect(bytes).toBeLessThan(SERVICE_KB_MAX * 1_000);
+});
+
+test("the agent of the command line loads what serves its metrics only where METRICS_PORT is set", () => {
+  const { inputs } = loadedWith("src/cli/watch.ts", "dist/cli/");
+  expect(inputs).toContain("src/sources/metadata-watch.ts");
+  expect(inputs.filter((input) => /node_modules\/(prom-client|hono|@hono)\//.test(input))).toEqual([]);
 });

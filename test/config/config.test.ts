@@ -222,6 +222,8 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     `http://${"x".repeat(300)}`,
   ),
   metadataIntervalMs: seconds(1, 31),
+  metricsPort: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
+  metricsHost: text(253),
   hookGroups: words(
     "give 1 to 50 names of Auto Scaling groups with commas between them; * and ? stand for other characters",
     "a,,b",
@@ -434,6 +436,9 @@ describe("the configuration", () => {
     ["SHUTDOWN_GRACE", "86400"],
     ["METADATA_INTERVAL", "1"],
     ["METADATA_INTERVAL", "30"],
+    ["METRICS_PORT", "0"],
+    ["METRICS_PORT", "65535"],
+    ["METRICS_HOST", "h".repeat(253)],
     ["CLUSTERNAME", "ü".repeat(256)],
     ["HOST", "h".repeat(253)],
     ["QUOTA_SHARE", "0.01"],

@@ -154,10 +154,15 @@ describeWith("promtool", "Prometheus's own checker", () => {
     expect((await checkRules(queries.map((query) => query.slice(0, -1)))).code).not.toBe(0);
   });
 
-  test("understands the alerts of the chart", async () => {
-    const file = "deploy/helm/hasta-la-vista/files/alerts.yaml";
-    const { code, stdout } = await new RunningProgram("promtool", ["check", "rules", file]).ended;
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/SUCCESS: \d+ rules found/) });
+  test("understands the rules, and has each alert fire where it should and only there", async () => {
+    const checked = await new RunningProgram("promtool", ["check", "rules", "deploy/prometheus/rules.yaml"]).ended;
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/SUCCESS: \d+ rules found/) });
+    const { code, stdout, stderr } = await new RunningProgram("promtool", [
+      "test",
+      "rules",
+      "test/conformance/prometheus/rules.yaml",
+    ]).ended;
+    expect({ code, said: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, said: "" });
   });
 
   test("would find a metric without help, and a counter with the wrong name", async () => {

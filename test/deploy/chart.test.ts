@@ -13,6 +13,7 @@ import {
   CHART,
   CHART_DEFAULTS,
   type ChartOption,
+  COPIES,
   SERVICE_OPTIONS,
   SET_BY_CHART,
   VALUES_FILES,
@@ -30,7 +31,6 @@ import {
 import { chartSchema, renamedValues } from "../support/chart-schema.ts";
 import { Child, startService } from "../support/child-process.ts";
 import { filesBelow } from "../support/documents.ts";
-import { metricsQueries, metricsSection } from "../support/metrics-document.ts";
 import { runHere } from "../support/run-here.ts";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -224,31 +224,8 @@ test("the chart has the version of the package, and needs no later Kubernetes th
   expect(readFileSync("docs/compatibility.md", "utf8")).toContain("Kubernetes 1.30");
 });
 
-describe("the alerts of the chart", () => {
-  interface Alert {
-    readonly alert: string;
-    readonly expr: string;
-    readonly annotations: { readonly summary: string };
-  }
-  const alerts: readonly Alert[] = parse(read("files/alerts.yaml")).groups[0].rules;
-
-  test("ask what docs/metrics.md asks", () => {
-    const queries = metricsQueries().map(({ query }) => query);
-    expect(alerts.length).toBeGreaterThan(5);
-    // Series of the API server are not among the queries.
-    const ofOthers = [...metricsSection("Alerts").matchAll(/`(increase\(apiserver_[^`]+)`/g)].map(([, expr]) => expr);
-    const asked = [...queries, ...ofOthers];
-    expect(alerts.map(({ expr }) => expr).filter((expr) => !asked.includes(expr))).toEqual([]);
-  });
-
-  test("are listed in docs/metrics.md, each with what to do", () => {
-    const listed = [...metricsSection("Alerts").matchAll(/^\| `(\w+)` \| .+ \| .+ \|$/gm)].map(([, name]) => name);
-    expect(listed).toEqual(alerts.map(({ alert }) => alert));
-  });
-
-  test("say in a sentence what is wrong", () => {
-    for (const { annotations } of alerts) expect(annotations.summary).toMatch(/^[A-Z].*\.$/);
-  });
+test.each(COPIES)("%s is a copy of %s: npm run docs", (file, source) => {
+  expect(readFileSync(file, "utf8")).toBe(readFileSync(source, "utf8"));
 });
 
 test("values files in the documents are accepted", () => {

@@ -50,11 +50,13 @@ describe("the metrics", () => {
     const voluntary = { node: { by: "id", value: "i-1" }, dryRun: false, isVoluntary: true } as const;
     await clock.run(drainer.drain(voluntary, never));
     expect(await value(metrics, 'drains_total{outcome="refused"}')).toBe(1);
+    expect(await value(metrics, 'drains_refused_total{reason="too-few-healthy"}')).toBe(1);
+    expect(await value(metrics, 'drains_refused_total{reason="too-many-drains"}')).toBe(0);
     expect(await value(metrics, 'drain_duration_seconds_sum{outcome="refused"}')).toBeUndefined();
     await clock.run(ask());
     expect(await value(metrics, 'guarded_registrations_total{verdict="waiting"}')).toBe(1);
     expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(1);
-    expect(await value(metrics, 'guarded_registrations_total{verdict="overridden"}')).toBeUndefined();
+    expect(await value(metrics, 'guarded_registrations_total{verdict="overridden"}')).toBe(0);
     cloud.addPool("alb", "api", [node], { drainMs: 30_000 });
     await clock.run(ask(120));
     expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(3);
@@ -86,7 +88,7 @@ describe("the metrics", () => {
     const long = ask(undefined, 40_000);
     await clock.run(short);
     expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(1);
-    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBeUndefined();
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(0);
     await clock.run(long);
     expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
     expect(await value(metrics, "drains_running")).toBe(0);
@@ -206,6 +208,62 @@ describe("the metrics", () => {
     cloud.force(web, undefined);
     await clock.run(drain);
     expect(await value(metrics, 'deregistrations_repeated_total{because="back"}')).toBe(1);
+  });
+
+  test("show from the plan on what its machine will not outlive, and count what its deadline cut short", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    cloud.addPool("alb", "slow", [node], { drainMs: 300_000 });
+    cloud.addPool("nlb", "tcp", [node], { drainMs: 300_000 });
+    const drain = ask(120);
+    await clock.advance(70_000);
+    expect(await value(metrics, 'registrations_at_risk{kind="alb"}')).toBe(1);
+    expect(await value(metrics, 'registrations_at_risk{kind="nlb"}')).toBe(1);
+    expect(await value(metrics, 'registrations_cut_short_total{kind="alb",traffic="in-flight"}')).toBe(0);
+    await clock.run(drain);
+    expect(await value(metrics, 'registrations_at_risk{kind="alb"}')).toBe(0);
+    expect(await value(metrics, 'registrations_cut_short_total{kind="alb",traffic="in-flight"}')).toBe(1);
+    expect(await value(metrics, 'registrations_cut_short_total{kind="alb",traffic="new"}')).toBe(0);
+    expect(await value(metrics, 'registrations_cut_short_total{kind="nlb",traffic="new"}')).toBe(1);
+  });
+
+  test("count nothing as cut short where only a caller's patience ended", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 300_000 });
+    const drain = ask(undefined, 100_000);
+    await clock.advance(50_000);
+    expect(await value(metrics, 'registrations_at_risk{kind="alb"}')).toBe(0);
+    await clock.run(drain);
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
+    expect(await value(metrics, 'registrations_cut_short_total{kind="alb",traffic="in-flight"}')).toBe(0);
+  });
+
+  test("tell when the oldest running drain began, and nothing while none runs", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    const oldest = "oldest_drain_start_timestamp_seconds";
+    expect(await value(metrics, oldest)).toBeUndefined();
+    const startedAt = clock.now();
+    const drain = ask();
+    await clock.advance(30_000);
+    expect(await value(metrics, oldest)).toBe(startedAt / 1_000);
+    await clock.run(drain);
+    expect(await value(metrics, oldest)).toBeUndefined();
+  });
+
+  test("have every series of the failures that alerts are about from the start, at 0", async () => {
+    const { metrics } = scene();
+    // increase() sees no first failure where the series begins with it.
+    for (const series of [
+      ...["failed", "deadline-passed", "possibly-registered"].map((outcome) => `drains_total{outcome="${outcome}"}`),
+      ...["left", "malformed", "not-settled"].map((result) => `queue_messages_total{result="${result}"}`),
+      ...["not-completed", "heartbeat-failed"].map((result) => `lifecycle_hooks_total{result="${result}"}`),
+      'eviction_reviews_total{result="failed-open"}',
+      'http_requests_total{code="403"}',
+      "ledger_failures_total",
+      "file_reload_failures_total",
+    ])
+      expect([series, await value(metrics, series)]).toEqual([series, 0]);
   });
 
   test("name the version that runs", async () => {

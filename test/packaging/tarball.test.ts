@@ -13,7 +13,8 @@ const PROGRAMS = [
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */
 const FOLDERS = [
-  ...["deploy/cloudformation", "deploy/helm", "deploy/iam", "deploy/kustomize", "deploy/terraform"],
+  ...["deploy/cloudformation", "deploy/grafana", "deploy/helm", "deploy/iam", "deploy/kustomize"],
+  ...["deploy/prometheus", "deploy/terraform"],
   "docs",
 ];
 

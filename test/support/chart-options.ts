@@ -6,6 +6,12 @@ import { type CodeBlock, codeBlocks, DOCUMENTS } from "./documents.ts";
 
 export const CHART = "deploy/helm/hasta-la-vista";
 
+/** Files of the chart, which can only read its own folder, and what they are copies of. */
+export const COPIES: readonly (readonly [file: string, source: string])[] = [
+  [`${CHART}/files/rules.yaml`, "deploy/prometheus/rules.yaml"],
+  [`${CHART}/files/dashboard.json`, "deploy/grafana/hasta-la-vista.json"],
+];
+
 /** Options that the chart sets itself, and the value of the chart that they follow from. */
 export const SET_BY_CHART: Readonly<Partial<Record<OptionName, string>>> = {
   secret: "secret.value",
@@ -22,6 +28,8 @@ export const SET_BY_CHART: Readonly<Partial<Record<OptionName, string>>> = {
   evictionGate: "evictionGate.enabled",
   evictionGateCertFile: "evictionGate.existingSecret",
   evictionGateKeyFile: "evictionGate.existingSecret",
+  metricsPort: "agent.metricsPort",
+  metricsHost: "agent.metricsPort",
 };
 
 /** What the chart sets where the program has no default, or another. */
@@ -45,11 +53,9 @@ export const SERVICE_OPTIONS: readonly ChartOption[] = (Object.entries(OPTIONS) 
   .map(([name, option]) => ({ name, option, default: CHART_DEFAULTS[name] ?? null }));
 
 /** Those of the agent, which runs with --server. */
-export const AGENT_OPTIONS: readonly ChartOption[] = OWN_WITH_SERVER.map((name) => ({
-  name,
-  option: OPTIONS[name],
-  default: null,
-}));
+export const AGENT_OPTIONS: readonly ChartOption[] = OWN_WITH_SERVER.filter((name) => !(name in SET_BY_CHART)).map(
+  (name) => ({ name, option: OPTIONS[name], default: null }),
+);
 
 const YAML_BLOCKS: readonly CodeBlock[] = DOCUMENTS.flatMap(codeBlocks).filter(({ language }) => language === "yaml");
 const has = ({ text }: CodeBlock, key: string) => parseAllDocuments(text).some((document) => document.has(key));

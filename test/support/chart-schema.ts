@@ -81,6 +81,7 @@ export function chartSchema(): Schema {
         agent: object({
           enabled: BOOLEAN,
           options: object(optionSchemas(AGENT_OPTIONS)),
+          metricsPort: { type: ["integer", "null"], minimum: 1, maximum: 65_535 },
           nodeSelector: STRINGS,
           ...POD_OF_NODE,
         }),
@@ -150,7 +151,12 @@ const ACCESS: Readonly<Record<string, Schema>> = {
     interval: { type: "string", pattern: "^\\d+(ms|s|m|h)$" },
     labels: STRINGS,
   }),
-  prometheusRule: object({ enabled: BOOLEAN, labels: STRINGS }),
+  prometheusRule: object({
+    enabled: BOOLEAN,
+    labels: STRINGS,
+    runbookUrl: text("The page with the runbooks.", "^https?://[^\\s#]+$"),
+  }),
+  dashboard: object({ enabled: BOOLEAN, labels: STRINGS, annotations: STRINGS }),
 };
 
 function object(properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema {

@@ -102,8 +102,16 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       expect([...kinds].sort()).toEqual(
         [
           ...["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "PersistentVolumeClaim", "Deployment"],
-          ...["Service", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "Ingress", "HTTPRoute", "DaemonSet"],
-          ...["PriorityClass", "Pod", "ValidatingWebhookConfiguration", "Issuer", "Certificate"],
+          ...["Service", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "PrometheusRule", "Ingress", "HTTPRoute"],
+          ...[
+            "ConfigMap",
+            "DaemonSet",
+            "PriorityClass",
+            "Pod",
+            "ValidatingWebhookConfiguration",
+            "Issuer",
+            "Certificate",
+          ],
           ...["Role", "RoleBinding", "PodDisruptionBudget"],
           ...["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
         ].sort(),

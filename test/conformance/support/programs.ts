@@ -15,6 +15,7 @@ export type Program =
   | "cfn-lint"
   | "moto_server"
   | "haproxy"
+  | "prometheus"
   | "promtool"
   | "alertmanager"
   | "zsh"

@@ -1,0 +1,4 @@
+import { writeFileSync } from "node:fs";
+import { DASHBOARD, dashboardText } from "./grafana-dashboard.ts";
+
+writeFileSync(DASHBOARD, dashboardText());
