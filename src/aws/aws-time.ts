@@ -2,7 +2,11 @@ import { ServerTime } from "../drain/server-time.ts";
 
 /** One request on its way, as an SDK's client sends it. Its types differ from client to client. */
 export type Call = (args: unknown) => Promise<{
-  readonly response: { readonly headers: Readonly<Record<string, string | undefined>> };
+  readonly response: {
+    readonly headers: Readonly<Record<string, string | undefined>>;
+    /** A stream of Node.js, where it is one. */
+    readonly body?: { readonly destroyed?: boolean };
+  };
 }>;
 
 /** The used part of it, which is the same in all clients; their types are not. */

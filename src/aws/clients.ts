@@ -70,6 +70,9 @@ function inTurn(turn: () => Promise<void>): (next: Call) => Call {
     const result = await next(args);
     last = last.then(turn);
     await last;
+    // A stream that ends early before anything listens to it does not say so later: the SDK would wait for its end forever.
+    if (result.response.body?.destroyed === true)
+      throw Object.assign(new Error("the connection was lost before the answer was read"), { code: "ECONNRESET" });
     return result;
   };
 }

@@ -1,4 +1,4 @@
-import { newAbort, WOKEN } from "../drain/abort.ts";
+import { newAbort, onAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 
@@ -49,12 +49,11 @@ export class MessageBatches<T> {
   add(entry: T, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
+      const forget = onAbort(signal, () => reject(signal.reason));
       const done = (finish: () => void) => {
-        signal.removeEventListener("abort", stop);
+        forget();
         finish();
       };
-      const stop = () => reject(signal.reason);
-      signal.addEventListener("abort", stop, { once: true });
       this.#waiting.push({
         entry,
         signal,
@@ -123,12 +122,15 @@ export class MessageBatches<T> {
   /** Ends when no caller waits for the call any more. Never rejects: where all have failed, all failures say so. */
   async #sent(batch: readonly Waiting<T>[]): Promise<readonly EntryFailure[]> {
     const over = newAbort();
-    let waiting = batch.length;
-    const leave = ({ target }: Event) => {
-      waiting -= 1;
-      if (waiting === 0) over.abort((target as AbortSignal).reason);
-    };
-    for (const { signal } of batch) signal.addEventListener("abort", leave, { once: true });
+    // Several may wait by one signal.
+    const signals = new Set(batch.map(({ signal }) => signal));
+    let waiting = signals.size;
+    const forget = [...signals].map((signal) =>
+      onAbort(signal, () => {
+        waiting -= 1;
+        if (waiting === 0) over.abort(signal.reason);
+      }),
+    );
     try {
       return await this.#options.send(
         batch.map(({ entry }) => entry),
@@ -138,7 +140,7 @@ export class MessageBatches<T> {
       const failure = over.signal.aborted ? new DrainError("unreachable", "given up") : asDrainError(error);
       return batch.map((_, index) => ({ index, error: failure, isPassing: false }));
     } finally {
-      for (const { signal } of batch) signal.removeEventListener("abort", leave);
+      for (const each of forget) each();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { MessageBatches } from "../../src/sources/message-batches.ts";
 import { never } from "../support/simulated-region.ts";
@@ -37,4 +38,15 @@ test("an entry whose moment passes while all calls are under way is sent after t
   const last = batches.add(40, never);
   await clock.run(Promise.all([...first, last]));
   expect(sent.map(({ entries }) => entries.length)).toEqual([10, 10, 10, 10, 1]);
+});
+
+test("a call ends when all who wait for it leave by one signal", async () => {
+  const { clock, batches } = scene(1_000);
+  const leaving = newAbort();
+  const all = Promise.allSettled(Array.from({ length: 10 }, (_, entry) => batches.add(entry, leaving.signal)));
+  await clock.advance(500);
+  leaving.abort(new RangeError("they leave"));
+  expect(await all).toEqual(Array(10).fill({ status: "rejected", reason: new RangeError("they leave") }));
+  await clock.advance(0);
+  expect(clock.sleeping).toBe(0);
 });
