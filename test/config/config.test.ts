@@ -367,6 +367,15 @@ describe("the configuration", () => {
     expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
   });
 
+  test("refuses REBALANCE=drain for a function, which could not register the node again", () => {
+    expect(problems({ REBALANCE: "drain" }, "lambda")).toEqual([
+      expect.stringMatching(
+        /^REBALANCE is drain: a function can't register the node again later, .*leave REBALANCE out$/,
+      ),
+    ]);
+    expect(problems({ REBALANCE: "ignore" }, "lambda")).toEqual([]);
+  });
+
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({
       timeoutMs: undefined,

@@ -101,7 +101,7 @@ describe("a drain is cancelled", () => {
     expect(cloud.callsOf("deregister")).toHaveLength(2);
     expect(events.map(({ type }) => type).slice(-5)).toEqual([
       "ended",
-      "cancelled",
+      "undoing",
       "registered",
       "registered",
       "undone",

@@ -62,7 +62,7 @@ function drainedForGood(model: ModelCase, { event, at, life }: HeardEvent): void
   const node = model.world.nodeOf(event.node.id) as WorldNode;
   if (node.terminatedAt !== undefined) return;
   const begun = model.events.findLast(
-    (one) => one.event.drainId === event.drainId && (one.event.type === "started" || one.event.type === "resumed"),
+    (one) => one.event.drainId === event.drainId && (one.event.type === "accepted" || one.event.type === "resumed"),
   );
   for (const pool of model.world.pools) {
     if (pool.isElsewhere || pool.vanishedAt !== undefined) continue;
