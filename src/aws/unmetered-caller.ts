@@ -5,6 +5,8 @@ import { type Action, Attempts, type AttemptsOptions } from "./attempts.ts";
 const CALLS_AT_ONCE_MAX = 20;
 const NOTHING = {};
 
+export type UnmeteredCallerOptions = AttemptsOptions<Omit<CloudCall, "purpose">>;
+
 /**
  * The way to those calls whose request quota AWS does not publish (Auto Scaling), or that have none (SQS): sent at once,
  * a few side by side. A throttled attempt is a failure like others, so that each call is given up after a quarter of a
@@ -15,7 +17,7 @@ export class UnmeteredCaller {
   readonly #waiting: (() => void)[] = [];
   #underWay = 0;
 
-  constructor(options: AttemptsOptions<Omit<CloudCall, "purpose">>) {
+  constructor(options: UnmeteredCallerOptions) {
     this.#attempts = new Attempts<object>(options);
   }
 
