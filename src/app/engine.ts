@@ -13,7 +13,7 @@ import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
-import type { IndexAge } from "../provider/pool-list.ts";
+import type { IndexAge } from "../provider/pools.ts";
 
 export interface EngineOptions {
   readonly clock?: Clock;

@@ -1,46 +1,38 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
-import { checkTerm, type Leadership } from "../drain/leadership.ts";
-import { backOffMs } from "../drain/limit.ts";
+import { type Action, Attempts, type AttemptsOptions } from "./attempts.ts";
 import type { AwsClients } from "./clients.ts";
-import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 import type { Bucket, RequestQuota } from "./request-quota.ts";
 
-/** One action of AWS: as in an IAM policy, and what it counts against. */
-export interface AwsAction {
-  /** `elasticloadbalancing:DeregisterTargets` */
-  readonly name: string;
+/** An action with what it counts against. */
+export interface AwsAction extends Action {
   readonly bucket: Bucket;
-  /**
-   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or another
-   * server's XML, for an answer without any fields, which would say that nothing is registered.
-   */
-  readonly answersWith?: string;
 }
 
-const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
 /** Throttled for so long at every attempt: this call gets no answer in useful time. */
 const THROTTLED_MAX_MS = 600_000;
 
-export interface AwsCallerOptions {
+/** For what an attempt is made. */
+type CallAbout = Pick<CloudCall, "purpose" | "drains">;
+
+export interface AwsCallerOptions extends AttemptsOptions<CloudCall> {
   readonly quota: RequestQuota;
-  readonly clock: Clock;
-  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
-  readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** Hears of every attempt. */
-  readonly onCall?: (call: CloudCall) => void;
 }
 
 /**
- * The way to every call to AWS, and the only place that repeats one: each attempt has a permit of the request quota; a
- * throttled call waits for another permit, one that failed in passing for a moment.
+ * The way to every call whose request quota is known. Each attempt has a permit of the quota; a throttled call waits for
+ * another permit, one that failed in passing for a moment (`Attempts`).
  */
 export class AwsCaller {
-  readonly #options: AwsCallerOptions;
+  readonly #quota: RequestQuota;
+  readonly #clock: Clock;
+  readonly #attempts: Attempts<CallAbout>;
 
   constructor(options: AwsCallerOptions) {
-    this.#options = options;
+    this.#quota = options.quota;
+    this.#clock = options.clock;
+    this.#attempts = new Attempts<CallAbout>(options);
   }
 
   /**
@@ -49,81 +41,24 @@ export class AwsCaller {
    */
   async call<T>(action: AwsAction, by: CallFor, attempt: () => Promise<T>): Promise<T> {
     const { urgency, signal, repeats, drains } = by;
-    const { quota, clock, leadership } = this.#options;
-    let failures = 0;
     let throttledSince: number | undefined;
-    for (let sent = 1; ; sent += 1) {
-      const wantedAt = clock.now();
-      await quota.permit(action.bucket, by);
-      const { purpose } = urgency();
-      checkTerm(leadership, signal);
-      const told = {
-        action: action.name,
-        purpose,
-        attempt: sent,
-        wantedAt,
-        sentAt: clock.now(),
-        ...(drains && { drains }),
-      };
-      try {
-        const answer = whole(await attempt(), action);
-        this.#report({ ...told, ...answered(answer, clock), result: "ok", throttled: false });
-        return answer;
-      } catch (error) {
-        signal.throwIfAborted();
-        const throttled = isThrottled(error);
-        this.#report({ ...told, ...answered(error, clock), result: codeOf(error) || "unknown", throttled });
-        if (throttled) {
-          quota.throttled(action.bucket);
-          throttledSince ??= clock.now();
-          if (clock.now() - throttledSince < THROTTLED_MAX_MS) {
-            repeats?.(toDrainError(error, action.name));
-            continue;
-          }
-        }
-        failures += 1;
-        if (throttled || failures >= attemptsMax(error)) throw toDrainError(error, action.name);
-        repeats?.(toDrainError(error, action.name));
-        await clock.sleep(backOffMs(failures, BACK_OFF), signal);
-      }
-    }
+    const turn = async () => {
+      await this.#quota.permit(action.bucket, by);
+      return () => {};
+    };
+    const throttled = () => {
+      this.#quota.throttled(action.bucket);
+      throttledSince ??= this.#clock.now();
+      return this.#clock.now() - throttledSince < THROTTLED_MAX_MS;
+    };
+    const about = () => ({ purpose: urgency().purpose, ...(drains && { drains }) });
+    return this.#attempts.untilAnswered({ action, attempt, turn, about, throttled, repeats }, signal);
   }
 
   /** How long so many calls of this kind take from now, in milliseconds, when nothing is more urgent. */
   msFor({ bucket }: AwsAction, calls: number): number {
-    return this.#options.quota.msFor(bucket, calls);
+    return this.#quota.msFor(bucket, calls);
   }
-
-  #report(call: CloudCall): void {
-    try {
-      this.#options.onCall?.(call);
-    } catch {
-      // An observer must not stop a call.
-    }
-  }
-}
-
-/** When an attempt has ended, and what the SDK says of the HTTP answer: of an output, or of an error. */
-export function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" | "requestId" | "httpStatus"> {
-  const { requestId, httpStatusCode } =
-    (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
-  return {
-    answeredAt: clock.now(),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(httpStatusCode === undefined ? {} : { httpStatus: httpStatusCode }),
-  };
-}
-
-/** The SDK's. */
-interface ResponseMetadata {
-  readonly requestId?: string;
-  readonly httpStatusCode?: number;
-}
-
-function whole<T>(answer: T, { answersWith }: AwsAction): T {
-  if (answersWith === undefined || (answer as Readonly<Record<string, unknown>>)[answersWith] !== undefined)
-    return answer;
-  throw new UnusableAnswer(`it has no ${answersWith}`);
 }
 
 /** AWS's clients, and the way to call them. */

@@ -1,93 +1,44 @@
-import type { Clock } from "../drain/clock.ts";
 import type { CloudCall } from "../drain/events.ts";
-import { checkTerm, type Leadership } from "../drain/leadership.ts";
-import { backOffMs } from "../drain/limit.ts";
-import { type AwsAction, answered } from "./aws-caller.ts";
-import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
+import { type Action, Attempts, type AttemptsOptions } from "./attempts.ts";
 
-const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
 /** Fewer than a client has sockets, so that no call waits for one while its time runs. */
 const CALLS_AT_ONCE_MAX = 20;
+const NOTHING = {};
 
-export interface UnmeteredCallerOptions {
-  readonly clock: Clock;
-  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
-  readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** Hears of every attempt. */
-  readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
-}
-
-interface Attempt {
-  readonly action: Omit<AwsAction, "bucket">;
-  /** From 1. */
-  readonly number: number;
-  /** Milliseconds since the epoch. */
-  readonly wantedAt: number;
-}
+export type UnmeteredCallerOptions = AttemptsOptions<Omit<CloudCall, "purpose">>;
 
 /**
  * The way to those calls whose request quota AWS does not publish (Auto Scaling), or that have none (SQS): sent at once,
- * a few side by side, and repeated here alone, for a quarter of a minute.
+ * a few side by side. A throttled attempt is a failure like others, so that each call is given up after a quarter of a
+ * minute.
  */
 export class UnmeteredCaller {
-  readonly #options: UnmeteredCallerOptions;
+  readonly #attempts: Attempts<object>;
   readonly #waiting: (() => void)[] = [];
   #underWay = 0;
 
   constructor(options: UnmeteredCallerOptions) {
-    this.#options = options;
+    this.#attempts = new Attempts<object>(options);
   }
 
   /** Throws `DrainError`, or `signal`'s reason. */
-  async call<T>(action: Omit<AwsAction, "bucket">, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { clock } = this.#options;
-    for (let failures = 1; ; failures += 1) {
+  async call<T>(action: Action, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const turn = async () => {
       signal.throwIfAborted();
-      const wantedAt = clock.now();
-      try {
-        await this.#turn(signal);
-        return await this.#inTurn(() => {
-          checkTerm(this.#options.leadership, signal);
-          return this.#attempt({ action, number: failures, wantedAt }, attempt);
-        });
-      } catch (error) {
-        signal.throwIfAborted();
-        if (failures >= attemptsMax(error)) throw toDrainError(error, action.name);
-        await clock.sleep(backOffMs(failures, BACK_OFF), signal);
-      }
-    }
+      await this.#turn(signal);
+      return () => this.#handOn();
+    };
+    return this.#attempts.untilAnswered({ action, attempt, turn, about: () => NOTHING }, signal);
   }
 
-  async #attempt<T>({ action, number, wantedAt }: Attempt, attempt: () => Promise<T>): Promise<T> {
-    const { clock } = this.#options;
-    const told = { action: action.name, attempt: number, wantedAt, sentAt: clock.now() };
-    try {
-      const answer = await attempt();
-      if (
-        action.answersWith !== undefined &&
-        (answer as Readonly<Record<string, unknown>>)[action.answersWith] === undefined
-      )
-        throw new UnusableAnswer(`it has no ${action.answersWith}`);
-      this.#report({ ...told, ...answered(answer, clock), result: "ok", throttled: false });
-      return answer;
-    } catch (error) {
-      const result = codeOf(error) || "unknown";
-      this.#report({ ...told, ...answered(error, clock), result, throttled: isThrottled(error) });
-      throw error;
-    }
+  /** A finished attempt gives its turn to the next one. */
+  #handOn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#underWay -= 1;
+    else next();
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#underWay -= 1;
-      else next();
-    }
-  }
-
-  /** Resolves when this call may be made; a finished call hands its turn on. */
+  /** Resolves when this attempt may be made. */
   async #turn(signal: AbortSignal): Promise<void> {
     if (this.#underWay < CALLS_AT_ONCE_MAX) {
       this.#underWay += 1;
@@ -105,13 +56,5 @@ export class UnmeteredCaller {
       this.#waiting.push(turn);
       signal.addEventListener("abort", stop, { once: true });
     });
-  }
-
-  #report(call: Omit<CloudCall, "purpose">): void {
-    try {
-      this.#options.onCall?.(call);
-    } catch {
-      // An observer must not stop a call.
-    }
   }
 }

@@ -113,8 +113,9 @@ export class PoolUndo {
       const remaining = waiting.filter(({ registration }) => !obstacles.has(registration));
       if (remaining.length === 0) return false;
       const take = (max: number) => {
-        batch.push(...remaining.splice(0, max));
-        return batch.map(({ registration }) => registration);
+        const more = remaining.splice(0, max);
+        batch.push(...more);
+        return more.map(({ registration }) => registration);
       };
       const refuses = (targets: readonly string[], why?: DrainError) => {
         for (const target of targets) refused.set(target, why);

@@ -13,14 +13,11 @@ import {
   type PoolHealth,
   type PoolTerms,
   type Registration,
-  type RegistrationState,
 } from "../drain/cloud-provider.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
 import { BranchInterfaces } from "./branch-interfaces.ts";
-import { ClassicHealth } from "./classic-health.ts";
-import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
 import { fastPath } from "./fast-path.ts";
 import { IndexRefresh } from "./index-refresh.ts";
@@ -38,16 +35,13 @@ import {
 } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
 import { KnownTags } from "./known-tags.ts";
-import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
-import type { IndexAge, PoolList } from "./pool-list.ts";
-import { registerIn } from "./registering.ts";
+import type { IndexAge, Pools } from "./pools.ts";
 import { AWS_WORDS, type HoldAllowances, ReleaseTerms } from "./release-terms.ts";
-import { DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
-import { TargetReads } from "./target-reads.ts";
+import { listedZoneOf } from "./target-groups.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
   /** How long traffic goes on after deregistrations, whatever the pools' own settings say. */
@@ -86,11 +80,7 @@ export class AwsProvider implements CloudProvider, Machines {
   readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
   readonly #branches: BranchInterfaces;
-  readonly #reads: TargetReads;
-  readonly #classicReads: ClassicReads;
   readonly #tags: KnownTags;
-  readonly #classicHealth: ClassicHealth;
-  readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
   readonly #healths: PoolHealths;
@@ -105,25 +95,18 @@ export class AwsProvider implements CloudProvider, Machines {
     this.#releases = new ReleaseTerms(options.allowances);
     const zones = new InstanceZones(aws);
     const crossZone = new CrossZoneSettings(aws, clock);
-    this.#classicHealth = new ClassicHealth(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
       zones.learned(instance);
       return asLiveNode(instance, options);
     });
     this.#instances = new InstanceLookup(aws, clock);
     this.#branches = new BranchInterfaces(aws, clock);
-    this.#reads = new TargetReads(aws, clock);
-    this.#classicReads = new ClassicReads(aws, clock);
     this.#tags = new KnownTags(aws, clock);
-    this.#terms = new KnownTerms(aws, clock, this.#tags, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
       clock,
-      reads: this.#reads,
-      classicReads: this.#classicReads,
-      classicHealth: this.#classicHealth,
-      terms: this.#terms,
       tags: this.#tags,
+      writableCluster: options.writableCluster,
       crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
@@ -133,21 +116,11 @@ export class AwsProvider implements CloudProvider, Machines {
       searchesOthers: options.ignoresOtherNetworks !== true,
       othersWith: (address, node, by) => this.#machines.othersWith(address, node, by),
     });
-    this.#healths = new PoolHealths({
-      clock,
-      index: this.#index,
-      reads: this.#reads,
-      classicHealth: this.#classicHealth,
-      terms: this.#terms,
-      crossZone,
-      zones,
-    });
+    this.#healths = new PoolHealths({ pools: this.#index.pools, crossZone, zones });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
       clock,
       index: this.#index,
-      reads: this.#reads,
-      terms: this.#terms,
       instances: this.#known,
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
@@ -156,6 +129,11 @@ export class AwsProvider implements CloudProvider, Machines {
       refreshTags: async (by) => options.discovery === "tag" && this.#refreshTags(by),
       indexPerSecond,
     });
+  }
+
+  /** What the index knows. */
+  get indexAge(): IndexAge {
+    return this.#index.pools.age;
   }
 
   /** Keeps the index of memberships fresh until `signal` aborts. */
@@ -233,18 +211,13 @@ export class AwsProvider implements CloudProvider, Machines {
     return groups.length === 0 || groups.some(({ targetType }) => targetType !== "instance");
   }
 
-  /** What the index knows. */
-  get indexAge(): IndexAge {
-    return this.#index.pools.age;
-  }
-
   get hasAddressGroups(): boolean {
     return [...this.#index.pools.groups.values()].some(({ targetType }) => targetType !== "instance");
   }
 
   async describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     this.#checkPlace(pool);
-    const settings = await this.#terms.of(pool, by);
+    const settings = await this.#index.pools.of(pool).settings.of(by);
     return settings && this.#releases.of(pool.kind, settings);
   }
 
@@ -262,10 +235,8 @@ export class AwsProvider implements CloudProvider, Machines {
       for (const { target } of registrations) requested.add(target);
       return registrations;
     };
-    const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
-    await deregisterFrom(this.#aws, pool, taking, by);
+    await this.#index.pools.of(pool).deregister(taking, by);
     this.#index.deregistered(pool, requested);
-    if (pool.kind === "classic") this.#classicHealth.deregistered(pool, requested);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
@@ -281,7 +252,7 @@ export class AwsProvider implements CloudProvider, Machines {
       taken.push(...registrations);
       return registrations;
     };
-    await registerIn(this.#aws, pool, taking, { ...by, refuses });
+    await this.#index.pools.of(pool).register(taking, { ...by, refuses });
     const again = taken.filter(({ target }) => !refused.has(target));
     if (again.length > 0) this.#index.registered(pool, again);
   }
@@ -296,28 +267,18 @@ export class AwsProvider implements CloudProvider, Machines {
   }
 
   msToDeregister(pools: readonly Pool[]): readonly number[] {
-    let targetGroups = 0;
-    let classics = 0;
-    return pools.map(({ kind }) =>
-      kind === "classic"
-        ? this.#aws.caller.msFor(DEREGISTER_INSTANCES, ++classics)
-        : this.#aws.caller.msFor(DEREGISTER_TARGETS, ++targetGroups),
-    );
+    const calls = new Map<string, number>();
+    return pools.map((pool) => {
+      const { deregisters } = this.#index.pools.of(pool);
+      const before = calls.get(deregisters.name) ?? 0;
+      calls.set(deregisters.name, before + 1);
+      return this.#aws.caller.msFor(deregisters, before + 1);
+    });
   }
 
   async observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
     this.#checkPlace(pool);
-    if (pool.kind === "classic") return this.#classicReads.observe(pool, which, by);
-    const read = await this.#reads.read(pool.id, by);
-    this.#index.learned(pool.id, read);
-    const states = new Map<string, RegistrationState>();
-    // The answer is about all targets, also those that were added meanwhile.
-    for (const { target } of which()) states.set(target, "absent");
-    for (const listed of read.targets) {
-      const { target, state } = registrationOf(pool, listed);
-      if (states.has(target)) states.set(target, state);
-    }
-    return { at: read.at, states };
+    return this.#index.pools.of(pool).observe(which, by);
   }
 
   async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
@@ -378,7 +339,7 @@ export class AwsProvider implements CloudProvider, Machines {
   }
 
   /** Which of the listed pools are meant. */
-  async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
+  async #meant(node: Node, pools: Pools, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const cluster = this.#clusterMeant(node);
     return cluster === undefined ? () => true : pools.taggedWith(cluster, node, this.#tags, by);
   }

@@ -1,6 +1,6 @@
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
-import { inBatches } from "./target-groups.ts";
+import { inBatches } from "./batches.ts";
 
 /** EC2 takes at most this many values in a filter. */
 const FILTER_VALUES_MAX = 200;

@@ -2,14 +2,12 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { KnownInstances } from "./known-instances.ts";
-import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
-import type { TargetReads } from "./target-reads.ts";
 
 /** New pools are noticed within this time. */
 const LIST_INTERVAL_MS = 60_000;
-/** One call in so many asks for a pool's terms, which change less often than its members. */
-const TERMS_EVERY = 4;
+/** One call in so many asks for a pool's settings, which change less often than its members. */
+const SETTINGS_EVERY = 4;
 /** Where drains need tags, another one in so many asks for those. */
 const TAGS_TURN = 2;
 /** What a drain has just read, or a fast round, is not read again so soon. */
@@ -20,10 +18,8 @@ const REST_MS = 5_000;
 export interface IndexRefreshOptions {
   readonly clock: Clock;
   readonly index: MembershipIndex;
-  readonly reads: TargetReads;
-  readonly terms: KnownTerms;
   readonly instances: KnownInstances;
-  /** Asks for what a guard needs to know of a pool besides its terms and members. */
+  /** Asks for what a guard needs to know of a pool besides its settings and members. */
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
   /** Asks for the tags that were read longest ago. False: all are recent, or none are needed. */
   readonly refreshTags: (by: CallFor) => Promise<boolean>;
@@ -61,27 +57,28 @@ export class IndexRefresh {
   }
 
   async #readOne(turn: number, by: CallFor): Promise<void> {
-    const { clock, index, reads, terms, instances, prepareGuard } = this.#options;
+    const { clock, index, instances, prepareGuard } = this.#options;
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
       this.#failedAt.clear();
       await pools.refresh(by);
       return instances.refresh(index.instances(), by);
     }
-    if (turn % TERMS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
+    if (turn % SETTINGS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
     const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
-    const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));
-    // Members first: a node can be taken out without the terms, but not without knowing where it is.
-    const isTermsTurn = group === undefined || (turn % TERMS_EVERY === 0 && Number.isFinite(group.readAt));
-    const pool = isTermsTurn ? undescribed : group.pool;
-    if (pool === undefined) return;
-    const readAt = isTermsTurn ? this.#triedAt(pool, terms.knownAt(pool)) : group.readAt;
+    const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
+    // Members first: a node can be taken out without the settings, but not without knowing where it is.
+    const isSettingsTurn = group === undefined || (turn % SETTINGS_EVERY === 0 && Number.isFinite(group.readAt));
+    const due = isSettingsTurn ? undescribed : group;
+    if (due === undefined) return;
+    const { pool, settings } = due;
+    const readAt = isSettingsTurn ? this.#triedAt(pool, settings.knownAt) : (group?.readAt ?? 0);
     if (clock.now() - readAt < FRESH_MS) return;
     try {
-      if (isTermsTurn) {
-        await terms.ask(pool, by);
+      if (isSettingsTurn) {
+        await settings.ask(by);
         await prepareGuard(pool, by);
-      } else index.learned(pool.id, await reads.read(pool.id, by));
+      } else await group?.read(by);
     } catch (error) {
       this.#failedAt.set(pool.id, clock.now());
       throw error;
@@ -92,11 +89,6 @@ export class IndexRefresh {
   #triedAt({ id }: Pool, succeededAt: number): number {
     return Math.max(succeededAt, this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY);
   }
-}
-
-/** A group that no load balancer uses releases at once, whatever its terms. */
-function describable({ pools }: MembershipIndex): readonly Pool[] {
-  return [...pools.groups.values(), ...pools.classics.values()].map(({ pool }) => pool);
 }
 
 function oldest<T>(list: readonly T[], at: (one: T) => number): T | undefined {

@@ -27,7 +27,7 @@ export class KnownTags {
 }
 
 /** Those that one API is asked for: by ARN, or by the name of a classic load balancer. */
-class TagsOfKind {
+export class TagsOfKind {
   readonly #describe: Describe;
   readonly #aws: AwsAccess;
   readonly #clock: Clock;

@@ -1,6 +1,4 @@
-import type { AwsAccess } from "../aws/aws-caller.ts";
 import { newAbort } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
 import {
   type CallFor,
   type FoundRegistrations,
@@ -12,48 +10,28 @@ import {
 import type { DrainError } from "../drain/errors.ts";
 import { compareUrgency, type Urgency } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
-import type { ClassicHealth } from "./classic-health.ts";
-import type { ClassicReads } from "./classic-load-balancers.ts";
+import { CLASSIC_DRAINS_MAX_MS, type ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
-import type { KnownTags } from "./known-tags.ts";
-import type { KnownTerms } from "./known-terms.ts";
+import { type PoolContext, ReadNumbers, type TargetRead } from "./known-pool.ts";
+import { MembersById } from "./members.ts";
 import { doubtfulZone, Memory } from "./memory.ts";
 import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
-import {
-  asNoted,
-  CLASSIC_DRAINS_MAX_MS,
-  type KnownClassic,
-  type KnownGroup,
-  listedIn,
-  MembersById,
-  noteDeregistered,
-  noteRegistered,
-  PoolList,
-  type PoolListOptions,
-  unlessKnown,
-} from "./pool-list.ts";
+import { Pools, type PoolsOptions } from "./pools.ts";
+import { type TargetGroup, unlessKnown } from "./target-group.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
-import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
 
-export interface MembershipIndexOptions extends Omit<PoolListOptions, "onListed"> {
-  readonly aws: AwsAccess;
-  readonly clock: Clock;
-  readonly reads: TargetReads;
-  readonly classicReads: ClassicReads;
-  readonly classicHealth: ClassicHealth;
-  readonly terms: KnownTerms;
-  readonly tags: KnownTags;
+export interface MembershipIndexOptions extends Omit<PoolsOptions, "onListed">, Omit<PoolContext, "reads" | "onRead"> {
   readonly crossZone: CrossZoneSettings;
   /** Reads are remembered for later drains. */
   readonly remembers: boolean;
   /** Of groups with a node that was searched for, all members are stored: a guard needs their health. */
   readonly isGuarded: boolean;
   /** Which of the pools that are listed are meant. Undefined of others. */
-  readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
+  readonly meant: (node: Node, pools: Pools, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
   /** Which other machines have this address, each with its network. */
@@ -77,7 +55,7 @@ const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINI
  * remembered registrations are reported at once, and then verified.
  */
 export class MembershipIndex {
-  readonly pools: PoolList;
+  readonly pools: Pools;
   readonly #options: MembershipIndexOptions;
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
@@ -89,15 +67,15 @@ export class MembershipIndex {
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    const { aws, clock } = options;
-    this.pools = new PoolList(aws, clock, { ...options, onListed: (changed) => this.#listed(changed) });
+    const onRead = (groupId: string, read: TargetRead) => this.#learned(groupId, read);
+    const context = { ...options, reads: new ReadNumbers(), onRead };
+    this.pools = new Pools(context, { ...options, onListed: () => this.#listed() });
   }
 
   /** See `CloudProvider.findRegistrations`. */
   async *find(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
-    const { reads } = this.#options;
     const purpose = this.isWarm(node) ? "verify" : "find";
-    const search = new NodeSearch(node, by, { purpose, since: reads.last, pools: this.#numbers });
+    const search = new NodeSearch(node, by, { purpose, since: this.pools.lastRead, pools: this.#numbers });
     this.#searches.add(search);
     this.#search(search).catch((error: unknown) => search.fail(error));
     try {
@@ -132,7 +110,7 @@ export class MembershipIndex {
         search,
         group,
         registration,
-        addresses.claim(group.network, idOf(registration.target), listedZoneOf(registration)),
+        addresses.claim(group.network ?? "", idOf(registration.target), listedZoneOf(registration)),
       );
     });
     await Promise.all(byAddress);
@@ -154,29 +132,19 @@ export class MembershipIndex {
   }
 
   /** These were deregistered: until the next read that is all there is to say of them. */
-  deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
-    const classic = this.pools.classics.get(id);
-    if (classic !== undefined) classic.instances = new Set([...classic.instances].filter((one) => !targets.has(one)));
-    const group = this.pools.groups.get(id);
-    if (group === undefined) return;
+  deregistered(pool: Pool, targets: ReadonlySet<string>): void {
+    this.pools.of(pool).deregistered(targets);
     this.#members.changed();
-    noteDeregistered(group, targets, this.#options.reads.last);
   }
 
   /** These were registered again: until the next read that is all there is to say of them. */
-  registered({ id }: Pool, again: readonly Registration[]): void {
-    const targets = new Set(again.map(({ target }) => target));
-    const classic = this.pools.classics.get(id);
-    if (classic !== undefined) classic.instances = new Set([...classic.instances, ...targets]);
-    const group = this.pools.groups.get(id);
-    // Of a group that was never read nothing is told before it was.
-    if (group === undefined || !Number.isFinite(group.readAt)) return;
+  registered(pool: Pool, again: readonly Registration[]): void {
+    this.pools.of(pool).registered(again);
     this.#members.changed();
-    noteRegistered(group, again);
   }
 
   /** What a group was found to hold: passed on to running searches, and remembered. */
-  learned(groupId: string, { at, number, targets }: TargetRead): void {
+  #learned(groupId: string, { at, number, targets }: TargetRead): void {
     const group = this.pools.groups.get(groupId);
     // It may be gone by now, and answers may overtake one another.
     if (group === undefined || number <= group.readNumber) return;
@@ -193,7 +161,7 @@ export class MembershipIndex {
       const finders = seekers(listed);
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (group.isWhole) registrations.push(asNoted(group, registration, number));
+      if (group.isWhole) registrations.push(group.asNoted(registration, number));
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
@@ -208,7 +176,7 @@ export class MembershipIndex {
   /** Tells the search what was seen, once it is known whose that is. */
   async #saw(
     search: NodeSearch,
-    { pool, network }: KnownGroup,
+    { pool, network = "" }: TargetGroup,
     registration: Registration,
     claim: Claim | undefined,
   ): Promise<void> {
@@ -247,7 +215,7 @@ export class MembershipIndex {
     // It may have ended meanwhile: another one's read has failed.
     if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
-    for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
+    for (const classic of classics) search.saw(classic.pool, classic.listedOf(node));
     search.scanning = true;
     this.#scanAround(search);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
@@ -268,9 +236,8 @@ export class MembershipIndex {
   async #learnAddresses(search: NodeSearch): Promise<void> {
     const { node } = search;
     if (node.asOf === undefined && node.isPartial !== true) return;
-    const { asItIsNow, reads } = this.#options;
-    const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
-    search.hasAddressesOf(now, reads.last);
+    const now = await this.#options.asItIsNow(node, { ...search.by, urgency: search.asked });
+    search.hasAddressesOf(now, this.pools.lastRead);
     if (this.#isListed) search.remembers(this.#memory.byAddress(now));
   }
 
@@ -278,7 +245,7 @@ export class MembershipIndex {
    * A load balancer that doesn't list the node is asked about it by name: AWS does not say whether its list still shows
    * an instance that another program is deregistering, and such an instance still gets traffic.
    */
-  async #askClassic(classic: KnownClassic, search: NodeSearch): Promise<void> {
+  async #askClassic(classic: ClassicLoadBalancer, search: NodeSearch): Promise<void> {
     const { node, by } = search;
     if (classic.instances.has(node.id)) return;
     const { listedAt } = this.pools;
@@ -286,12 +253,11 @@ export class MembershipIndex {
     const watchedLong = listedAt - classic.watchedSince >= CLASSIC_DRAINS_MAX_MS;
     if (watchedLong && listedAt - lastListed >= CLASSIC_DRAINS_MAX_MS) return;
     const urgency = () => ({ ...by.urgency(), purpose: "verify" }) as const;
-    search.saw(classic.pool, await this.#options.classicReads.findIn(classic.pool, node, { ...by, urgency }));
+    search.saw(classic.pool, await classic.find(node, { ...by, urgency }));
   }
 
   /** Reads the group for all searches, unless that is about to be done or was done since. */
-  #scan(group: KnownGroup, since: number): void {
-    const { reads } = this.#options;
+  #scan(group: TargetGroup, since: number): void {
     const { id } = group.pool;
     if (group.readNumber > since || this.#asked.has(id)) return;
     this.#asked.add(id);
@@ -306,28 +272,20 @@ export class MembershipIndex {
     const urgency = () => this.#scanUrgency();
     const those = () => [...this.#searches].filter((search) => this.#isAbout(search, group));
     const drains = () => those().flatMap(({ by }) => [...(by.drains?.() ?? [])]);
-    reads.read(id, { urgency, onRise: this.#searches.onRise, signal, repeats, drains }, sent).then(
-      (seen) => this.learned(id, seen),
-      (error: unknown) => {
-        if (signal.aborted) return;
-        this.#asked.delete(id);
-        for (const search of this.#searches) {
-          if (this.#isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
-        }
-      },
-    );
+    group.read({ urgency, onRise: this.#searches.onRise, signal, repeats, drains }, sent).catch((error: unknown) => {
+      if (signal.aborted) return;
+      this.#asked.delete(id);
+      for (const search of this.#searches) {
+        if (this.#isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
+      }
+    });
   }
 
   /** The list of another call may have brought groups that searches must read, or taken away the last that they wait for. */
-  #listed(changed: ReadonlySet<string>): void {
+  #listed(): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms, tags, crossZone } = this.#options;
+    const { tags, crossZone } = this.#options;
     this.#members.changed();
-    const isThere = (id: string) => groups.has(id) || classics.has(id);
-    reads.retainOnly(isThere);
-    const isTheSame = (id: string) => isThere(id) && !changed.has(id);
-    for (const cache of [classicReads, classicHealth, terms]) cache.retainOnly(isTheSame);
-    for (const id of changed) tags.names.forget(id);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
     crossZone.retainOnly((arn) => loadBalancers.has(arn));
     tags.arns.retainOnly((arn) => groups.has(arn) || loadBalancers.has(arn));
@@ -360,17 +318,17 @@ export class MembershipIndex {
     return oldest;
   }
 
-  #isAbout({ node }: NodeSearch, group: KnownGroup): boolean {
+  #isAbout({ node }: NodeSearch, group: TargetGroup): boolean {
     return this.pools.isAround(node, group);
   }
 
   /** Looks up who searches for a target of the group. */
-  #seekersOf(group: KnownGroup): (listed: ListedTarget) => readonly Seeker[] {
+  #seekersOf(group: TargetGroup): (listed: ListedTarget) => readonly Seeker[] {
     const searches = [...this.#searches].filter((search) => this.#isAbout(search, group));
     if (group.targetType !== "instance") {
       return ({ Target, also = [] }) =>
         searches.flatMap((search) => {
-          const claim = search.claim(group.network, Target?.Id ?? "", zoneAmong([Target, ...also]));
+          const claim = search.claim(group.network ?? "", Target?.Id ?? "", zoneAmong([Target, ...also]));
           return claim === undefined ? [] : [{ search, claim }];
         });
     }

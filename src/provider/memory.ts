@@ -7,9 +7,10 @@ import {
   type Pool,
   type Registration,
 } from "../drain/cloud-provider.ts";
+import type { MembersById } from "./members.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
-import { listedIn, type MembersById, type PoolList } from "./pool-list.ts";
+import type { Pools } from "./pools.ts";
 import { listedZoneOf } from "./target-groups.ts";
 
 /** No call is made. */
@@ -20,10 +21,10 @@ const BY_NOBODY: CallFor = {
 
 /** What reads of pools have said of one node. */
 export class Memory {
-  readonly #pools: () => PoolList;
+  readonly #pools: () => Pools;
   readonly #members: MembersById;
 
-  constructor(pools: () => PoolList, members: MembersById) {
+  constructor(pools: () => Pools, members: MembersById) {
     this.#pools = pools;
     this.#members = members;
   }
@@ -32,7 +33,7 @@ export class Memory {
   of(node: Node): readonly Registration[] {
     const inClassics = this.#pools()
       .classicsOf(node)
-      .flatMap((classic) => listedIn(classic, node));
+      .flatMap((classic) => classic.listedOf(node));
     return [...this.#around(node, this.#members.ofInstance(node)), ...inClassics];
   }
 

@@ -1,10 +1,10 @@
 import { addressOf, type CallFor, idOf, type Node, type Registration } from "../drain/cloud-provider.ts";
 import { NodeAddresses, networkIdsOf } from "./node-addresses.ts";
-import type { PoolList } from "./pool-list.ts";
+import type { Pools } from "./pools.ts";
 import { listedZoneOf } from "./target-groups.ts";
 
 export interface ObstaclesOptions {
-  readonly pools: PoolList;
+  readonly pools: Pools;
   /** With the addresses that it has now. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
 }
@@ -16,8 +16,7 @@ export async function obstaclesTo(
   by: CallFor,
   { pools, asItIsNow }: ObstaclesOptions,
 ): Promise<ReadonlyMap<Registration, string>> {
-  const networkOf = ({ kind, id }: Registration["pool"]) =>
-    (kind === "classic" ? pools.classics : pools.groups).get(id)?.network;
+  const networkOf = (pool: Registration["pool"]) => pools.listed(pool)?.network;
   const isUnknown = ({ pool }: Registration) => networkOf(pool) === undefined;
   const someByAddress = registrations.some((one) => addressOf(one) !== undefined);
   const [now] = await Promise.all([

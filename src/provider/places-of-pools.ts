@@ -68,9 +68,9 @@ function unconfigured(place: string, what = "it"): string {
   return `${what} is in ${place}, which AWS_PLACES does not name: add it, and request the drain again`;
 }
 
-/** The pool as its place's provider knows it. Names of classic load balancers are unique within a place alone. */
+/** The pool as its place's provider knows it. Where it has a name and no ARN, that is unique within a place alone. */
 export function asWithin(pool: Pool, { name: place }: PlaceIdentity): Pool {
-  return pool.kind === "classic" ? { ...pool, id: pool.name, place } : { ...pool, place };
+  return hasArn(pool) ? { ...pool, place } : { ...pool, id: pool.name, place };
 }
 
 /** The other way round: with ids that are unique over all places. */
@@ -81,9 +81,11 @@ export function asOfPlace<F extends FoundRegistrations>(found: F): F {
 
 function outOf(registration: Registration): Registration {
   const { pool } = registration;
-  return pool.kind === "classic"
-    ? { ...registration, pool: { ...pool, id: `${pool.place}/${pool.name}` } }
-    : registration;
+  return hasArn(pool) ? registration : { ...registration, pool: { ...pool, id: `${pool.place}/${pool.name}` } };
+}
+
+function hasArn({ id }: Pool): boolean {
+  return id.startsWith("arn:");
 }
 
 /** The failure, with its place. What is no failure of a call, such as the reason of a signal, stays as it is. */

@@ -2,10 +2,14 @@ import { DescribeLoadBalancerAttributesCommand } from "@aws-sdk/client-elastic-l
 import { DescribeTargetGroupAttributesCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isPoolGone } from "../aws/errors.ts";
+import { isWritableByTag } from "../aws/policy.ts";
+import { SharedCall } from "../aws/shared-call.ts";
+import type { Clock } from "../drain/clock.ts";
 import type { CallFor, HealthyMinimum, Pool } from "../drain/cloud-provider.ts";
 import { printable } from "../drain/errors.ts";
 import { flowsOf } from "./gateway-flows.ts";
 import { keepsUnhealthyMs } from "./health-checks.ts";
+import type { TagsOfKind } from "./known-tags.ts";
 import { unlessListed } from "./listed-pools.ts";
 import type { ReleaseSettings } from "./release-terms.ts";
 import { type AwsPool, DELAY_DEFAULT_MS } from "./target-groups.ts";
@@ -123,5 +127,75 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
   } catch (error) {
     if (isPoolGone(error)) return undefined;
     throw error;
+  }
+}
+
+/** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
+const KEPT_MS = 3_600_000;
+
+export interface KnownSettingsOptions {
+  /** The pool's. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly describe: (by: CallFor) => Promise<PoolSettings | undefined>;
+  readonly tags: TagsOfKind;
+  /** The policy lets only pools with this cluster's tag be written. Absent: any. */
+  readonly writableCluster: string | undefined;
+}
+
+/** The attributes of one pool, as AWS has said within the last hour. */
+export class KnownSettings {
+  readonly #options: KnownSettingsOptions;
+  #known: { readonly settings: PoolSettings; readonly at: number } | undefined;
+  #asked: SharedCall<undefined, PoolSettings | undefined>;
+
+  constructor(options: KnownSettingsOptions) {
+    this.#options = options;
+    this.#asked = this.#newCall();
+  }
+
+  /** Undefined when the pool has vanished. */
+  async of(by: CallFor): Promise<PoolSettings | undefined> {
+    return this.recall() ?? this.ask(by);
+  }
+
+  /** The answer of AWS, at most an hour old. */
+  recall(): PoolSettings | undefined {
+    return this.#options.clock.now() - this.knownAt < KEPT_MS ? this.#known?.settings : undefined;
+  }
+
+  /** When AWS last answered, in milliseconds since the epoch. `-Infinity`: never. */
+  get knownAt(): number {
+    return this.#known?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** The current answer of AWS. Callers share a call that is in flight. */
+  ask(by: CallFor): Promise<PoolSettings | undefined> {
+    return this.#asked.ask(undefined, by);
+  }
+
+  /** What was said, or is being asked, holds no more. */
+  forget(): void {
+    this.#known = undefined;
+    this.#asked = this.#newCall();
+  }
+
+  #newCall(): SharedCall<undefined, PoolSettings | undefined> {
+    const call: SharedCall<undefined, PoolSettings | undefined> = new SharedCall(async (sent, by) => {
+      const { clock, describe } = this.#options;
+      const [described, isWritable] = await Promise.all([describe(by), this.#isWritable(by)]);
+      sent();
+      const settings = described && (isWritable ? described : { ...described, writable: false as const });
+      // It may have been forgotten meanwhile.
+      if (this.#asked === call) this.#known = settings && { settings, at: clock.now() };
+      return settings;
+    });
+    return call;
+  }
+
+  async #isWritable(by: CallFor): Promise<boolean> {
+    const { id, tags, writableCluster } = this.#options;
+    if (writableCluster === undefined) return true;
+    return isWritableByTag((await tags.of([id], by)).get(id) ?? new Map(), writableCluster);
   }
 }

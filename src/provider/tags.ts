@@ -3,8 +3,8 @@ import { DescribeTagsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import { isPoolGone } from "../aws/errors.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
+import { inBatches } from "./batches.ts";
 import { unlessListed } from "./listed-pools.ts";
-import { inBatches } from "./target-groups.ts";
 
 export type Tags = ReadonlyMap<string, string>;
 export type TagsById = ReadonlyMap<string, Tags>;

@@ -1,6 +1,5 @@
 import { isIPv6 } from "node:net";
 import {
-  DeregisterTargetsCommand,
   DescribeTargetGroupsCommand,
   type DescribeTargetGroupsCommandOutput,
   type TargetDescription,
@@ -8,23 +7,15 @@ import {
   type TargetHealth,
   type TargetHealthDescription,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
+import type { AwsAccess } from "../aws/aws-caller.ts";
+import { UnusableAnswer } from "../aws/errors.ts";
 import { type CallFor, idOf, type Pool, type Registration, type RegistrationState } from "../drain/cloud-provider.ts";
 import { printable } from "../drain/errors.ts";
 import type { LoadBalancerKind } from "../drain/load-balancer-kinds.ts";
 import { kubeProxyCheckOf } from "./health-checks.ts";
 import { LIST_GROUPS } from "./listed-pools.ts";
 
-export const DEREGISTER_TARGETS: AwsAction = {
-  name: "elasticloadbalancing:DeregisterTargets",
-  bucket: "v2-register",
-};
-
 const PAGE_SIZE = 400;
-/** AWS refuses larger calls now and then; its own controllers send 100 to 200. */
-const TARGETS_PER_CALL_MAX = 100;
-
 /** With more different texts than this, the cache is cleared. */
 const TEXTS_MAX = 100_000;
 
@@ -122,49 +113,6 @@ const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "T
  */
 function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
   return kind !== "alb" && kind !== "gwlb" && !DELAY_PROTOCOLS.has(protocol);
-}
-
-/** See `CloudProvider.deregister`. Each target goes back exactly as AWS listed it, or the call would do nothing. */
-export function deregisterTargets(
-  aws: AwsAccess,
-  pool: Pool,
-  take: (max: number) => Promise<readonly Registration[]>,
-  by: CallFor,
-): Promise<void> {
-  const targets: TargetDescription[] = [];
-  const gathered = async () => {
-    const still = targets.length === 0 ? undefined : by.stillIncluded?.();
-    if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
-    const room = Math.max(0, TARGETS_PER_CALL_MAX - targets.length);
-    targets.push(...(await take(room)).flatMap(targetsOf));
-    return targets;
-  };
-  return endTargets(aws, pool.id, gathered, by);
-}
-
-async function endTargets(
-  aws: AwsAccess,
-  arn: string,
-  gathered: () => Promise<readonly TargetDescription[]>,
-  by: CallFor,
-): Promise<void> {
-  let Targets: readonly TargetDescription[] = [];
-  try {
-    await aws.caller.call(DEREGISTER_TARGETS, by, async () => {
-      Targets = await gathered();
-      // AWS would take an empty list for all targets. Those who wanted this call may have left meanwhile.
-      if (Targets.length === 0) return undefined;
-      const input = { TargetGroupArn: arn, Targets: [...Targets] };
-      return aws.v2.send(new DeregisterTargetsCommand(input), { abortSignal: by.signal });
-    });
-  } catch (error) {
-    if (isPoolGone(error)) return;
-    if (!isTargetGone(error)) throw error;
-    // One unknown target refuses all, and is out already.
-    const isNamed = ({ Id = "" }: TargetDescription) => Targets.length === 1 || isNamedIn(error, Id);
-    by.refuses?.(Targets.filter(isNamed).map(nameOf));
-    for (const part of inParts(Targets, isNamed)) await endTargets(aws, arn, async () => part, by);
-  }
 }
 
 /**
@@ -296,21 +244,4 @@ function kindOf(loadBalancerArn: string): LoadBalancerKind {
   if (loadBalancerArn.includes(":loadbalancer/app/")) return "alb";
   if (loadBalancerArn.includes(":loadbalancer/net/")) return "nlb";
   return loadBalancerArn.includes(":loadbalancer/gwy/") ? "gwlb" : "unknown";
-}
-
-/** `list` in its order, in parts of at most `size`. No part is empty. */
-export function inBatches<T>(list: readonly T[], size: number): readonly T[][] {
-  const batches: T[][] = [];
-  for (let start = 0; start < list.length; start += size) batches.push(list.slice(start, start + size));
-  return batches;
-}
-
-/**
- * The part to retry of a batch that was refused as a whole because of some of its members: all but the `named`
- * ones, or halves where that is none or all. No part is empty; a batch of one has no parts.
- */
-export function inParts<T>(batch: readonly T[], isNamed: (member: T) => boolean): readonly (readonly T[])[] {
-  const others = batch.filter((member) => !isNamed(member));
-  if (others.length > 0 && others.length < batch.length) return [others];
-  return batch.length <= 1 ? [] : inBatches(batch, Math.ceil(batch.length / 2));
 }

@@ -129,6 +129,31 @@ test.each(["target group", "classic load balancer"])(
   },
 );
 
+test.each([
+  ["target group", "RegisterTargets", "Targets", "Id"],
+  ["classic load balancer", "RegisterInstancesWithLoadBalancer", "Instances", "InstanceId"],
+])(
+  "a call that is made again takes along what has gathered meanwhile, and names each once: %s",
+  async (what, action, list, field) => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    if (what === "target group") region.group({ name: "web", nodes });
+    else region.classic({ name: "old", nodes });
+    const found = await Promise.all(nodes.map((node) => onlyRegistrationOf(region, node)));
+    const named: (readonly string[])[] = [];
+    region.intercept = (call) => {
+      if (call.action !== action) return undefined;
+      named.push(listed(call.params, list, field));
+      return named.length === 1 ? elbError("ServiceUnavailable", "later", 503) : undefined;
+    };
+    const gathering = found.map((one) => [one]);
+    const { provider } = undoingProviderOf(region);
+    const pool = found[0]?.pool as Registration["pool"];
+    await region.clock.run(provider.register(pool, () => gathering.shift() ?? [], FOR_NOBODY));
+    expect(named).toEqual([[nodes[0].id], nodes.map(({ id }) => id)]);
+  },
+);
+
 test.each(["target group", "classic load balancer"])("a pool that has vanished is a failure: %s", async (what) => {
   const region = new SimulatedRegion();
   const node = region.node();

@@ -1,0 +1,130 @@
+import type { Clock } from "../drain/clock.ts";
+import type { DrainError } from "../drain/errors.ts";
+import type { CloudCall } from "../drain/events.ts";
+import { checkTerm, type Leadership } from "../drain/leadership.ts";
+import { backOffMs } from "../drain/limit.ts";
+import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
+
+/** One action of AWS: as in an IAM policy. */
+export interface Action {
+  /** `elasticloadbalancing:DeregisterTargets` */
+  readonly name: string;
+  /**
+   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or another
+   * server's XML, for an answer without any fields, which would say that nothing is registered.
+   */
+  readonly answersWith?: string;
+}
+
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
+
+export interface AttemptsOptions<Call> {
+  readonly clock: Clock;
+  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
+  /** Hears of every attempt. */
+  readonly onCall?: (call: Call) => void;
+}
+
+/** One call, with what the two ways to call AWS do differently. */
+export interface Attempted<T, About> {
+  readonly action: Action;
+  readonly attempt: () => Promise<T>;
+  /** Resolves when the next attempt may be sent, with what is to run once it has ended. */
+  readonly turn: () => Promise<() => void>;
+  /** What else is reported of an attempt that is about to be sent. */
+  readonly about: () => About;
+  /** A throttled attempt: `true` where it waits for another turn, `false` where it has waited too long. Absent: a failure. */
+  readonly throttled?: () => boolean;
+  /** Hears why an attempt failed that is made again. */
+  readonly repeats?: ((error: DrainError) => void) | undefined;
+}
+
+/** What is reported of every attempt. */
+type Reported = Omit<CloudCall, "purpose" | "drains" | "place">;
+
+/** An attempt that waits for its turn. */
+interface Wanted {
+  /** The first one is 1. */
+  readonly attempt: number;
+  /** In milliseconds since the epoch. */
+  readonly wantedAt: number;
+}
+
+/** The only place that repeats calls to AWS, and that believes or refuses an answer. */
+export class Attempts<About> {
+  readonly #options: AttemptsOptions<About & Reported>;
+
+  constructor(options: AttemptsOptions<About & Reported>) {
+    this.#options = options;
+  }
+
+  /** Throws `DrainError`, or the reason of `signal`. */
+  async untilAnswered<T>(call: Attempted<T, About>, signal: AbortSignal): Promise<T> {
+    const { action, turn, throttled, repeats } = call;
+    const { clock } = this.#options;
+    let failures = 0;
+    for (let number = 1; ; number += 1) {
+      const wanted = { attempt: number, wantedAt: clock.now() };
+      const done = await turn();
+      try {
+        return await this.#once(call, wanted, signal).finally(done);
+      } catch (error) {
+        signal.throwIfAborted();
+        const isPatient = isThrottled(error) ? throttled?.() : undefined;
+        if (isPatient !== true) failures += 1;
+        if (isPatient === false || failures >= attemptsMax(error)) throw toDrainError(error, action.name);
+        repeats?.(toDrainError(error, action.name));
+        if (isPatient !== true) await clock.sleep(backOffMs(failures, BACK_OFF), signal);
+      }
+    }
+  }
+
+  /** Throws what AWS, or the way to it, has failed with. An attempt that its caller has given up is not reported. */
+  async #once<T>({ action, attempt, about }: Attempted<T, About>, wanted: Wanted, signal: AbortSignal): Promise<T> {
+    const { clock, leadership } = this.#options;
+    checkTerm(leadership, signal);
+    const sent = { ...about(), ...wanted, action: action.name, sentAt: clock.now() };
+    try {
+      const answer = whole(await attempt(), action);
+      this.#report({ ...sent, ...answered(answer, clock), result: "ok", throttled: false });
+      return answer;
+    } catch (error) {
+      signal.throwIfAborted();
+      const result = codeOf(error) || "unknown";
+      this.#report({ ...sent, ...answered(error, clock), result, throttled: isThrottled(error) });
+      throw error;
+    }
+  }
+
+  #report(call: About & Reported): void {
+    try {
+      this.#options.onCall?.(call);
+    } catch {
+      // An observer must not stop a call.
+    }
+  }
+}
+
+/** When an attempt has ended, and what the SDK says of the HTTP answer: of an output, or of an error. */
+function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" | "requestId" | "httpStatus"> {
+  const { requestId, httpStatusCode } =
+    (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
+  return {
+    answeredAt: clock.now(),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(httpStatusCode === undefined ? {} : { httpStatus: httpStatusCode }),
+  };
+}
+
+/** The SDK's. */
+interface ResponseMetadata {
+  readonly requestId?: string;
+  readonly httpStatusCode?: number;
+}
+
+function whole<T>(answer: T, { answersWith }: Action): T {
+  if (answersWith === undefined || (answer as Readonly<Record<string, unknown>>)[answersWith] !== undefined)
+    return answer;
+  throw new UnusableAnswer(`it has no ${answersWith}`);
+}
