@@ -52,6 +52,45 @@ describe("a drain is cancelled", () => {
     expect([...targets("deregister"), ...targets("register")]).toEqual([]);
   });
 
+  test("while the turn of its deregistration comes: it is not taken along", async () => {
+    const { clock, cloud, ask, cancel, targets, registered, web } = scene();
+    let hasTurn = () => {};
+    const turn = new Promise<void>((resolve) => {
+      hasTurn = resolve;
+    });
+    const deregister = cloud.deregister.bind(cloud);
+    cloud.deregister = async (...call) => {
+      await turn;
+      await deregister(...call);
+    };
+    const drain = ask();
+    await clock.advance(2_000);
+    const undone = cancel();
+    hasTurn();
+    expect(statesOf(await clock.run(undone))).toEqual({ web: "untouched", tcp: "untouched" });
+    expect(await drain).toMatchObject({ status: "cancelled" });
+    expect([...targets("deregister"), ...targets("register")]).toEqual([]);
+    expect(await registered(web)).toBe("live");
+  });
+
+  test("and a read that shows what was so before proves nothing: it is registered until it is there", async () => {
+    const { clock, cloud, ask, cancel, registered, web, targets } = scene();
+    const drain = ask();
+    await clock.advance(3_000);
+    // Accepted and not done, and for a moment the pool lists the target as it was before the drain.
+    cloud.ignoresRegistering = true;
+    cloud.force(web, "live");
+    const undone = cancel();
+    await clock.advance(9_000);
+    cloud.force(web, undefined);
+    expect(await registered(web)).toBe("draining");
+    cloud.ignoresRegistering = false;
+    expect(statesOf(await clock.run(undone))).toMatchObject({ web: "registered" });
+    expect(await registered(web)).not.toBe("draining");
+    expect(targets("register").length).toBeGreaterThan(2);
+    await drain;
+  });
+
   test("while it waits for the cloud's quota: what waits never leaves", async () => {
     const { clock, cloud, ask, cancel, targets, registered, web, tcp } = scene();
     cloud.before = ({ method }) => {
