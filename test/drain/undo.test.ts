@@ -6,6 +6,7 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
+import { undoablesOf, undoablesOfRecord } from "../../src/drain/undoable.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
@@ -38,6 +39,15 @@ function scene() {
 const statesOf = ({ registrations }: UndoOutcome) =>
   Object.fromEntries(registrations.map(({ registration, state }) => [registration.pool.name, state]));
 const errorsOf = ({ registrations }: UndoOutcome) => registrations.map(({ error }) => error?.code);
+
+test("what another program deregistered, and again after it had come back, is no drain's to undo, also by its record", () => {
+  const pool = { kind: "alb", id: "web", name: "web" } as const;
+  const registration = { pool, target: "i-1:80", state: "draining", detail: "draining", isHealthy: false } as const;
+  const known = { registration, state: "holding", since: 1_000, cameBack: 1, isOurs: false } as const;
+  const result = { registration, state: "holding", heldMs: 0, newTrafficStopped: true, cameBack: 1 } as const;
+  expect(undoablesOfRecord({ registrations: [known] })).toEqual([{ registration, deregisteredBy: "others" }]);
+  expect(undoablesOf([result], [], 1_000)).toEqual([{ registration, deregisteredBy: "others" }]);
+});
 
 describe("a drain is cancelled", () => {
   test("while it searches: nothing was deregistered, and nothing is registered", async () => {
