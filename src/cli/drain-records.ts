@@ -2,7 +2,7 @@ import { writeProblem } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import type { RunningDrain } from "../drain/outcome.ts";
+import { OUTCOMES, type RunningDrain } from "../drain/outcome.ts";
 import { nodeReport, type OutcomeReport, runningReport } from "../drain/report.ts";
 import { ReportFiles } from "../ledger/report-files.ts";
 import type { Environment } from "./call.ts";
@@ -24,8 +24,6 @@ const CHANGES: ReadonlySet<DrainEvent["type"]> = new Set([
   "excluded",
   "evicting",
 ] satisfies DrainEvent["type"][]);
-/** Nothing of these is to be undone. */
-const WITHOUT_CHANGES: ReadonlySet<OutcomeReport["status"]> = new Set(["refused", "planned", "instance-gone"]);
 
 interface RecordingOptions {
   readonly clock: Clock;
@@ -74,7 +72,7 @@ export class DrainRecords {
     await this.#writing;
     for (const outcome of outcomes) {
       if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.node === undefined) continue;
-      if (!WITHOUT_CHANGES.has(outcome.status)) await this.#save(outcome.node.id, outcome.drainId, outcome);
+      if (OUTCOMES[outcome.status].mayTakeOut) await this.#save(outcome.node.id, outcome.drainId, outcome);
     }
   }
 

@@ -1,6 +1,7 @@
 import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
+import type { Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
+import { OUTCOMES } from "./outcome.ts";
 import type { RegistrationState } from "./registration-state.ts";
 import type { JointRequest } from "./request.ts";
 
@@ -129,9 +130,6 @@ export function unknownUntil(
   return unknown.length === 0 ? undefined : Math.max(...unknown);
 }
 
-/** They end once nothing gets traffic any more. */
-const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-registered", "instance-gone"]);
-
 /** What earlier drains of a node were still holding when they ended, by its key. */
 type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
@@ -166,7 +164,7 @@ function* shortDrains(memories: readonly RememberedDrain[], now: number): Genera
   for (const memory of memories) {
     const { end } = memory;
     if (end === undefined || end.status === "refused") continue;
-    if (WHOLE.has(end.status) || end.at <= now - HOLD_MAX_MS) return;
+    if (OUTCOMES[end.status].isWhole || end.at <= now - HOLD_MAX_MS) return;
     yield memory;
   }
 }

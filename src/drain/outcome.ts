@@ -149,24 +149,41 @@ export function endedOutcome(
  */
 export type MachineVerdict = "can-go" | "waits" | "stays" | "undecided";
 
-const VERDICTS: Readonly<Record<DrainOutcome["status"], MachineVerdict>> = {
-  drained: "can-go",
-  "nothing-registered": "can-go",
-  "instance-gone": "can-go",
+/** What follows from each way to end, for whatever has to act on it. How it is said is each reader's own. */
+export interface OutcomeMeaning {
+  readonly verdict: MachineVerdict;
+  /** Nothing sends the node traffic any more, so that nothing is left to hold. */
+  readonly isWhole: boolean;
+  /** It may have taken something out, and so there may be something to undo. */
+  readonly mayTakeOut: boolean;
+}
+
+export const OUTCOMES: Readonly<Record<DrainOutcome["status"], OutcomeMeaning>> = {
+  drained: { verdict: "can-go", isWhole: true, mayTakeOut: true },
+  // Drains before it may have taken out what it did not find.
+  "nothing-registered": { verdict: "can-go", isWhole: true, mayTakeOut: true },
+  "instance-gone": { verdict: "can-go", isWhole: true, mayTakeOut: false },
   // A timeout is our own patience: the machine is still there, and so is its traffic.
-  "deadline-passed": "waits",
-  "possibly-registered": "waits",
-  failed: "waits",
-  refused: "waits",
-  superseded: "stays",
-  cancelled: "stays",
-  planned: "undecided",
-  abandoned: "undecided",
+  "deadline-passed": { verdict: "waits", isWhole: false, mayTakeOut: true },
+  "possibly-registered": { verdict: "waits", isWhole: false, mayTakeOut: true },
+  failed: { verdict: "waits", isWhole: false, mayTakeOut: true },
+  refused: { verdict: "waits", isWhole: false, mayTakeOut: false },
+  superseded: { verdict: "stays", isWhole: false, mayTakeOut: true },
+  cancelled: { verdict: "stays", isWhole: false, mayTakeOut: true },
+  planned: { verdict: "undecided", isWhole: false, mayTakeOut: false },
+  abandoned: { verdict: "undecided", isWhole: false, mayTakeOut: true },
 };
+
+/** Whether a drain can end so: a file or a service may say anything. */
+export function isOutcomeStatus(said: unknown): said is DrainOutcome["status"] {
+  return typeof said === "string" && Object.hasOwn(OUTCOMES, said);
+}
 
 /** Of an outcome, or of its report. Undefined: a service of another version has reported it. */
 export function verdictOf({ status, limit }: ReportedOutcome): MachineVerdict | undefined {
-  return status === "deadline-passed" && limit?.reason === "deadline" ? "can-go" : VERDICTS[status];
+  return status === "deadline-passed" && limit?.reason === "deadline"
+    ? "can-go"
+    : (OUTCOMES[status] as OutcomeMeaning | undefined)?.verdict;
 }
 
 export interface ReportedOutcome {

@@ -1,5 +1,6 @@
 import { drainRecord } from "../drain/drain-record.ts";
-import { isOver, type LedgerEntry } from "../drain/ledger.ts";
+import { type EndOfDrain, isOver, type LedgerEntry } from "../drain/ledger.ts";
+import { OUTCOMES } from "../drain/outcome.ts";
 import type { LedgerIndex } from "./ledger-index.ts";
 import type { Remains } from "./lines.ts";
 
@@ -21,8 +22,6 @@ export interface Gap {
 
 /** Stands for drains of which nothing is known. */
 const UNKNOWN = "unknown";
-/** They end once nothing gets traffic any more. */
-const WHOLE: ReadonlySet<string> = new Set(["drained", "nothing-registered", "instance-gone", "refused"]);
 
 interface Seen {
   last: number;
@@ -63,7 +62,7 @@ export class GapFinder {
       seen.hasBegun = true;
       seen.nodes.add(entry.node.id);
     }
-    if (entry.type === "ended") seen.isWhole = WHOLE.has(entry.outcome.status);
+    if (entry.type === "ended") seen.isWhole = isHarmless(entry.outcome.status);
     if (entry.type === "found" && !seen.hasBegun)
       for (const { target } of entry.registrations) seen.nodes.add(/^i-[0-9a-f]+/.exec(target)?.[0] ?? "");
   }
@@ -128,6 +127,11 @@ function gapOf(drain: string, seen: Seen, index: LedgerIndex, at: number): Gap |
   const n = last + (missing === 0 ? 2 : 1);
   const isHarmless = index.get(drain) === undefined || isWhole;
   return { ...about, missing, isHeadless: false, isHarmless, mark: { drain, n, at, type: "gap" } };
+}
+
+/** Nothing that such a drain has held, if anything, is to be held still. */
+function isHarmless(status: EndOfDrain["status"]): boolean {
+  return OUTCOMES[status].isWhole || !OUTCOMES[status].mayTakeOut;
 }
 
 /** Whether the entries of a drain that is to be resumed agree with each other. */

@@ -1,6 +1,7 @@
 import { GRACE_SECONDS_MAX } from "../drain/eviction.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
+import { isOutcomeStatus } from "../drain/outcome.ts";
 
 /** What every line of ours begins with, so that a drain's lines are found without reading the others. */
 export function lineStart(drain: string): string {
@@ -64,18 +65,6 @@ type Check = (fields: Fields) => boolean;
 const numbered: Check = ({ of }) => Array.isArray(of) && of.every(isRegistrationNumber);
 const troubled: Check = (fields) => numbered(fields) && isError(fields["error"]);
 const always: Check = () => true;
-const STATUSES = [
-  "drained",
-  "nothing-registered",
-  "possibly-registered",
-  "deadline-passed",
-  "instance-gone",
-  "abandoned",
-  "failed",
-  "refused",
-  "cancelled",
-  "superseded",
-];
 const KINDS: readonly string[] = LOAD_BALANCER_KINDS;
 const STATES = ["live", "initial", "draining", "absent", "unlisted"];
 
@@ -115,7 +104,8 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   gap: ({ node }) => isGiven(node, isText),
   ended: ({ outcome }) =>
     isRecord(outcome) &&
-    STATUSES.includes(String(outcome["status"])) &&
+    isOutcomeStatus(outcome["status"]) &&
+    outcome["status"] !== "planned" &&
     isGiven(outcome["limit"], (limit) => isRecord(limit) && isMoment(limit["at"])) &&
     isGiven(outcome["error"], isError) &&
     isGiven(outcome["refusal"], (refusal) => isRecord(refusal) && Array.isArray(refusal["pools"])) &&

@@ -4,7 +4,7 @@ import { drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
+import { type DrainOutcome, OUTCOMES } from "../drain/outcome.ts";
 import { undoFailure } from "../drain/undo.ts";
 import { type AnnouncementKind, CLUSTER_KINDS } from "./announcement.ts";
 
@@ -32,17 +32,12 @@ export type MaybeDrained = Pick<DrainedNode, "instanceId"> & Partial<DrainedNode
 
 /** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
 export function drainedNode(instanceId: string, outcome: DrainOutcome): DrainedNode | undefined {
-  if (!("drainId" in outcome) || outcome.drainId === undefined || !TAKES_OUT.has(outcome.status)) return undefined;
+  if (!("drainId" in outcome) || outcome.drainId === undefined) return undefined;
+  const { verdict, mayTakeOut } = OUTCOMES[outcome.status];
+  // What stays was undone already, and what is undecided goes on.
+  if (!mayTakeOut || verdict === "stays" || verdict === "undecided") return undefined;
   return { instanceId, drainId: outcome.drainId };
 }
-
-const TAKES_OUT: ReadonlySet<DrainOutcome["status"]> = new Set([
-  "drained",
-  "nothing-registered",
-  "possibly-registered",
-  "failed",
-  "deadline-passed",
-]);
 
 export interface RecommendationsOptions {
   readonly clock: Clock;

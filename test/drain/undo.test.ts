@@ -6,6 +6,7 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
+import { undoablesOf, undoablesOfRecord } from "../../src/drain/undoable.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
@@ -39,6 +40,15 @@ const statesOf = ({ registrations }: UndoOutcome) =>
   Object.fromEntries(registrations.map(({ registration, state }) => [registration.pool.name, state]));
 const errorsOf = ({ registrations }: UndoOutcome) => registrations.map(({ error }) => error?.code);
 
+test("what another program deregistered, and again after it had come back, is no drain's to undo, also by its record", () => {
+  const pool = { kind: "alb", id: "web", name: "web" } as const;
+  const registration = { pool, target: "i-1:80", state: "draining", detail: "draining", isHealthy: false } as const;
+  const known = { registration, state: "holding", since: 1_000, cameBack: 1, isOurs: false } as const;
+  const result = { registration, state: "holding", heldMs: 0, newTrafficStopped: true, cameBack: 1 } as const;
+  expect(undoablesOfRecord({ registrations: [known] })).toEqual([{ registration, deregisteredBy: "others" }]);
+  expect(undoablesOf([result], [], 1_000)).toEqual([{ registration, deregisteredBy: "others" }]);
+});
+
 describe("a drain is cancelled", () => {
   test("while it searches: nothing was deregistered, and nothing is registered", async () => {
     const { clock, cloud, ask, cancel, targets } = scene();
@@ -50,6 +60,45 @@ describe("a drain is cancelled", () => {
     expect(undone.registrations).toEqual([]);
     expect(await drain).toMatchObject({ status: "cancelled", registrations: [] });
     expect([...targets("deregister"), ...targets("register")]).toEqual([]);
+  });
+
+  test("while the turn of its deregistration comes: it is not taken along", async () => {
+    const { clock, cloud, ask, cancel, targets, registered, web } = scene();
+    let hasTurn = () => {};
+    const turn = new Promise<void>((resolve) => {
+      hasTurn = resolve;
+    });
+    const deregister = cloud.deregister.bind(cloud);
+    cloud.deregister = async (...call) => {
+      await turn;
+      await deregister(...call);
+    };
+    const drain = ask();
+    await clock.advance(2_000);
+    const undone = cancel();
+    hasTurn();
+    expect(statesOf(await clock.run(undone))).toEqual({ web: "untouched", tcp: "untouched" });
+    expect(await drain).toMatchObject({ status: "cancelled" });
+    expect([...targets("deregister"), ...targets("register")]).toEqual([]);
+    expect(await registered(web)).toBe("live");
+  });
+
+  test("and a read that shows what was so before proves nothing: it is registered until it is there", async () => {
+    const { clock, cloud, ask, cancel, registered, web, targets } = scene();
+    const drain = ask();
+    await clock.advance(3_000);
+    // Accepted and not done, and for a moment the pool lists the target as it was before the drain.
+    cloud.ignoresRegistering = true;
+    cloud.force(web, "live");
+    const undone = cancel();
+    await clock.advance(9_000);
+    cloud.force(web, undefined);
+    expect(await registered(web)).toBe("draining");
+    cloud.ignoresRegistering = false;
+    expect(statesOf(await clock.run(undone))).toMatchObject({ web: "registered" });
+    expect(await registered(web)).not.toBe("draining");
+    expect(targets("register").length).toBeGreaterThan(2);
+    await drain;
   });
 
   test("while it waits for the cloud's quota: what waits never leaves", async () => {
