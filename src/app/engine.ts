@@ -5,6 +5,7 @@ import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import type { CloudProvider } from "../drain/cloud-provider.ts";
+import type { CloudState } from "../drain/cloud-state.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -44,7 +45,7 @@ export type ProviderAt = (
 ) => AwsProvider;
 
 /** What the engine needs of a cloud besides what drains need. */
-type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
+type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers" | "states">;
 
 export interface Engine {
   readonly drainer: Drainer;
@@ -57,6 +58,8 @@ export interface Engine {
   maintainIndex(signal: AbortSignal): Promise<void>;
   /** Whether target groups are known whose targets are addresses, as those of pods are. */
   hasAddressGroups(): boolean;
+  /** Quotas and indexes as they are now, one for each account and region. Makes no call. */
+  cloudStates(): readonly CloudState[];
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
@@ -88,6 +91,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     hasAddressGroups: () => cloud.hasAddressGroups,
+    cloudStates: () => cloud.states,
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };

@@ -15,6 +15,7 @@ import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotAccepted } from "../web/http-source.ts";
+import type { Overview } from "../web/overview.ts";
 import { Readiness, type ReadyState, withLedger, withQueue } from "../web/readiness.ts";
 import { Background, failureLog } from "./background.ts";
 import type { Clocks } from "./clocks.ts";
@@ -22,6 +23,7 @@ import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
 import { openEngine } from "./places.ts";
+import { openOverview } from "./overview.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
 import type { WebParts } from "./web.ts";
@@ -56,6 +58,8 @@ export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version
 export interface Serving extends Program, Omit<OpenedDrains, "close"> {
   /** Absent: no other process acts on the same nodes. */
   readonly leadership?: Leadership;
+  /** This process among several, as the election knows it. Absent: it is the only one. */
+  readonly replica?: string;
   /** Lets callers in. Called once, when the drains of an earlier process run again. */
   readonly answer: (parts: Answering) => Promise<{ close(untilFlushed: Promise<void>): Promise<void> }>;
   readonly observers?: readonly DrainObserver[];
@@ -68,13 +72,19 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
+  const overview = openOverview(config, serving, {
+    ready: () => ready(),
+    clouds: () => engine.cloudStates(),
+    runningOf: (nodeId) => drainer.runningOf(nodeId),
+  });
   const observers = [
     drainLog(log),
     metrics.observe,
+    overview.observe,
     ...(watched === undefined ? [] : [watched.observe]),
     ...(serving.observers ?? []),
   ];
-  const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
+  const engine = await openEngine(config, { ...engineOptions(serving, overview), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
@@ -96,7 +106,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await resumed;
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
   const judge = watched?.judge?.(drainer);
-  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, judge });
+  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, overview, judge });
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
@@ -125,12 +135,19 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await background.ended();
 }
 
-function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): EngineOptions {
+function engineOptions(
+  { clocks, ledger, log, metrics, leadership }: Serving,
+  overview: Pick<Overview, "lookupFailed">,
+): EngineOptions {
+  const logLookup = lookupLog(log);
   return {
     ...clocks,
     ledger,
     leadership,
-    onLookupFailed: lookupLog(log),
+    onLookupFailed: (asked, error) => {
+      logLookup(asked, error);
+      overview.lookupFailed(asked, error);
+    },
     onIndexFailed: ({ code, message }, place) =>
       log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
     onCall: metrics.countCall,

@@ -24,6 +24,7 @@ export type WebParts = Pick<
   | "nodesWith"
   | "status"
   | "ready"
+  | "overview"
   | "metrics"
   | "clock"
   | "version"
@@ -64,6 +65,8 @@ export async function startWeb(
   const tokens = await tokensOf(config, { clock, log, environment });
   const app = createWebApp({
     ...parts,
+    // Loaded when the first browser comes.
+    dashboard: async () => (await import("../web/dashboard-files.ts")).readDashboard(),
     replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
     tokens,
     isSecret: (sent) => isSecret(sent),
@@ -158,9 +161,11 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   return secretCheck(secrets);
 }
 
+/** Health checks and scrapes ask every few seconds. A browser that loads the dashboard asks for its parts too. */
+const ROUTINE: ReadonlySet<string> = new Set(["/health", "/ready", "/metrics", "/assets/{asset}"]);
+
 function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
-  // Health checks and scrapes ask every few seconds.
-  const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
+  const isRoutine = ROUTINE.has(path);
   // A client that sends wrong secrets endlessly has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
   const isRejected = status === 401 || status === 403;

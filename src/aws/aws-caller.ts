@@ -1,4 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
+import type { QuotaState } from "../drain/cloud-state.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
 import { checkTerm, type Leadership } from "../drain/leadership.ts";
@@ -83,6 +84,11 @@ export class AwsCaller {
   /** How long so many calls of this kind take from now, in milliseconds, when nothing is more urgent. */
   msFor({ bucket }: AwsAction, calls: number): number {
     return this.#options.quota.msFor(bucket, calls);
+  }
+
+  /** How the quotas stand now. */
+  get quotas(): readonly QuotaState[] {
+    return this.#options.quota.state();
   }
 
   #report(call: CloudCall): void {

@@ -1,3 +1,5 @@
+import type { QuotaState } from "../drain/cloud-state.ts";
+
 /** How many calls fit in at once, and how fast room comes back. */
 export interface BucketSize {
   readonly burst: number;
@@ -58,6 +60,17 @@ export class PacedBucket {
   msFor(calls: number, now: number): number {
     this.#refill(now);
     return Math.max(0, ((calls - this.#tokens) * 1_000) / this.#perSecond);
+  }
+
+  /** How full it is, which changes nothing in it. */
+  state(now: number): Pick<QuotaState, "available" | "burst" | "perSecond" | "fullPerSecond"> {
+    const seconds = Math.max(0, now - this.#at) / 1_000;
+    return {
+      available: Math.max(0, Math.min(this.#capacity, this.#tokens + seconds * this.#perSecond)),
+      burst: this.#capacity,
+      perSecond: this.#perSecond,
+      fullPerSecond: this.#size.perSecond,
+    };
   }
 
   get #capacity(): number {

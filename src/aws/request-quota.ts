@@ -1,5 +1,6 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { QuotaState } from "../drain/cloud-state.ts";
 import { compareUrgency, type Urgent } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
@@ -53,6 +54,8 @@ export class RequestQuota {
   readonly #account: PacedBucket;
   /** Only of buckets that were asked for. */
   readonly #asks = new Map<Bucket, UrgencyQueue<Ask>>();
+  /** By bucket. */
+  readonly #counts = new Map<Bucket, { granted: number; throttled: number }>();
   #asked = 0;
   #granted = 0;
   #granting = false;
@@ -99,6 +102,23 @@ export class RequestQuota {
   /** AWS has throttled a call that had a permit. */
   throttled(bucket: Bucket): void {
     this.#buckets[bucket].throttled(this.#clock.now());
+    this.#countsOf(bucket).throttled += 1;
+  }
+
+  /** How each quota stands that was used so far, the one of all calls first. */
+  state(): readonly QuotaState[] {
+    const now = this.#clock.now();
+    const each = [...this.#asks].map(([bucket, asks]) => ({
+      bucket,
+      name: bucket,
+      ...this.#buckets[bucket].state(now),
+      waiting: asks.size,
+      ...this.#countsOf(bucket),
+    }));
+    const ofElb = each.filter(({ bucket }) => isElb(bucket));
+    const sum = (field: "waiting" | "granted" | "throttled") => ofElb.reduce((total, one) => total + one[field], 0);
+    const counts = { waiting: sum("waiting"), granted: sum("granted"), throttled: sum("throttled") };
+    return [{ name: "all", ...this.#account.state(now), ...counts }, ...each.map(({ bucket: _, ...one }) => one)];
   }
 
   /** How long so many calls take from now, in milliseconds, when nothing is more urgent. */
@@ -117,6 +137,7 @@ export class RequestQuota {
       else {
         this.#asksFor(next.bucket).delete(next);
         this.#granted += 1;
+        this.#countsOf(next.bucket).granted += 1;
         this.#buckets[next.bucket].take();
         if (isElb(next.bucket)) this.#account.take();
         next.grant();
@@ -148,6 +169,12 @@ export class RequestQuota {
     const made = new UrgencyQueue<Ask>();
     this.#asks.set(bucket, made);
     return made;
+  }
+
+  #countsOf(bucket: Bucket): { granted: number; throttled: number } {
+    const known = this.#counts.get(bucket) ?? { granted: 0, throttled: 0 };
+    this.#counts.set(bucket, known);
+    return known;
   }
 
   async #untilRoom(now: number): Promise<void> {

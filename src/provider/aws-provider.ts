@@ -15,6 +15,7 @@ import {
   type Registration,
   type RegistrationState,
 } from "../drain/cloud-provider.ts";
+import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
@@ -153,6 +154,13 @@ export class AwsProvider implements CloudProvider, Machines {
   /** Keeps the index of memberships fresh until `signal` aborts. */
   maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
+  }
+
+  /** One: there is one place. */
+  get states(): readonly CloudState[] {
+    const { place } = this.#options;
+    const { quotas } = this.#aws.caller;
+    return [{ ...(place !== undefined && { place }), quotas, index: this.#refresh.state }];
   }
 
   async resolve(named: NodeReference, by: CallFor): Promise<Node> {
