@@ -31,8 +31,8 @@ export async function buildDashboard(version) {
   });
   let page = await readFile(`${SOURCE}/index.html`, "utf8");
   for (const [part, source] of Object.entries(PARTS)) {
-    const built = Object.entries(metafile.outputs).find(([path, { inputs }]) =>
-      `${SOURCE}/${source}` in inputs && !path.endsWith(".map"),
+    const built = Object.entries(metafile.outputs).find(
+      ([path, { inputs }]) => `${SOURCE}/${source}` in inputs && !path.endsWith(".map"),
     );
     if (built === undefined) throw new Error(`${source} was not built`);
     page = page.replace(`{{${part}}}`, basename(built[0]));

@@ -29,7 +29,9 @@ export class LiveDrain {
   observe(event: DrainEvent): void {
     switch (event.type) {
       case "planned": {
-        const unsaved = event.plan.registrations.flatMap((each) => each.unsaved.map(({ message }) => message));
+        const unsaved = event.plan.registrations.flatMap((each) =>
+          each.unsaved.map(({ message }) => `${each.registration.pool.name}: ${message}`),
+        );
         this.#isSearched = true;
         this.#trouble = undefined;
         this.#notes = [...new Set([...event.plan.warnings, ...unsaved])].slice(0, NOTES_MAX);

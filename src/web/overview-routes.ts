@@ -87,7 +87,9 @@ class Readers {
   enter(client: string): () => void {
     const own = this.#of.get(client) ?? 0;
     if (own >= READERS_PER_CLIENT_MAX)
-      throw new NotAccepted(`${READERS_PER_CLIENT_MAX} readers at this address already follow the overview: close some`);
+      throw new NotAccepted(
+        `${READERS_PER_CLIENT_MAX} readers at this address already follow the overview: close some`,
+      );
     if (this.#all >= READERS_MAX) throw new NotAccepted("too many readers follow the overview: try again later");
     this.#of.set(client, own + 1);
     this.#all += 1;

@@ -20,7 +20,9 @@ const registration = z
     heldSince: moment.optional().describe("When the hold began. Present while it lasts."),
     heldSeconds: seconds.optional().describe("How long the target was held. Present once it is released."),
     holdSeconds: seconds.optional().describe("Planned duration of the hold. Absent until it is known."),
-    waitsForGuard: standing.optional().describe("The target waits until enough others are healthy. Absent: it does not."),
+    waitsForGuard: standing
+      .optional()
+      .describe("The target waits until enough others are healthy. Absent: it does not."),
     guard: z.enum(["waited", "overridden", "forced"]).optional().describe("As in DrainingRegistration."),
     newTrafficStopped: z.boolean(),
     cameBack: z.int().describe("Number of times that another program registered the target again."),
@@ -35,7 +37,9 @@ const liveDrain = z
     startedAt: moment,
     reasons: running.reasons,
     limit: limit.optional().describe("Absent during the search if no caller gave a deadline or timeout."),
-    searched: z.boolean().describe("Whether all pools have been searched. If false, the node may have more registrations."),
+    searched: z
+      .boolean()
+      .describe("Whether all pools have been searched. If false, the node may have more registrations."),
     cancelled: z.literal(true).optional().describe("The drain is being cancelled. Absent: it is not."),
     counts: z
       .partialRecord(registration.shape.state, z.int())
@@ -48,7 +52,9 @@ const liveDrain = z
       .strictObject({ what: z.enum(["registrations", "health", "cluster"]), ...error.shape })
       .optional()
       .describe("A read or a change that keeps failing and is repeated. Absent: there is none."),
-    earlierTryUntil: moment.optional().describe("The drain waits until then for what an earlier try may have deregistered."),
+    earlierTryUntil: moment
+      .optional()
+      .describe("The drain waits until then for what an earlier try may have deregistered."),
     pods: z
       .strictObject({ evicted: z.int(), remaining: z.int(), refused: z.string().optional() })
       .optional()
@@ -64,7 +70,9 @@ const decision = z
     node,
     verdict: z
       .enum(["waiting", "waited", "overridden", "kept", "refused"])
-      .describe("refused: the whole drain was refused, and nothing was deregistered. The others are as in the step `guarded`."),
+      .describe(
+        "refused: the whole drain was refused, and nothing was deregistered. The others are as in the step `guarded`.",
+      ),
     ...z.object(place).partial().shape,
     standing: standing.optional(),
     message: z.string().optional().describe("Why the drain was refused."),

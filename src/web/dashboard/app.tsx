@@ -3,8 +3,10 @@ import { Api } from "./api.ts";
 import { CancelDialog, type ToCancel } from "./cancel-dialog.tsx";
 import { now, pause } from "./clock.ts";
 import { keepCredential, keptCredential } from "./credential.ts";
+import { drainRows } from "./drain-rows.ts";
 import { type Connection, follow } from "./following.ts";
 import { sentence } from "./format.ts";
+import { Glance } from "./glance.tsx";
 import { Guard } from "./guard.tsx";
 import { Header } from "./header.tsx";
 import { Leaving } from "./leaving.tsx";
@@ -48,33 +50,42 @@ function Dashboard({ credential, onSignOut }: DashboardProps) {
 
   useEffect(() => {
     const page = new AbortController();
-    follow({ api, onState: setState, onConnection: setConnection }, page.signal).then((refused) => {
+    const run = async () => {
+      const refused = await follow({ api, onState: setState, onConnection: setConnection }, page.signal);
       if (refused !== undefined) onSignOut(sentence(refused.message));
-    });
+    };
+    void run();
     return () => page.abort();
   }, [api, onSignOut]);
 
   if (state === undefined) return <Connecting connection={connection} onSignOut={onSignOut} />;
   const { overview } = state;
+  const rows = drainRows(overview.running, time);
   return (
     <>
       <Header overview={overview} connection={connection} now={time} onSignOut={() => onSignOut()} />
       <main class={connection.is === "live" ? "" : "stale"}>
         <Notices overview={overview} connection={connection} now={time} />
-        <Leaving overview={overview} now={time} onCancel={setToCancel} />
+        <Glance overview={overview} rows={rows} now={time} />
+        <Leaving rows={rows} undo={overview.settings.undo} now={time} onCancel={setToCancel} />
         <Guard overview={overview} now={time} />
         <Service overview={overview} now={time} />
         <Past api={api} history={overview.history} undo={overview.settings.undo} now={time} onCancel={setToCancel} />
       </main>
       <footer>
-        <p>Times are local ({Intl.DateTimeFormat().resolvedOptions().timeZone}). Version {overview.version}.</p>
+        <p>
+          Times are local ({Intl.DateTimeFormat().resolvedOptions().timeZone}). Version {overview.version}.
+        </p>
       </footer>
       {toCancel && <CancelDialog api={api} toCancel={toCancel} onClose={() => setToCancel(undefined)} />}
     </>
   );
 }
 
-function Connecting({ connection, onSignOut }: { readonly connection: Connection } & Pick<DashboardProps, "onSignOut">) {
+function Connecting({
+  connection,
+  onSignOut,
+}: { readonly connection: Connection } & Pick<DashboardProps, "onSignOut">) {
   return (
     <main class="start">
       <h1>hasta-la-vista</h1>

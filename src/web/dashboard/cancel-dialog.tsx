@@ -29,7 +29,8 @@ export function CancelDialog({ api, toCancel, onClose }: CancelDialogProps) {
       await api.cancel(toCancel.drainId);
       setProgress({ is: "done" });
     } catch (error) {
-      const why = error instanceof Refused ? error.message : "the service cannot be reached: the drain may be cancelled";
+      const why =
+        error instanceof Refused ? error.message : "the service cannot be reached: the drain may be cancelled";
       setProgress({ is: "failed", why: sentence(why) });
     }
   };
@@ -45,7 +46,9 @@ export function CancelDialog({ api, toCancel, onClose }: CancelDialogProps) {
         traffic again. Do not terminate the node.
       </p>
       {isDoomed && (
-        <p class="bad">The machine was announced to go away. If it goes while it is registered, its requests are lost.</p>
+        <p class="bad">
+          The machine was announced to go away. If it goes while it is registered, its requests are lost.
+        </p>
       )}
       <p role="status">
         {progress.is === "running" && "Registering the targets again. This may take some minutes."}

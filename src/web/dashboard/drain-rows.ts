@@ -6,6 +6,7 @@ export interface PoolRow {
   readonly key: string;
   readonly name: string;
   readonly kind: string;
+  /** Empty: the node itself, on the one port that all know. */
   readonly target: string;
   readonly state: LiveRegistration["state"];
   /** Whether an operator should look at it. */
@@ -34,9 +35,12 @@ export interface DrainRow {
   readonly startedAt: number;
   /** When the last hold ends, as far as it is known. */
   readonly endsAt: number | undefined;
+  /** When the drain ends at the latest. */
   readonly limitAt: number | undefined;
   readonly shortMs: number;
+  /** Parts of the time from the beginning to the last hold's end: what has passed, and where the limit comes too early. */
   readonly done: number;
+  readonly cutAt: number | undefined;
 }
 
 const SLACK_MS = 5_000;
@@ -54,12 +58,16 @@ export function drainRows(running: readonly LiveDrain[], now: number): readonly 
 
 export function drainRow(drain: LiveDrain, now: number): DrainRow {
   const limitAt = drain.limit && Date.parse(drain.limit.at);
-  const pools = drain.registrations.map((registration) => poolRow(registration, { now, limitAt }));
+  const pools = drain.registrations.map((registration) =>
+    poolRow(registration, { now, limitAt, nodeId: drain.node.id }),
+  );
   const total = Object.values(drain.counts).reduce((sum, count) => sum + (count ?? 0), 0);
   const released = (drain.counts.released ?? 0) + (drain.counts.kept ?? 0);
   const ends = pools.flatMap(({ leftMs }) => (leftMs === undefined ? [] : [now + leftMs]));
   const startedAt = Date.parse(drain.startedAt);
   const endsAt = ends.length > 0 ? Math.max(...ends) : undefined;
+  const wholeMs = endsAt === undefined ? 0 : endsAt - startedAt;
+  const shortMs = Math.max(0, ...pools.map((pool) => pool.shortMs));
   const isFailing = drain.trouble !== undefined || drain.pods?.refused !== undefined;
   return {
     drain,
@@ -72,17 +80,19 @@ export function drainRow(drain: LiveDrain, now: number): DrainRow {
     startedAt,
     endsAt,
     limitAt,
-    shortMs: Math.max(0, ...pools.map(({ shortMs }) => shortMs)),
-    done: total > 0 ? released / total : 0,
+    shortMs,
+    done: wholeMs > 0 ? part((now - startedAt) / wholeMs) : total > 0 ? released / total : 0,
+    cutAt: shortMs > 0 && wholeMs > 0 ? part(1 - shortMs / wholeMs) : undefined,
   };
 }
 
 interface Times {
   readonly now: number;
   readonly limitAt: number | undefined;
+  readonly nodeId: string;
 }
 
-function poolRow(registration: LiveRegistration, { now, limitAt }: Times): PoolRow {
+function poolRow(registration: LiveRegistration, { now, limitAt, nodeId }: Times): PoolRow {
   const { kind, loadBalancer, pool, place, target, state, heldSince, holdSeconds, error } = registration;
   const since = heldSince === undefined ? undefined : Date.parse(heldSince);
   const holdMs = holdSeconds === undefined ? undefined : holdSeconds * 1_000;
@@ -97,20 +107,24 @@ function poolRow(registration: LiveRegistration, { now, limitAt }: Times): PoolR
     key: [place, kind, loadBalancer, pool, target].join("|"),
     name: place === undefined ? shown : `${shown} (${place})`,
     kind: KINDS[kind],
-    target,
+    target: target === nodeId ? "" : target.startsWith(`${nodeId}:`) ? target.slice(nodeId.length) : target,
     state,
     isAttention: isWaiting || shortMs > 0 || error !== undefined || state === "failed",
     reason: reasonOf(registration, { now, end, shortMs }),
     leftMs: end === undefined ? undefined : Math.max(0, end - now),
     shortMs,
     done: isOpen ? passed(since, length, now) : 1,
-    limitAt: shortMs > 0 && length !== undefined ? Math.max(0, 1 - shortMs / length) : undefined,
+    limitAt: shortMs > 0 && length !== undefined ? part(1 - shortMs / length) : undefined,
   };
 }
 
 function passed(since: number | undefined, length: number | undefined, now: number): number {
   if (since === undefined || length === undefined) return 0;
-  return Math.min(1, Math.max(0, (now - since) / length));
+  return part((now - since) / length);
+}
+
+function part(ratio: number): number {
+  return Math.min(1, Math.max(0, ratio));
 }
 
 const KINDS: Readonly<Record<LiveRegistration["kind"], string>> = {

@@ -27,7 +27,10 @@ export interface FollowOptions {
  * Shows what is so now, until `signal` aborts: connects again after each interruption, also where a machine was asleep, and
  * begins from everything then. Resolves with why the credential is not accepted.
  */
-export async function follow({ api, onState, onConnection }: FollowOptions, signal: AbortSignal): Promise<Refused | undefined> {
+export async function follow(
+  { api, onState, onConnection }: FollowOptions,
+  signal: AbortSignal,
+): Promise<Refused | undefined> {
   let retryMs = RETRY_FIRST_MS;
   let lostSince: number | undefined;
   while (!signal.aborted) {

@@ -25,9 +25,11 @@ export function Guard({ overview, now }: { readonly overview: Overview; readonly
       <p class="quiet">
         {isOff
           ? "The guard is off: MIN_HEALTHY is 0."
-          : `Each pool keeps ${minHealthy} healthy (MIN_HEALTHY). At most ${maxVoluntary} voluntary drains at once (MAX_VOLUNTARY).`}
+          : `At least ${minHealthy} healthy must remain in each pool (MIN_HEALTHY). At most ${maxVoluntary} voluntary drains run at once (MAX_VOLUNTARY).`}
       </p>
-      {decisions.length === 0 && !isOff && <p class="quiet">The guard has delayed and refused nothing since the start.</p>}
+      {decisions.length === 0 && !isOff && (
+        <p class="quiet">The guard has delayed and refused nothing since the start.</p>
+      )}
       <ul class="decisions">
         {decisions.slice(0, isAll ? decisions.length : SHOWN).map((decision) => (
           <li key={decision.n}>

@@ -1,26 +1,26 @@
 import { useState } from "preact/hooks";
 import { Bar } from "./bar.tsx";
 import type { ToCancel } from "./cancel-dialog.tsx";
-import { type DrainRow, drainRows, type PoolRow } from "./drain-rows.ts";
+import type { DrainRow, PoolRow } from "./drain-rows.ts";
 import { counted, duration, localTime } from "./format.ts";
-import type { Overview } from "./reports.ts";
 
 /** So few are shown with all their pools, without being asked. */
 const OPEN_MAX = 4;
 /** As many at once: more is nothing that a person reads, and costs the browser. */
-const ROWS_MAX = 100;
+const ROWS_MAX = 50;
 const FILTER_MIN = 8;
 
 interface LeavingProps {
-  readonly overview: Overview;
+  readonly rows: readonly DrainRow[];
+  /** Whether drains can be cancelled. */
+  readonly undo: boolean;
   readonly now: number;
   readonly onCancel: (toCancel: ToCancel) => void;
 }
 
-export function Leaving({ overview, now, onCancel }: LeavingProps) {
+export function Leaving({ rows, undo, now, onCancel }: LeavingProps) {
   const [filter, setFilter] = useState("");
   const [max, setMax] = useState(ROWS_MAX);
-  const rows = drainRows(overview.running, now);
   const wanted = filter.trim().toLowerCase();
   const found = rows.filter(({ drain: { node } }) => `${node.name} ${node.id}`.toLowerCase().includes(wanted));
   const attention = rows.filter(({ isAttention }) => isAttention).length;
@@ -44,7 +44,7 @@ export function Leaving({ overview, now, onCancel }: LeavingProps) {
             row={row}
             now={now}
             isFew={rows.length <= OPEN_MAX}
-            undo={overview.settings.undo}
+            undo={undo}
             onCancel={onCancel}
           />
         ))}
@@ -77,10 +77,10 @@ function Drain({ row, now, isFew, undo, onCancel }: DrainProps) {
       <details open={isOpen} onToggle={({ currentTarget }) => setChosen(currentTarget.open)}>
         <summary>
           <span class="name">{node.name}</span>
+          <Bar label={label} done={done} kind="holding" limitAt={row.cutAt} />
           <span class="times">
             <Ends row={row} now={now} />
           </span>
-          <Bar label={label} done={done} kind={isAttention ? "failed" : "released"} />
           <span class="why">{summary}</span>
         </summary>
         {isOpen && <DrainBody row={row} now={now} undo={undo} onCancel={onCancel} />}
@@ -93,7 +93,7 @@ function Ends({ row: { endsAt, limitAt, shortMs, drain }, now }: Pick<DrainProps
   const word = drain.limit?.reason === "deadline" ? "deadline" : "timeout";
   return (
     <>
-      {endsAt !== undefined && <span>ends in {duration(endsAt - now)}</span>}
+      {endsAt !== undefined && <span>{endsAt > now ? `ends in ${duration(endsAt - now)}` : "about to end"}</span>}
       {limitAt !== undefined && (
         <span class={shortMs > 0 ? "bad" : "quiet"}>
           {word} in {duration(limitAt - now)}
@@ -130,11 +130,14 @@ function DrainBody({ row, now, undo, onCancel }: Omit<DrainProps, "isFew">) {
       </ul>
       {hidden > 0 && <p class="quiet">{counted(hidden, "further target")} not shown.</p>}
       {notes.length > 0 && (
-        <ul class="notes">
-          {notes.map((note) => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
+        <>
+          <h3>What this drain cannot save</h3>
+          <ul class="notes">
+            {notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </>
       )}
       {undo ? (
         <button type="button" class="danger" onClick={() => onCancel(toCancelOf(row))}>
@@ -164,7 +167,7 @@ function Pool({ pool }: { readonly pool: PoolRow }) {
       </span>
       <Bar label={`${name}: ${state}${left === "" ? "" : `, ${left}`}`} done={done} kind={state} limitAt={limitAt} />
       <span class="why">
-        {reason} <span class="quiet">{target}</span>
+        {reason} <span class="quiet">{target.startsWith(":") ? `Port ${target.slice(1)}` : target}</span>
       </span>
     </li>
   );

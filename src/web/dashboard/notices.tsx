@@ -18,8 +18,8 @@ export function Notices({ overview, connection, now }: NoticesProps) {
     <>
       {connection.is === "lost" && (
         <p class="notice bad">
-          No connection since {localTime(connection.since, now)}: {sentence(connection.why)} What you see may have changed.
-          The page connects again by itself.
+          No connection since {localTime(connection.since, now)}: {sentence(connection.why)} What you see may have
+          changed. The page connects again by itself.
         </p>
       )}
       {version !== __VERSION__ && (

@@ -18,7 +18,7 @@ interface PastDetailsProps {
 export function PastDetails({ api, drain, now, onCancel }: PastDetailsProps) {
   const [details, setDetails] = useState<DrainDetails | string>();
   const { drainId, undo } = drain;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: an undo changes what there is to read.
+  // An undo changes what there is to read.
   useEffect(() => {
     const reading = new AbortController();
     api.drain(drainId, reading.signal).then(setDetails, (error: unknown) => {
@@ -50,9 +50,7 @@ export function PastDetails({ api, drain, now, onCancel }: PastDetailsProps) {
       <ul class="pools">
         {registrations.map((one) => (
           <li class="pool" key={`${one.poolId} ${one.target}`}>
-            <span class="name">
-              {one.loadBalancer === undefined ? one.pool : `${one.loadBalancer} / ${one.pool}`}
-            </span>
+            <span class="name">{one.loadBalancer === undefined ? one.pool : `${one.loadBalancer} / ${one.pool}`}</span>
             <span class="times">
               <span class={`state ${one.state}`}>{one.state}</span>
             </span>

@@ -45,7 +45,7 @@ export function Past({ api, history, undo, now, onCancel }: PastProps) {
   // An older page does not move while new drains end.
   const changes = before.length === 0 ? history : 0;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `changes` says when to read again.
+  // `changes` says when to read again.
   useEffect(() => {
     const reading = new AbortController();
     const read = async () => {

@@ -81,12 +81,11 @@ function QuotaUse({ quota }: { readonly quota: Quota }) {
         kind={waiting > 0 || isSlowed ? "failed" : "use"}
       />
       <span class="why">
-        {Math.floor(available)} of {Math.floor(burst)} calls free, {perSecond}/s back
+        {Math.floor(available)} of {counted(Math.floor(burst), "call")} available, {perSecond}/s more
         {waiting > 0 && <strong>, {counted(waiting, "call")} waiting</strong>}
         {isSlowed && <strong>, slowed after throttling</strong>}
         <span class="quiet">
-          {" "}
-          {counted(granted, "call")} since the start{throttled > 0 && `, ${throttled} throttled`}
+          . {counted(granted, "call")} since the start{throttled > 0 && `, ${throttled} throttled`}.
         </span>
       </span>
     </li>

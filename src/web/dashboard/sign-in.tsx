@@ -21,6 +21,15 @@ export function SignIn({ problem, onSignIn }: SignInProps) {
     <main class="start">
       <h1>hasta-la-vista</h1>
       <form method="post" onSubmit={submit}>
+        {/* Password managers want to know whose it is. */}
+        <input
+          class="unseen"
+          tabIndex={-1}
+          aria-hidden="true"
+          autocomplete="username"
+          value="hasta-la-vista"
+          readOnly
+        />
         <label for="credential">Secret of the service, or a Kubernetes token</label>
         <input
           id="credential"
