@@ -45,7 +45,8 @@ export type ProviderAt = (
 ) => AwsProvider;
 
 /** What the engine needs of a cloud besides what drains need. */
-type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers" | "states">;
+type Cloud = CloudProvider &
+  Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers" | "states">;
 
 export interface Engine {
   readonly drainer: Drainer;

@@ -1,15 +1,22 @@
 import type { Config } from "../config/config.ts";
+import type { Clock } from "../drain/clock.ts";
 import { printableShare } from "../drain/guard.ts";
+import type { Log } from "../observe/log.ts";
 import { Overview, type OverviewOptions, type OverviewSettings } from "../web/overview.ts";
-import type { Serving } from "./service.ts";
+import { faultOf } from "./web.ts";
+
+export interface OverviewParts extends Pick<OverviewOptions, "ready" | "clouds" | "runningOf"> {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly log: Log;
+  /** This process among several replicas. */
+  readonly replica?: string | undefined;
+}
 
 /** What the dashboard shows of a service, by its configuration. It belongs to the process that acts on nodes. */
-export function openOverview(
-  config: Config,
-  { clock, version, replica }: Pick<Serving, "clock" | "version" | "replica">,
-  parts: Pick<OverviewOptions, "ready" | "clouds" | "runningOf">,
-): Overview {
-  return new Overview({ ...parts, clock, version, settings: settingsOf(config, replica) });
+export function openOverview(config: Config, { replica, log, ...parts }: OverviewParts): Overview {
+  const onError = (error: unknown) => log("internal error", faultOf(error));
+  return new Overview({ ...parts, onError, settings: settingsOf(config, replica) });
 }
 
 function settingsOf(config: Config, leader: string | undefined): OverviewSettings {

@@ -22,8 +22,8 @@ import type { Clocks } from "./clocks.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
-import { openEngine } from "./places.ts";
 import { openOverview } from "./overview.ts";
+import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
 import type { WebParts } from "./web.ts";
@@ -72,7 +72,9 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
-  const overview = openOverview(config, serving, {
+  const { version, replica } = serving;
+  const overview = openOverview(config, {
+    ...{ clock, version, log, replica },
     ready: () => ready(),
     clouds: () => engine.cloudStates(),
     runningOf: (nodeId) => drainer.runningOf(nodeId),
@@ -84,7 +86,11 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     ...(watched === undefined ? [] : [watched.observe]),
     ...(serving.observers ?? []),
   ];
-  const engine = await openEngine(config, { ...engineOptions(serving, overview), observers, cluster: watched?.cluster });
+  const engine = await openEngine(config, {
+    ...engineOptions(serving, overview),
+    observers,
+    cluster: watched?.cluster,
+  });
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];

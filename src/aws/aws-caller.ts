@@ -1,6 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
-import type { QuotaState } from "../drain/cloud-state.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
+import type { QuotaState } from "../drain/cloud-state.ts";
 import type { CloudCall } from "../drain/events.ts";
 import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { backOffMs } from "../drain/limit.ts";

@@ -2,7 +2,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
-import type { DrainEvent } from "../drain/events.ts";
+import { type DrainEvent, notify } from "../drain/events.ts";
 import type { Standing } from "../drain/guard.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
 import { errorReport, nodeReport, registrationReport } from "../drain/report.ts";
@@ -36,6 +36,8 @@ export interface OverviewOptions {
   readonly clouds: () => readonly CloudState[];
   /** The running drain of the node with this id. */
   readonly runningOf: (nodeId: string) => RunningDrain | undefined;
+  /** A fault of ours. Those who follow hear of the next change. */
+  readonly onError: (error: unknown) => void;
 }
 
 export interface OverviewSettings {
@@ -131,11 +133,20 @@ export class Overview {
     for (let turn = 1; ; turn += 1) {
       await this.#options.clock.sleep(CHANGES_INTERVAL_MS, signal).catch(() => {}); // No reader is left.
       if (signal.aborted) return;
-      let number = 0;
-      for (const id of this.#drains.keys()) if (number++ % ROUND === turn % ROUND) this.#changed.add(id);
-      const text = this.#changesText(turn % STATUS_EVERY === 0);
-      if (text !== undefined) for (const onChange of this.#followers) onChange(text);
+      try {
+        this.#tellOnce(turn);
+      } catch (error) {
+        // It must not end the process.
+        this.#options.onError(error);
+      }
     }
+  }
+
+  #tellOnce(turn: number): void {
+    let number = 0;
+    for (const id of this.#drains.keys()) if (number++ % ROUND === turn % ROUND) this.#changed.add(id);
+    const text = this.#changesText(turn % STATUS_EVERY === 0);
+    if (text !== undefined) notify([...this.#followers], text);
   }
 
   /** Undefined: nothing has changed. `always`: also then. */

@@ -52,11 +52,11 @@ export function drainRows(running: readonly LiveDrain[], now: number): readonly 
     (one, other) =>
       Number(other.isAttention) - Number(one.isAttention) ||
       one.startedAt - other.startedAt ||
-      one.drain.node.name.localeCompare(other.drain.node.name),
+      one.drain.node.name.localeCompare(other.drain.node.name, "en", { numeric: true }),
   );
 }
 
-export function drainRow(drain: LiveDrain, now: number): DrainRow {
+function drainRow(drain: LiveDrain, now: number): DrainRow {
   const limitAt = drain.limit && Date.parse(drain.limit.at);
   const pools = drain.registrations.map((registration) =>
     poolRow(registration, { now, limitAt, nodeId: drain.node.id }),

@@ -31,11 +31,10 @@ export function localTime(moment: string | number, now: number): string {
   return `${day}${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
-/** A sentence of the service as one of the page: with a capital and a full stop. */
+/** A sentence of the service as one of the page: with a capital, unless it begins with a name, and a full stop. */
 export function sentence(text: string): string {
-  const [first = ""] = text;
-  const end = /[.!?…]$/.test(text) ? "" : ".";
-  return text === "" ? "" : `${first.toUpperCase()}${text.slice(first.length)}${end}`;
+  const end = text === "" || /[.!?…]$/.test(text) ? "" : ".";
+  return `${text.replace(/^[a-z](?=[a-z']*[ ,])/, (first) => first.toUpperCase())}${end}`;
 }
 
 /** Part of a whole for an SVG attribute, such as `37.5%`. Within 0 and 100. */

@@ -45,7 +45,7 @@ function itemsOf({ overview: { running, clouds, ready }, rows, now }: GlanceProp
       isBad: false,
       section: "leaving",
     },
-    { name: "held back by the guard", value: String(atGuard), isBad: atGuard > 0, section: "guard" },
+    { name: "held by the guard", value: String(atGuard), isBad: atGuard > 0, section: "guard" },
     { name: "AWS calls waiting", value: String(calls), isBad: false, section: "service" },
     {
       name: "AWS access",

@@ -38,7 +38,8 @@ export function Notices({ overview, connection, now }: NoticesProps) {
           <ul>
             {ready.problems.map(({ action, code, message }) => (
               <li key={`${action} ${code} ${message}`}>
-                {action !== undefined && <code>{action}</code>} {sentence(message)} <span class="quiet">{code}</span>
+                {action !== undefined && !message.includes(action) && <code>{action}</code>} {sentence(message)}{" "}
+                <span class="quiet">{code}</span>
               </li>
             ))}
           </ul>

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Api, Refused } from "./api.ts";
 import { counted, duration, localTime, sentence } from "./format.ts";
-import { outcomeText, stepText } from "./past-texts.ts";
+import { outcomeText, stepText, undoText } from "./past-texts.ts";
 import type { DrainDetails, PastDrain } from "./reports.ts";
 
 /** A long drain has thousands, of which the last are of interest. */
@@ -47,6 +47,7 @@ export function PastDetails({ api, drain, now, onCancel }: PastDetailsProps) {
         ))}
       </p>
       {outcome && <p>{sentence(outcomeText(outcome))}</p>}
+      {details.undo && <p>{undoText(details.undo)}</p>}
       <ul class="pools">
         {registrations.map((one) => (
           <li class="pool" key={`${one.poolId} ${one.target}`}>

@@ -32,6 +32,24 @@ export function outcomeText(outcome: Outcome): string {
   }
 }
 
+const UNDONE = {
+  registered: "registered again",
+  untouched: "never deregistered",
+  left: "deregistered by another program before",
+  failed: "not registered again",
+} as const;
+
+/** What has become of the targets of a drain that was cancelled. */
+export function undoText({ registrations }: NonNullable<DrainDetails["undo"]>): string {
+  if (registrations === undefined) return "Its targets are being registered again.";
+  const counts = Object.entries(UNDONE).flatMap(([state, text]) => {
+    const count = registrations.filter((one) => one.state === state).length;
+    return count === 0 ? [] : [`${counted(count, "target")} ${text}`];
+  });
+  const why = registrations.flatMap(({ error }) => error?.message ?? []);
+  return `Undo: ${[counts.join(", "), ...new Set(why)].join(". ")}.`;
+}
+
 /** One step, as a line. */
 export function stepText(step: Step): string {
   const name = step.type.replaceAll("-", " ");

@@ -135,7 +135,12 @@ function Pages({ before, hasMore, last, onTurn }: PagesProps) {
   );
 }
 
-const GOOD: ReadonlySet<string | undefined> = new Set(["drained", "nothing-registered", "instance-gone"]);
+const GOOD: ReadonlySet<string> = new Set(["drained", "nothing-registered", "instance-gone"]);
+const BAD: ReadonlySet<string> = new Set(["failed", "deadline-passed", "possibly-registered", "abandoned"]);
+
+function badgeOf(outcome = ""): string {
+  return GOOD.has(outcome) ? "badge good" : BAD.has(outcome) ? "badge bad" : "badge";
+}
 
 interface PastRowProps extends Omit<PastProps, "history"> {
   readonly drain: PastDrain;
@@ -153,7 +158,7 @@ function PastRow({ api, drain, undo, now, onCancel }: PastRowProps) {
         <summary>
           <span class="name">{node.name}</span>
           <span class="times">
-            <span class={GOOD.has(outcome) ? "badge good" : "badge bad"}>{outcome?.replaceAll("-", " ")}</span>
+            <span class={badgeOf(outcome)}>{outcome?.replaceAll("-", " ")}</span>
             {undoText !== undefined && <span class="badge">{undoText}</span>}
           </span>
           <span class="why">
