@@ -84,13 +84,13 @@ export class Overview {
 
   readonly observe = (event: DrainEvent): void => {
     const { type, drainId, node } = event;
-    if (type === "started" || type === "resumed") this.#drains.set(drainId, new LiveDrain(node));
+    if (type === "accepted" || type === "resumed") this.#drains.set(drainId, new LiveDrain(node));
     const drain = this.#drains.get(drainId);
     drain?.observe(event);
     if (drain !== undefined) this.#changed.add(drainId);
     const isRefused = type === "ended" && event.outcome.status === "refused";
     if (type === "guarded" || isRefused) this.#decide(event);
-    if (type === "started" || type === "ended" || type === "cancelled" || type === "undone") this.#history += 1;
+    if (type === "accepted" || type === "ended" || type === "cancelled" || type === "undone") this.#history += 1;
     if (type !== "ended") return;
     this.#drains.delete(drainId);
     this.#changed.delete(drainId);

@@ -200,3 +200,36 @@ test("whoever leaves wakes nobody up for nothing: without asks there is no wait"
   await scene.clock.advance(0);
   expect(scene.clock.sleeping).toBe(0);
 });
+
+describe("how the quotas stand", () => {
+  const stateOf = ({ quota }: Scene, name: string) => quota.state().find((one) => one.name === name);
+
+  test("is told of those that were used: what is free, what waits, and what was granted", async () => {
+    const scene = new Scene(0.5);
+    expect(scene.quota.state().map(({ name }) => name)).toEqual(["all"]);
+    await Promise.all([scene.ask("one"), scene.ask("two"), scene.ask("three", {}, "ec2-describe-instances")]);
+    expect(stateOf(scene, "v2-read")).toEqual({
+      ...{ name: "v2-read", available: 18, burst: 20, perSecond: 5, fullPerSecond: 5 },
+      ...{ waiting: 0, granted: 2, throttled: 0 },
+    });
+    // EC2 counts its own calls.
+    expect(stateOf(scene, "all")).toMatchObject({ available: 18, granted: 2 });
+    await scene.exhaust();
+    const asked = [scene.ask("four"), scene.ask("five")];
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 0, waiting: 2 });
+    expect(stateOf(scene, "all")).toMatchObject({ waiting: 2 });
+    await scene.clock.run(Promise.all(asked));
+  });
+
+  test("says that AWS has throttled, and how the pace comes back", async () => {
+    const scene = new Scene();
+    await scene.ask("one");
+    scene.quota.throttled("v2-read");
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 0, perSecond: 8.5, fullPerSecond: 10, throttled: 1 });
+    await scene.clock.advance(60_000);
+    const before = scene.quota.msFor("v2-read", 50);
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 40, perSecond: 10, throttled: 1 });
+    // To ask changes nothing.
+    expect(scene.quota.msFor("v2-read", 50)).toBe(before);
+  });
+});

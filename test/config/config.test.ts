@@ -172,6 +172,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
   host: text(253),
   stateDir: text(4_096),
+  notificationsFile: text(4_096),
   queue: {
     values: [
       "two words",
@@ -366,6 +367,15 @@ describe("the configuration", () => {
     expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
   });
 
+  test("refuses REBALANCE=drain for a function, which could not register the node again", () => {
+    expect(problems({ REBALANCE: "drain" }, "lambda")).toEqual([
+      expect.stringMatching(
+        /^REBALANCE is drain: a function can't register the node again later, .*leave REBALANCE out$/,
+      ),
+    ]);
+    expect(problems({ REBALANCE: "ignore" }, "lambda")).toEqual([]);
+  });
+
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({
       timeoutMs: undefined,
@@ -468,8 +478,9 @@ describe("the configuration", () => {
 
   test("hands its times to the core in milliseconds", () => {
     const config = readConfig({ verb: "drain", environment: { TIMEOUT: "60", NLB_PROPAGATION: "1.5" } });
+    const allowances = { albPropagationMs: 30_000, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 };
+    expect(config).toMatchObject({ ...allowances, nlbPropagationMs: 1_500 });
     expect(drainTimes(config)).toEqual({
-      allowances: { albPropagationMs: 30_000, nlbPropagationMs: 1_500, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 },
       timeoutMs: 60_000,
       timeoutName: "TIMEOUT",
       deadlineMarginMs: 10_000,

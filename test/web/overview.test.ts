@@ -136,11 +136,7 @@ describe("the overview", () => {
     expect(shown()?.registrations[0]).toMatchObject({ pool: "g99", state: "holding" });
     expect(shown()?.notes).toHaveLength(20);
     for (let number = 0; number < 1_000; number++)
-      overview.observe({
-        type: "started",
-        drainId: `d-${number}`,
-        node: { ...node, name: "n", network: "v" },
-      } as DrainEvent);
+      overview.observe({ type: "resumed", drainId: `d-${number}`, node: { id: node.id, name: "n", network: "v" } });
     expect(shown()?.registrations).toHaveLength(4);
     await region.clock.run(ended);
   });

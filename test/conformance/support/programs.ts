@@ -16,6 +16,7 @@ export type Program =
   | "moto_server"
   | "haproxy"
   | "promtool"
+  | "alertmanager"
   | "zsh"
   | "fish"
   | "chromium";
