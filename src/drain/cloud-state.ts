@@ -31,12 +31,12 @@ export interface IndexState {
   readonly isKept: boolean;
   /** When all pools were last listed. Absent: never yet. */
   readonly listedAt?: number;
-  /** Target groups that are known, and those of them whose members were read. */
+  /** Pools whose members are read one by one, and those of them that were read. */
   readonly groups: number;
   readonly groupsRead: number;
-  /** Classic load balancers, whose members come with the list. */
-  readonly classics: number;
-  /** When the target group was read whose read is longest ago. Absent: none was read. */
+  /** Pools whose members come with the list. */
+  readonly listedWhole: number;
+  /** When the pool was read whose read is longest ago. Absent: none was read. */
   readonly oldestReadAt?: number;
   /** Why the last read has failed. Absent: it has not. */
   readonly failure?: { readonly at: number; readonly error: DrainError };

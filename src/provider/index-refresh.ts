@@ -73,7 +73,7 @@ export class IndexRefresh {
       ...(Number.isFinite(listedAt) && { listedAt }),
       groups: groups.size,
       groupsRead: readAt.length,
-      classics: classics.size,
+      listedWhole: classics.size,
       ...(readAt.length > 0 && { oldestReadAt: readAt.reduce((oldest, at) => Math.min(oldest, at)) }),
       ...(this.#failure && { failure: this.#failure }),
     };

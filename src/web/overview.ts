@@ -247,7 +247,7 @@ function readyReport(state: ReadyState) {
 }
 
 function cloudReport({ place, quotas, index }: CloudState) {
-  const { isKept, listedAt, groups, groupsRead, classics, oldestReadAt, failure } = index;
+  const { isKept, listedAt, groups, groupsRead, listedWhole, oldestReadAt, failure } = index;
   return {
     ...(place !== undefined && { place }),
     quotas: quotas.map(({ available, perSecond, ...quota }) => ({
@@ -260,7 +260,7 @@ function cloudReport({ place, quotas, index }: CloudState) {
       ...(listedAt !== undefined && { listedAt: moment(listedAt) }),
       groups,
       groupsRead,
-      classics,
+      classics: listedWhole,
       ...(oldestReadAt !== undefined && { oldestReadAt: moment(oldestReadAt) }),
       ...(failure && { failure: { at: moment(failure.at), ...errorReport(failure.error) } }),
     },

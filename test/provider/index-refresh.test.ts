@@ -147,11 +147,11 @@ describe("what the index says of itself", () => {
     const engine = region.wholeEngine({ INDEX_RATE: "1" });
     const stop = newAbort();
     const state = () => engine.cloudStates()[0]?.index;
-    expect(state()).toEqual({ isKept: true, groups: 0, groupsRead: 0, classics: 0 });
+    expect(state()).toEqual({ isKept: true, groups: 0, groupsRead: 0, listedWhole: 0 });
     const kept = engine.maintainIndex(stop.signal);
     await region.clock.advance(20_000);
     const now = region.clock.now();
-    expect(state()).toMatchObject({ isKept: true, groups: 4, groupsRead: 4, classics: 1 });
+    expect(state()).toMatchObject({ isKept: true, groups: 4, groupsRead: 4, listedWhole: 1 });
     expect(now - (state()?.listedAt ?? 0)).toBeLessThanOrEqual(20_000);
     expect(now - (state()?.oldestReadAt ?? 0)).toBeLessThanOrEqual(20_000);
     region.intercept = () => elbError("AccessDenied", "not authorized", 403);
