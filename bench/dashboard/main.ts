@@ -157,7 +157,9 @@ async function main(args: readonly string[]): Promise<number> {
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   try {
     const { ms, sent } = await load(browser, options);
-    print(`${options.nodes} nodes leaving: interactive after ${Math.round(ms ?? 0)} ms (median of ${options.loads} loads)`);
+    print(
+      `${options.nodes} nodes leaving: interactive after ${Math.round(ms ?? 0)} ms (median of ${options.loads} loads)`,
+    );
     for (const line of sent) print(`  ${line} bytes`);
     for (const open of pages) {
       const used = await cpuWith(open, browser, options);
