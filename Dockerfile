@@ -39,6 +39,7 @@ CMD ["simulate", "--host", "0.0.0.0", "--port", "4566"]
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS service
 COPY --from=build /build/dist/service.js /app/
 COPY --from=build /build/dist/service /app/service
+COPY --from=build /build/dist/dashboard /app/dashboard
 # By it Node knows that they are modules.
 COPY --from=build /build/package.json /app/
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/

@@ -1,9 +1,10 @@
-// Bundles the command line, the service and the Lambda function in dist/, with the licences and the bill of materials of
+// Bundles the command line, the service, the Lambda function and the dashboard in dist/, with the licences and the bill of materials of
 // what they carry, and how they were built. The command line and the service are small programs and the chunks that they load, the function is one
 // file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { buildDashboard } from "./packaging/dashboard.mjs";
 import { provenance, sourceOf } from "./packaging/provenance.mjs";
 import { bundleSbom } from "./packaging/sbom.mjs";
 import { bundledPackages, thirdPartyLicences } from "./packaging/third-party-licences.mjs";
@@ -165,7 +166,7 @@ const options = {
   format: "esm",
   mainFields: ["module", "main"],
   minify: true,
-  define: { __VERSION__: JSON.stringify(version) },
+  define: { __VERSION__: JSON.stringify(version), __DASHBOARD__: '"../dashboard/"' },
   banner: { js: banner },
   plugins: [dropUnusedSchemas, kubeconfigAlone],
   // Chunks are named for what is in them, by its path: the same name wherever node_modules is linked to.
@@ -201,14 +202,15 @@ const tracing = await build({
   entryPoints: { "lambda-tracing": "src/observe/tracing.ts" },
   outExtension: { ".js": ".mjs" },
 });
-const metafiles = [commandLine, service, handlers, tracing].map(({ metafile }) => metafile);
+const dashboard = await buildDashboard(version);
+const metafiles = [...[commandLine, service, handlers, tracing].map(({ metafile }) => metafile), dashboard];
 const metafile = {
   inputs: Object.assign({}, ...metafiles.map((one) => one?.inputs)),
   outputs: Object.assign({}, ...metafiles.map((one) => one?.outputs)),
 };
 
 // An earlier build's chunks have other names, and would be published too.
-for (const folder of ["dist/cli", "dist/service"]) {
+for (const folder of ["dist/cli", "dist/dashboard", "dist/service"]) {
   for (const name of await readdir(folder)) {
     if (!(`${folder}/${name}` in metafile.outputs)) await rm(join(folder, name));
   }

@@ -43,12 +43,17 @@ const PARTS: Readonly<Record<string, Part>> = {
       "@hono/zod-openapi",
       "zod",
       "node:crypto",
+      "node:fs",
       "node:http",
       "node:https",
       "node:net",
       "node:tls",
+      "node:util",
+      "node:zlib",
     ],
   },
+  // For browsers. Of the service it imports nothing but the types of answers.
+  "web/dashboard": { imports: ["web"], packages: ["eventsource-parser", "preact", "zod"] },
   sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: {
@@ -123,7 +128,9 @@ const PARTS: Readonly<Record<string, Part>> = {
 };
 
 const files = sourceFiles("src");
-const partOf = (path: string) => path.split("/")[1] ?? "";
+/** One within another part. */
+const DASHBOARD = "src/web/dashboard/";
+const partOf = (path: string) => (path.startsWith(DASHBOARD) ? "web/dashboard" : (path.split("/")[1] ?? ""));
 
 test("every source file belongs to a part that the rule knows", () => {
   expect(files.length).toBeGreaterThan(50);
@@ -250,6 +257,11 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",
   "src/lambda/clock.ts": "an implementation of the seam Clock",
   "src/lambda/main.ts": "an entry point",
+  "src/web/dashboard/bar.tsx": "what all that has a length is drawn with",
+  "src/web/dashboard/clock.ts": "a seam: the browser's time",
+  "src/web/dashboard/credential.ts": "a seam: what the browser keeps",
+  "src/web/dashboard/main.tsx": "an entry point",
+  "src/web/dashboard/reports.ts": "a seam: the types of answers, without the code that describes them",
   "src/simulator/api/sts.ts": "one of the row of simulated APIs, each with its table of actions",
   "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",
 };
@@ -302,6 +314,10 @@ const DROPPED: readonly string[] = [
   "src/sources/message-batches.ts: this.#together",
   "src/sources/sqs-queue.ts: clock.sleep",
   "src/sources/visibility.ts: this.#extend",
+  "src/web/dashboard/app.tsx: run",
+  "src/web/dashboard/following.ts: this.#watch",
+  "src/web/dashboard/past.tsx: read",
+  "src/web/overview.ts: this.#tell",
   "src/web/relay.ts: reader.cancel",
   "src/web/reread.ts: work.then",
   "src/web/server.ts: answer",

@@ -27,7 +27,10 @@ describe("docs/http-api.md", () => {
       methods
         .split(", ")
         .filter((method) => method !== "HEAD")
-        .map((method) => `${method} ${path.replace("{drain}", "<id>").replace("{node}", "<node>")}`),
+        .map(
+          (method) =>
+            `${method} ${path.replace("{drain}", "<id>").replace("{node}", "<node>").replace("{asset}", "<name>")}`,
+        ),
     );
     expect(rows.sort()).toEqual(routes.sort());
   });

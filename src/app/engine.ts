@@ -1,10 +1,11 @@
 import { AwsCaller } from "../aws/aws-caller.ts";
 import type { AwsTime } from "../aws/aws-time.ts";
 import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
-import { type BucketUse, RequestQuota } from "../aws/request-quota.ts";
+import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import type { CloudProvider } from "../drain/cloud-provider.ts";
+import type { CloudState } from "../drain/cloud-state.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -13,7 +14,6 @@ import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
-import type { IndexAge } from "../provider/pools.ts";
 
 export interface EngineOptions {
   readonly clock?: Clock;
@@ -45,15 +45,8 @@ export type ProviderAt = (
 ) => AwsProvider;
 
 /** What the engine needs of a cloud besides what drains need. */
-type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
-
-/** How one account and region stands now. */
-interface PlaceState {
-  /** Absent: there is one only. */
-  readonly place: string | undefined;
-  readonly quota: readonly BucketUse[];
-  readonly index: IndexAge;
-}
+type Cloud = CloudProvider &
+  Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers" | "states">;
 
 export interface Engine {
   readonly drainer: Drainer;
@@ -66,8 +59,8 @@ export interface Engine {
   maintainIndex(signal: AbortSignal): Promise<void>;
   /** Whether target groups are known whose targets are addresses, as those of pods are. */
   hasAddressGroups(): boolean;
-  /** What of AWS's quotas is used and what the index knows now, for each account and region. */
-  places(): readonly PlaceState[];
+  /** Quotas and indexes as they are now, one for each account and region. Makes no call. */
+  cloudStates(): readonly CloudState[];
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
@@ -79,12 +72,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   const { clock = new SystemClock(), observers, ledger, cluster, onLookupFailed, joined } = options;
   if (config.awsPlaces !== undefined && joined === undefined)
     throw new DrainError("internal", "AWS_PLACES needs openEngine");
-  const places: (() => PlaceState)[] = [];
-  const providerAt: ProviderAt = (aws, where) => {
-    const { provider, quota } = createProvider(config, { ...options, clock }, aws, where);
-    places.push(() => ({ place: where.place, quota: quota.uses(), index: provider.indexAge }));
-    return provider;
-  };
+  const providerAt: ProviderAt = (aws, where) => createProvider(config, { ...options, clock }, aws, where);
   const cloud: Cloud = joined?.(providerAt) ?? providerAt({}, {});
   const guard = drainGuard(config);
   const times = drainTimes(config);
@@ -104,7 +92,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     hasAddressGroups: () => cloud.hasAddressGroups,
-    places: () => places.map((state) => state()),
+    cloudStates: () => cloud.states,
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };
@@ -118,7 +106,7 @@ function createProvider(
   config: Config,
   { clock, time, aws: everywhere, leadership, onCall, onIndexFailed }: EngineOptions & { readonly clock: Clock },
   ...[aws, { place, machines }]: Parameters<ProviderAt>
-): { readonly provider: AwsProvider; readonly quota: RequestQuota } {
+): AwsProvider {
   const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs } = config;
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const clients = createAwsClients({
@@ -131,7 +119,7 @@ function createProvider(
   const quota = new RequestQuota({ clock, share: quotaShare });
   const told = onCall && ((call: CloudCall) => onCall(place === undefined ? call : { ...call, place }));
   const caller = new AwsCaller({ quota, clock, leadership, ...(told && { onCall: told }) });
-  const provider = new AwsProvider({ ...clients, caller }, clock, {
+  return new AwsProvider({ ...clients, caller }, clock, {
     allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     discovery,
     indexPerSecond,
@@ -145,5 +133,4 @@ function createProvider(
     ...(place && { place }),
     ...(machines && { machines }),
   });
-  return { provider, quota };
 }

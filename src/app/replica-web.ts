@@ -238,6 +238,10 @@ export class ReplicaWeb {
         follow: (drain, onEntry) => led().history.follow(drain, onEntry),
         running: (drainId) => led().history.running(drainId),
       },
+      overview: {
+        text: () => led().overview.text(),
+        follow: (onChange) => led().overview.follow(onChange),
+      },
       cancel: (drainId, asker) => led().cancel(drainId, asker),
       cancelNode: (request) => led().cancelNode(request),
       instanceOf: async (name) => led().instanceOf?.(name),

@@ -192,6 +192,7 @@ class Replica {
         ...signals,
         ...drains,
         leadership,
+        replica: this.#identity,
         answer: async (answering) => {
           this.#route.lead({ answering, over: abandon });
           return { close: async () => this.#route.lead(undefined) };

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import type { SystemClock } from "../drain/clock.ts";
+import { ALL_CALLS, type CloudState } from "../drain/cloud-state.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
@@ -16,6 +17,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotAccepted } from "../web/http-source.ts";
+import type { Overview } from "../web/overview.ts";
 import { Readiness, type ReadyState, withLedger, withQueue } from "../web/readiness.ts";
 import { Background, failureLog } from "./background.ts";
 import type { Clocks } from "./clocks.ts";
@@ -23,6 +25,7 @@ import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
 import type { Notifications } from "./notifications.ts";
+import { openOverview } from "./overview.ts";
 import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
@@ -63,6 +66,8 @@ export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version
 export interface Serving extends Program, Omit<OpenedDrains, "close"> {
   /** Absent: no other process acts on the same nodes. */
   readonly leadership?: Leadership;
+  /** This process among several, as the election knows it. Absent: it is the only one. */
+  readonly replica?: string;
   /** Lets callers in. Called once, when the drains of an earlier process run again. */
   readonly answer: (parts: Answering) => Promise<{ close(untilFlushed: Promise<void>): Promise<void> }>;
   readonly observers?: readonly DrainObserver[];
@@ -75,15 +80,16 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const { log, stop, abandon, clock, clocks, metrics, notifications, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
-  const observers = [
-    ...heardBy(serving.tracing).observers,
-    drainLog(log),
-    metrics.observe,
-    ...(watched === undefined ? [] : [watched.observe]),
-    ...(notifications === undefined ? [] : [notifications.observe]),
-    ...(serving.observers ?? []),
-  ];
-  const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
+  const { version, replica } = serving;
+  const overview = openOverview(config, {
+    ...{ clock, version, log, replica },
+    ready: () => ready(),
+    clouds: () => engine.cloudStates(),
+    runningOf: (nodeId) => drainer.runningOf(nodeId),
+  });
+  const observers = observersOf(serving, overview, watched);
+  const options = { ...engineOptions(serving, overview), observers, cluster: watched?.cluster };
+  const engine = await openEngine(config, options);
   const { drainer, checkAccess, isRunning } = engine;
   watchEngine(config, { metrics, engine });
   const running = (drainId: string) => drainer.running(drainId);
@@ -107,7 +113,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await resumed;
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
   const judge = watched?.judge?.(drainer);
-  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, judge });
+  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, overview, judge });
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
@@ -138,13 +144,29 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await background.ended();
 }
 
-function engineOptions({ clocks, ledger, log, metrics, tracing, leadership }: Serving): EngineOptions {
+/** What hears of each step of each drain. */
+function observersOf(
+  { log, metrics, tracing, notifications, observers = [] }: Serving,
+  ...others: readonly ({ readonly observe: DrainObserver } | undefined)[]
+): readonly DrainObserver[] {
+  const those = [metrics, ...others, notifications].filter((each) => each !== undefined);
+  return [...heardBy(tracing).observers, drainLog(log), ...those.map(({ observe }) => observe), ...observers];
+}
+
+function engineOptions(
+  { clocks, ledger, log, metrics, tracing, leadership }: Serving,
+  overview: Pick<Overview, "lookupFailed">,
+): EngineOptions {
   const { called } = heardBy(tracing);
+  const logLookup = lookupLog(log);
   return {
     ...clocks,
     ledger,
     leadership,
-    onLookupFailed: lookupLog(log),
+    onLookupFailed: (asked, error) => {
+      logLookup(asked, error);
+      overview.lookupFailed(asked, error);
+    },
     onIndexFailed: ({ code, message }, place) =>
       log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
     onCall: (call) => {
@@ -159,15 +181,23 @@ function watchEngine(
   { indexPerSecond }: Config,
   { metrics, engine }: { readonly metrics: Metrics; readonly engine: Engine },
 ): void {
-  metrics.gauges.watchQuota(() =>
-    engine.places().flatMap(({ place, quota }) => quota.map((use) => ({ ...use, place }))),
-  );
+  const uses = ({ place, quotas }: CloudState) =>
+    // That of all calls together would count each of them twice.
+    quotas.filter(({ name }) => name !== ALL_CALLS).map(({ name: bucket, ...use }) => ({ bucket, ...use, place }));
+  metrics.gauges.watchQuota(() => engine.cloudStates().flatMap(uses));
   if (indexPerSecond === 0) return;
-  const indexes = () => engine.places().map(({ index }) => index);
+  const indexes = () => engine.cloudStates().map(({ index }) => index);
+  const NEVER = Number.NEGATIVE_INFINITY;
   metrics.gauges.watchIndex({
-    pools: () => indexes().reduce((sum, { pools }) => sum + pools, 0),
-    listedAt: () => Math.min(...indexes().map(({ listedAt }) => listedAt)),
-    oldestReadAt: () => Math.min(...indexes().map(({ oldestReadAt }) => oldestReadAt)),
+    pools: () => indexes().reduce((sum, { groups, listedWhole }) => sum + groups + listedWhole, 0),
+    listedAt: () => Math.min(...indexes().map(({ listedAt = NEVER }) => listedAt)),
+    // The list says who is in the other pools.
+    oldestReadAt: () =>
+      Math.min(
+        ...indexes().map(({ groups, groupsRead, listedAt = NEVER, oldestReadAt = listedAt }) =>
+          groupsRead < groups ? NEVER : Math.min(listedAt, oldestReadAt),
+        ),
+      ),
   });
 }
 

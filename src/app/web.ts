@@ -18,7 +18,17 @@ export const REPLACED_MAX = 16;
 
 export type WebParts = Pick<
   WebOptions,
-  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "nodesWith" | "status" | "ready" | "clock" | "version"
+  | "source"
+  | "history"
+  | "cancel"
+  | "cancelNode"
+  | "instanceOf"
+  | "nodesWith"
+  | "status"
+  | "ready"
+  | "overview"
+  | "clock"
+  | "version"
 > & {
   readonly log: Log;
   readonly metrics: Pick<Metrics, "text" | "gauges" | "countRequest" | "countFileFailure">;
@@ -58,6 +68,8 @@ export async function startWeb(
   const app = createWebApp({
     ...parts,
     metrics: metrics.text,
+    // Loaded when the first browser comes.
+    dashboard: async () => (await import("../web/dashboard-files.ts")).readDashboard(),
     replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
     tokens,
     isSecret: (sent) => isSecret(sent),
@@ -160,9 +172,11 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   return secretCheck(secrets);
 }
 
+/** Health checks and scrapes ask every few seconds. A browser that loads the dashboard asks for its parts too. */
+const ROUTINE: ReadonlySet<string> = new Set(["/health", "/ready", "/metrics", "/assets/{asset}"]);
+
 function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
-  // Health checks and scrapes ask every few seconds.
-  const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
+  const isRoutine = ROUTINE.has(path);
   // A client that sends wrong secrets endlessly has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
   const isRejected = status === 401 || status === 403;

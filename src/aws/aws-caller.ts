@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
+import type { QuotaState } from "../drain/cloud-state.ts";
 import type { CloudCall } from "../drain/events.ts";
 import { type Action, Attempts, type AttemptsOptions } from "./attempts.ts";
 import type { AwsClients } from "./clients.ts";
@@ -58,6 +59,11 @@ export class AwsCaller {
   /** How long so many calls of this kind take from now, in milliseconds, when nothing is more urgent. */
   msFor({ bucket }: AwsAction, calls: number): number {
     return this.#quota.msFor(bucket, calls);
+  }
+
+  /** How the quotas stand now. */
+  get quotas(): readonly QuotaState[] {
+    return this.#quota.state();
   }
 }
 

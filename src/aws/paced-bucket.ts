@@ -1,3 +1,5 @@
+import type { QuotaState } from "../drain/cloud-state.ts";
+
 /** How many calls fit in at once, and how fast room comes back. */
 export interface BucketSize {
   readonly burst: number;
@@ -60,14 +62,20 @@ export class PacedBucket {
     return Math.max(0, ((calls - this.#tokens) * 1_000) / this.#perSecond);
   }
 
-  get #capacity(): number {
-    return Math.max(1, this.#size.burst);
+  /** How full it is, which changes nothing in it. */
+  state(now: number): Pick<QuotaState, "available" | "burst" | "perSecond" | "fullPerSecond"> {
+    const seconds = Math.max(0, now - this.#at) / 1_000;
+    const pace = Math.min(1, this.#pace + seconds * INCREASE_PER_SECOND);
+    return {
+      available: Math.max(0, Math.min(this.#capacity, this.#tokens + seconds * this.#perSecond)),
+      burst: this.#capacity,
+      perSecond: this.#size.perSecond * pace,
+      fullPerSecond: this.#size.perSecond,
+    };
   }
 
-  /** Calls per second, as fast as they may be now. */
-  perSecond(now: number): number {
-    this.#refill(now);
-    return this.#perSecond;
+  get #capacity(): number {
+    return Math.max(1, this.#size.burst);
   }
 
   get #perSecond(): number {

@@ -1,5 +1,6 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { ALL_CALLS, type QuotaState } from "../drain/cloud-state.ts";
 import { compareUrgency, type Urgent } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
@@ -32,15 +33,6 @@ const ACCOUNT: BucketSize = { burst: 40, perSecond: 10 };
 /** One call in this many goes to the caller that has waited longest: the least urgent keep 5 %. */
 const LONGEST_WAIT_EVERY = 20;
 
-/** How much of one of AWS's quotas is used now. */
-export interface BucketUse {
-  readonly bucket: Bucket;
-  /** Calls that wait for a permit. */
-  readonly waiting: number;
-  /** Calls that are let through per second at most: it falls while AWS throttles. */
-  readonly perSecond: number;
-}
-
 interface Ask {
   readonly bucket: Bucket;
   readonly by: Urgent;
@@ -62,6 +54,8 @@ export class RequestQuota {
   readonly #account: PacedBucket;
   /** Only of buckets that were asked for. */
   readonly #asks = new Map<Bucket, UrgencyQueue<Ask>>();
+  /** By bucket. */
+  readonly #counts = new Map<Bucket, { granted: number; throttled: number }>();
   #asked = 0;
   #granted = 0;
   #granting = false;
@@ -108,20 +102,29 @@ export class RequestQuota {
   /** AWS has throttled a call that had a permit. */
   throttled(bucket: Bucket): void {
     this.#buckets[bucket].throttled(this.#clock.now());
+    this.#countsOf(bucket).throttled += 1;
+  }
+
+  /** How each quota stands that was used so far, the one of all calls first. */
+  state(): readonly QuotaState[] {
+    const now = this.#clock.now();
+    const each = [...this.#asks].map(([bucket, asks]) => ({
+      bucket,
+      name: bucket,
+      ...this.#buckets[bucket].state(now),
+      waiting: asks.size,
+      ...this.#countsOf(bucket),
+    }));
+    const ofElb = each.filter(({ bucket }) => isElb(bucket));
+    const sum = (field: "waiting" | "granted" | "throttled") => ofElb.reduce((total, one) => total + one[field], 0);
+    const counts = { waiting: sum("waiting"), granted: sum("granted"), throttled: sum("throttled") };
+    return [{ name: ALL_CALLS, ...this.#account.state(now), ...counts }, ...each.map(({ bucket: _, ...one }) => one)];
   }
 
   /** How long so many calls take from now, in milliseconds, when nothing is more urgent. */
   msFor(bucket: Bucket, calls: number): number {
     const now = this.#clock.now();
     return Math.max(this.#buckets[bucket].msFor(calls, now), isElb(bucket) ? this.#account.msFor(calls, now) : 0);
-  }
-
-  /** What of each bucket is used that was asked for. */
-  uses(): readonly BucketUse[] {
-    const now = this.#clock.now();
-    return [...this.#asks].map(([bucket, { size: waiting }]) => {
-      return { bucket, waiting, perSecond: this.#buckets[bucket].perSecond(now) };
-    });
   }
 
   /** Grants what can be granted, and waits for room, until no call waits. */
@@ -134,6 +137,7 @@ export class RequestQuota {
       else {
         this.#asksFor(next.bucket).delete(next);
         this.#granted += 1;
+        this.#countsOf(next.bucket).granted += 1;
         this.#buckets[next.bucket].take();
         if (isElb(next.bucket)) this.#account.take();
         next.grant();
@@ -165,6 +169,12 @@ export class RequestQuota {
     const made = new UrgencyQueue<Ask>();
     this.#asks.set(bucket, made);
     return made;
+  }
+
+  #countsOf(bucket: Bucket): { granted: number; throttled: number } {
+    const known = this.#counts.get(bucket) ?? { granted: 0, throttled: 0 };
+    this.#counts.set(bucket, known);
+    return known;
   }
 
   async #untilRoom(now: number): Promise<void> {

@@ -182,6 +182,11 @@ export class Drainer {
     return [...this.#runs.values()].find(({ id }) => id === drainId)?.report;
   }
 
+  /** The same of the drain of a node, by the node's id. */
+  runningOf(nodeId: string): RunningDrain | undefined {
+    return this.#runs.get(nodeId)?.report;
+  }
+
   /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
   async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
     let guard: DrainGuard | undefined;

@@ -14,6 +14,7 @@ import {
   type PoolTerms,
   type Registration,
 } from "../drain/cloud-provider.ts";
+import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
@@ -39,7 +40,7 @@ import { MembershipIndex } from "./membership-index.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
-import type { IndexAge, Pools } from "./pools.ts";
+import type { Pools } from "./pools.ts";
 import { AWS_WORDS, type HoldAllowances, ReleaseTerms } from "./release-terms.ts";
 import { listedZoneOf } from "./target-groups.ts";
 
@@ -131,14 +132,16 @@ export class AwsProvider implements CloudProvider, Machines {
     });
   }
 
-  /** What the index knows. */
-  get indexAge(): IndexAge {
-    return this.#index.pools.age;
-  }
-
   /** Keeps the index of memberships fresh until `signal` aborts. */
   maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
+  }
+
+  /** One: there is one place. */
+  get states(): readonly CloudState[] {
+    const { place } = this.#options;
+    const { quotas } = this.#aws.caller;
+    return [{ ...(place !== undefined && { place }), quotas, index: this.#refresh.state }];
   }
 
   async resolve(named: NodeReference, by: CallFor): Promise<Node> {

@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
+import type { IndexState } from "../drain/cloud-state.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { KnownInstances } from "./known-instances.ts";
 import type { MembershipIndex } from "./membership-index.ts";
@@ -34,6 +35,7 @@ export class IndexRefresh {
   readonly #options: IndexRefreshOptions;
   /** By pool id, since the last list. */
   readonly #failedAt = new Map<string, number>();
+  #failure: IndexState["failure"] | undefined;
 
   constructor(options: IndexRefreshOptions) {
     this.#options = options;
@@ -41,19 +43,41 @@ export class IndexRefresh {
 
   /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, indexPerSecond, onFailure } = this.#options;
+    const { clock, indexPerSecond } = this.#options;
     if (indexPerSecond <= 0) return;
     const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
     for (let turn = 1; !signal.aborted; turn++) {
       const before = clock.now();
       try {
         await this.#readOne(turn, by);
+        this.#failure = undefined;
         await clock.sleep(before + 1_000 / indexPerSecond - clock.now(), signal);
       } catch (error) {
-        if (!signal.aborted) onFailure(asDrainError(error));
+        if (!signal.aborted) this.#failed(asDrainError(error));
         await clock.sleep(REST_MS, signal).catch(() => {}); // Stopped: the loop ends.
       }
     }
+  }
+
+  /** What the index knows now, and how old that is. Makes no call. */
+  get state(): IndexState {
+    const { index, indexPerSecond } = this.#options;
+    const { groups, classics, listedAt } = index.pools;
+    const readAt = [...groups.values()].map((group) => group.readAt).filter(Number.isFinite);
+    return {
+      isKept: indexPerSecond > 0,
+      ...(Number.isFinite(listedAt) && { listedAt }),
+      groups: groups.size,
+      groupsRead: readAt.length,
+      listedWhole: classics.size,
+      ...(readAt.length > 0 && { oldestReadAt: readAt.reduce((oldest, at) => Math.min(oldest, at)) }),
+      ...(this.#failure && { failure: this.#failure }),
+    };
+  }
+
+  #failed(error: DrainError): void {
+    this.#failure = { at: this.#options.clock.now(), error };
+    this.#options.onFailure(error);
   }
 
   async #readOne(turn: number, by: CallFor): Promise<void> {

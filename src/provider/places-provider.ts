@@ -14,6 +14,7 @@ import type {
   PoolTerms,
   Registration,
 } from "../drain/cloud-provider.ts";
+import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
@@ -205,6 +206,10 @@ export class PlacesProvider implements CloudProvider, Machines {
 
   async maintainIndex(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#places.map(({ provider }) => provider.maintainIndex(signal)));
+  }
+
+  get states(): readonly CloudState[] {
+    return this.#places.flatMap(({ provider }) => provider.states);
   }
 
   async checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {

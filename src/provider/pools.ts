@@ -21,15 +21,6 @@ export interface PoolsOptions {
   readonly onListed: () => void;
 }
 
-/** Moments are milliseconds since the epoch. `-Infinity`: never. */
-export interface IndexAge {
-  readonly pools: number;
-  /** When AWS was last asked for all pools. */
-  readonly listedAt: number;
-  /** When the pool was read that was read longest ago. The list says who is in classic load balancers. */
-  readonly oldestReadAt: number;
-}
-
 /**
  * The pools of the region that a node could be registered in, with all that is known of each. What AWS lists no more is
  * dropped as a whole.
@@ -64,16 +55,6 @@ export class Pools {
   *[Symbol.iterator](): Iterator<TargetGroup | ClassicLoadBalancer> {
     yield* this.groups.values();
     yield* this.classics.values();
-  }
-
-  /** How much is known, and how old that is. */
-  get age(): IndexAge {
-    const readAt = [...this.groups.values()].map((group) => group.readAt);
-    return {
-      pools: this.groups.size + this.classics.size,
-      listedAt: this.listedAt,
-      oldestReadAt: Math.min(this.listedAt, ...readAt),
-    };
   }
 
   /** The number of the read of a target group that was sent last. */

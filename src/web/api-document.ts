@@ -27,6 +27,7 @@ import {
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
 import { NODES, NODES_QUERY } from "./node-list.ts";
+import { describeDashboard, describeOverview } from "./overview-document.ts";
 
 /** Answers to any request, before its path is known. */
 const ANY_REQUEST = {
@@ -71,6 +72,8 @@ export function apiDocument(): object {
   addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
   describeCancelNode(app, guarded);
+  describeOverview(app, guarded);
+  describeDashboard(app, ANY_REQUEST);
   addOpenRoutes(app);
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -84,7 +87,7 @@ export function apiDocument(): object {
     tags: [
       { name: "Nodes", description: "Require the secret." },
       { name: "Drains", description: "Running and past drains. Require the secret." },
-      { name: "Service", description: "Require no secret." },
+      { name: "Service", description: "The service itself. The overview requires the secret." },
     ],
   });
 }

@@ -15,6 +15,7 @@ import {
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, clientAddress, secretsOf, userOf, withoutSecret } from "./asker.ts";
+import { addDashboardRoutes, type DashboardFiles } from "./dashboard-routes.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
@@ -22,6 +23,8 @@ import { type HttpSource, NotAccepted, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { addNodeListRoute, type NodesWith } from "./node-list.ts";
+import type { Overview } from "./overview.ts";
+import { addOverviewRoutes } from "./overview-routes.ts";
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
@@ -46,6 +49,9 @@ export interface WebOptions extends SecretGuardOptions {
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
+  readonly overview: Pick<Overview, "text" | "follow">;
+  /** Reads the files of the dashboard. Rejects where they are not there. */
+  readonly dashboard: () => Promise<DashboardFiles>;
   /** What Prometheus reads. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** The other replicas of the service. Absent: there are none. */
@@ -125,7 +131,8 @@ async function apiDescription(version: string): Promise<() => Response> {
 }
 
 /** Paths that require no secret. */
-function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions): void {
+function addOpenRoutes(app: Hono, { ready, metrics, version, clock, dashboard, onError }: WebOptions): void {
+  addDashboardRoutes(app, { read: dashboard, onError });
   const health = constantJson({ status: "ok" });
   let description: Promise<() => Response> | undefined;
   const exposition = paced(clock, async () => {
@@ -169,6 +176,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
+  addOverviewRoutes(app, { needs, byLeader, overview: options.overview });
   addNodeListRoute(app, { needs, byLeader, nodesWith: options.nodesWith });
   addDrainRoutes(app, {
     needs,
@@ -235,6 +243,10 @@ export const ROUTES = {
   "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/nodes/{node}/drains": "DELETE",
+  "/overview": "GET, HEAD",
+  "/overview/events": "GET, HEAD",
+  "/": "GET, HEAD",
+  "/assets/{asset}": "GET, HEAD",
   "/health": "GET, HEAD",
   "/ready": "GET, HEAD",
   "/metrics": "GET, HEAD",

@@ -36,7 +36,11 @@ export function describeDrainRoutes(
       summary: "List running and past drains",
       description: "Lists all running drains, and the newest of the ended drains that the ledger still has.",
       request: { query: DRAINS_QUERY.omit({ pw: true }) },
-      responses: { 200: succeeded("Drains, newest first.", DRAINS), ...refused },
+      responses: {
+        200: succeeded("Drains, newest first.", DRAINS),
+        ...refused,
+        404: failed("The drain that `before` names is not known.", PROBLEM),
+      },
     }),
   );
   registry.registerPath(

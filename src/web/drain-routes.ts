@@ -10,11 +10,13 @@ import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";
 import { clientAddress } from "./asker.ts";
 import { DrainTexts } from "./drain-texts.ts";
-import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
+import { checkRecordRequest, type DrainsRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
 import type { NeedAccess } from "./secret-guard.ts";
+
+const LIST_GROWTH = 4;
 
 /** The paths about drains: past ones, and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
@@ -44,8 +46,9 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
   const streams = new EventStreams(clock, texts);
 
   app.get("/drains", needs({ verb: "list", resource: "drains" }), byLeader, (context) => {
-    const { max, isWanted } = readDrainsRequest(queryOf(context), clock.now());
-    const listed = isWanted === undefined ? history.list(max) : history.list(Infinity).filter(isWanted).slice(0, max);
+    const request = readDrainsRequest(queryOf(context), clock.now());
+    const listed = pageOf(history, request);
+    if (listed === undefined) return send(unknown(request.before ?? ""));
     return jsonText(`{"drains":[${listed.map(summaryText).join(",")}]}\n`);
   });
 
@@ -76,6 +79,22 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     const stream = await streams.open({ history, id, after, client, isWanted: method !== "HEAD", signal });
     return stream ?? send(unknown(id));
   });
+}
+
+/** Undefined: the drain that it is to continue after is not known. */
+function pageOf(
+  history: Pick<Ledger, "list">,
+  { max, before, isWanted = () => true }: DrainsRequest,
+): readonly DrainSummary[] | undefined {
+  // The whole history is seldom needed, and there may be tens of thousands of drains.
+  for (let asked = max; ; asked *= LIST_GROWTH) {
+    const all = history.list(asked);
+    const isAll = all.length < asked;
+    const last = before === undefined ? -1 : all.findIndex(({ drain }) => drain === before);
+    const isFound = before === undefined || last >= 0;
+    const wanted = isFound ? all.slice(last + 1).filter(isWanted) : [];
+    if (wanted.length >= max || isAll) return isFound ? wanted.slice(0, max) : undefined;
+  }
 }
 
 function unknown(id: string): Answer {

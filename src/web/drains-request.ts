@@ -11,6 +11,8 @@ const NODE_CHARACTERS_MAX = 253;
 const NODE = `give an instance id or a node name, of at most ${NODE_CHARACTERS_MAX} characters`;
 const LISTED_MAX = 1_000;
 const LISTED = 100;
+const ID_CHARACTERS_MAX = 100;
+const BEFORE = `give the drainId of a drain, of at most ${ID_CHARACTERS_MAX} characters`;
 const LIMIT = `give a whole number from 1 to ${LISTED_MAX}`;
 
 /** What `GET /drains` takes in the query. */
@@ -35,6 +37,11 @@ export const DRAINS_QUERY = z.strictObject({
     .enum(DRAIN_STATES, `give one of ${DRAIN_STATES.join(", ")}`)
     .optional()
     .describe("Only drains that are running, that have ended, or that have ended with this outcome."),
+  before: z
+    .string()
+    .refine((text) => text !== "" && text.length <= ID_CHARACTERS_MAX, BEFORE)
+    .optional()
+    .describe("Only drains that follow this one in the list, for the next page: its drainId. 404 if it is not known."),
   since: z
     .string()
     .refine((text) => /^\d{1,8}$/.test(text) && Number(text) >= 1 && Number(text) <= SINCE_SECONDS_MAX, SINCE)
@@ -64,13 +71,16 @@ export interface DrainsRequest {
   readonly max: number;
   /** Absent: all are wanted. */
   readonly isWanted?: (summary: DrainSummary) => boolean;
+  /** The id of the drain that the list continues after. Absent: it begins with the newest. */
+  readonly before?: string;
 }
 
 /** `now`: milliseconds since the epoch. Throws `BadRequest`. */
 export function readDrainsRequest(query: URLSearchParams, now: number): DrainsRequest {
   const read = readParameters(DRAINS_QUERY, queryFields(query), "query");
-  const { limit: max = LISTED, node, status, since } = read;
-  if (node === undefined && status === undefined && since === undefined) return { max };
+  const { limit: max = LISTED, node, status, since, before } = read;
+  const page = { max, ...(before !== undefined && { before }) };
+  if (node === undefined && status === undefined && since === undefined) return page;
   const isOfNode = ({ id, name }: DrainSummary["node"]) => node === undefined || id === node || name === node;
   const isSo = ({ end }: DrainSummary) => {
     if (status === undefined) return true;
@@ -78,7 +88,7 @@ export function readDrainsRequest(query: URLSearchParams, now: number): DrainsRe
     return status === "ended" || end.status === status;
   };
   const began = since === undefined ? Number.NEGATIVE_INFINITY : now - since * 1_000;
-  return { max, isWanted: (summary) => summary.startedAt >= began && isSo(summary) && isOfNode(summary.node) };
+  return { ...page, isWanted: (summary) => summary.startedAt >= began && isSo(summary) && isOfNode(summary.node) };
 }
 
 /** Throws `BadRequest`. */

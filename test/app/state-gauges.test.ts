@@ -42,23 +42,22 @@ describe("the gauges", () => {
     await opened.close();
   });
 
-  test("show what the engine uses of the quota, and how old the index is, for each account and region", async () => {
+  test("have what the engine uses of the quota and how old the index is from each account and region", async () => {
     const region = new SimulatedRegion();
     const node = region.node();
     region.group({ name: "web", nodes: [node], delaySeconds: 30 });
     const engine = region.wholeEngine({ INDEX_RATE: "10" });
-    expect(engine.places()).toEqual([
-      { place: undefined, quota: [], index: { pools: 0, listedAt: -Infinity, oldestReadAt: -Infinity } },
-    ]);
+    expect(engine.cloudStates()).toMatchObject([{ index: { groups: 0, groupsRead: 0, listedWhole: 0 } }]);
+    expect(engine.cloudStates()[0]?.index.listedAt).toBeUndefined();
     const stop = newAbort();
     const maintained = engine.maintainIndex(stop.signal);
     const startedAt = region.clock.now();
     await region.clock.advance(5_000);
-    const [state] = engine.places();
-    expect(state?.index.pools).toBe(1);
+    const [state] = engine.cloudStates();
+    expect(state?.index).toMatchObject({ groups: 1, groupsRead: 1 });
     expect(state?.index.listedAt).toBe(startedAt);
     expect(state?.index.oldestReadAt).toBeGreaterThanOrEqual(startedAt);
-    expect(state?.quota).toContainEqual({ bucket: "v2-read", waiting: 0, perSecond: 1_000 });
+    expect(state?.quotas).toContainEqual(expect.objectContaining({ name: "v2-read", waiting: 0, perSecond: 1_000 }));
     stop.abort();
     await region.clock.run(maintained);
   });

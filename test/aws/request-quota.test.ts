@@ -201,19 +201,35 @@ test("whoever leaves wakes nobody up for nothing: without asks there is no wait"
   expect(scene.clock.sleeping).toBe(0);
 });
 
-test("what is used of a bucket is told: how many calls wait, and the pace, which falls when AWS throttles and rises again", async () => {
-  const scene = new Scene(0.5);
-  expect(scene.quota.uses()).toEqual([]);
-  await scene.exhaust();
-  const left = newAbort();
-  const waiting = [scene.ask("one"), scene.ask("another", {}, "v2-read", left.signal)];
-  expect(scene.quota.uses()).toEqual([{ bucket: "v2-read", waiting: 2, perSecond: 5 }]);
-  left.abort();
-  await expect(waiting[1]).rejects.toBeDefined();
-  expect(scene.quota.uses()).toMatchObject([{ waiting: 1 }]);
-  scene.quota.throttled("v2-read");
-  expect(scene.quota.uses()).toMatchObject([{ perSecond: 4.25 }]);
-  await scene.clock.run(Promise.all([waiting[0]]));
-  await scene.clock.advance(60_000);
-  expect(scene.quota.uses()).toEqual([{ bucket: "v2-read", waiting: 0, perSecond: 5 }]);
+describe("how the quotas stand", () => {
+  const stateOf = ({ quota }: Scene, name: string) => quota.state().find((one) => one.name === name);
+
+  test("is told of those that were used: what is free, what waits, and what was granted", async () => {
+    const scene = new Scene(0.5);
+    expect(scene.quota.state().map(({ name }) => name)).toEqual(["all"]);
+    await Promise.all([scene.ask("one"), scene.ask("two"), scene.ask("three", {}, "ec2-describe-instances")]);
+    expect(stateOf(scene, "v2-read")).toEqual({
+      ...{ name: "v2-read", available: 18, burst: 20, perSecond: 5, fullPerSecond: 5 },
+      ...{ waiting: 0, granted: 2, throttled: 0 },
+    });
+    // EC2 counts its own calls.
+    expect(stateOf(scene, "all")).toMatchObject({ available: 18, granted: 2 });
+    await scene.exhaust();
+    const asked = [scene.ask("four"), scene.ask("five")];
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 0, waiting: 2 });
+    expect(stateOf(scene, "all")).toMatchObject({ waiting: 2 });
+    await scene.clock.run(Promise.all(asked));
+  });
+
+  test("says that AWS has throttled, and how the pace comes back", async () => {
+    const scene = new Scene();
+    await scene.ask("one");
+    scene.quota.throttled("v2-read");
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 0, perSecond: 8.5, fullPerSecond: 10, throttled: 1 });
+    await scene.clock.advance(60_000);
+    const before = scene.quota.msFor("v2-read", 50);
+    expect(stateOf(scene, "v2-read")).toMatchObject({ available: 40, perSecond: 10, throttled: 1 });
+    // To ask changes nothing.
+    expect(scene.quota.msFor("v2-read", 50)).toBe(before);
+  });
 });

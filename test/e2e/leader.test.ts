@@ -48,6 +48,34 @@ test("a replica that does not lead answers as the leader does, and knows who ask
   expect(JSON.stringify(await first.service.read(`/drains/${told.drainId}`))).toContain('"address":"127.0.0.1"');
 });
 
+/** Which replica leads, by each overview that the texts of a stream have. */
+async function* leadersIn(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let text = "";
+  for await (const more of texts) {
+    text += more;
+    const [whole, data = "{}"] = /^event: overview\ndata: (.*)\n\n/m.exec(text) ?? [];
+    if (whole === undefined) continue;
+    yield JSON.parse(data).settings.leader.split("_")[0];
+    text = "";
+  }
+}
+
+test("the overview comes through each replica, and its stream ends with the leader's term", async () => {
+  const { scene, first, second } = await pair();
+  const before = scene.holder;
+  for (const { service } of [first, second])
+    expect(await service.read("/overview")).toMatchObject({ running: [], settings: { leader: expect.anything() } });
+  const leaders = leadersIn(second.service.follow("/overview/events"));
+  expect((await leaders.next()).value).toBe(before);
+  first.service.child.signal("SIGTERM");
+  // It ends, and does not go on with the next leader: who reads begins again from everything.
+  expect(await leaders.next()).toEqual({ done: true, value: undefined });
+  const next = leadersIn(second.service.follow("/overview/events"));
+  expect((await next.next()).value).toBe(second.name);
+  await next.return(undefined);
+  expect(before).not.toBe(second.name);
+});
+
 test("a leader that is asked to end hands over at once, and its waiting callers get their answers", async () => {
   const { scene, first, second, deregistered } = await pair();
   const told = [first.service.drain(), second.service.drain()];

@@ -42,6 +42,20 @@ describe("a service with TOKEN_REVIEW", () => {
     ]);
   });
 
+  test("shows the overview to a caller who may list drains", async () => {
+    const { fake, ask } = await scene();
+    expect(await ask(token, "/overview")).toMatchObject({ status: 200, body: { running: [] } });
+    const asked = fake.requests.filter(({ path }) => path === ACCESS).map(({ body }) => body);
+    expect(asked).toEqual([
+      expect.objectContaining({
+        spec: expect.objectContaining({
+          user: USER,
+          resourceAttributes: { group: "hasta-la-vista.io", resource: "drains", verb: "list" },
+        }),
+      }),
+    ]);
+  });
+
   test.each<[string, Intercepted, RegExp]>([
     ["denies the review", refusal(403, "Forbidden"), /"code":"access-denied".*rbac --token-review' prints the role/],
     ["does not answer", "hang", /"code":"unreachable".*no complete answer within 2 s/],

@@ -64,6 +64,8 @@ async function service() {
   return { child, port, heapBytes };
 }
 
+const OVERVIEW_STREAM = /^content-type: text\/event-stream\r\n[\s\S]*\nevent: overview\n/im;
+
 /** All that comes back until the connection ends. `ends`: the caller has nothing more to say, and says so. */
 function exchange(port: number, bytes: Buffer, ends: boolean): Promise<string> {
   return new Promise((resolve) => {
@@ -71,6 +73,8 @@ function exchange(port: number, bytes: Buffer, ends: boolean): Promise<string> {
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk;
+      // It goes on for as long as somebody follows.
+      if (OVERVIEW_STREAM.test(text)) socket.destroy();
     });
     socket.on("error", () => {});
     socket.once("close", () => resolve(text));

@@ -68,7 +68,8 @@ describe("dist/provenance.json", () => {
       "sbom.cdx.json",
       "service.js",
     ];
-    const published = [...others.map((name) => `dist/${name}`), ...below("dist/cli"), ...below("dist/service")];
+    const folders = ["dist/cli", "dist/dashboard", "dist/service"];
+    const published = [...others.map((name) => `dist/${name}`), ...folders.flatMap(below)];
     expect(subject.map(({ name }) => name)).toEqual(published.sort());
     for (const { name, digest } of subject) expect([name, digest.sha256]).toEqual([name, sha256(readFileSync(name))]);
   });

@@ -29,9 +29,9 @@ const packed: readonly string[] = (() => {
 
 test("the package has the programs, their licences, the documents and what these name, and nothing else", () => {
   const { outputs }: { readonly outputs: object } = JSON.parse(readFileSync("dist/meta.json", "utf8"));
-  const chunks = Object.keys(outputs).filter((path) => /^dist\/(cli|service)\//.test(path));
+  const chunks = Object.keys(outputs).filter((path) => /^dist\/(cli|dashboard|service)\//.test(path));
   expect(chunks.length).toBeGreaterThan(10);
-  const built = ["dist/cli", "dist/service"].flatMap((folder) =>
+  const built = ["dist/cli", "dist/dashboard", "dist/service"].flatMap((folder) =>
     readdirSync(folder).map((name) => `${folder}/${name}`),
   );
   expect(built.sort()).toEqual([...chunks].sort());

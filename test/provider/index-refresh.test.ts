@@ -138,3 +138,35 @@ test("each read that fails is reported, and the reading goes on", async () => {
   stop.abort();
   await kept;
 });
+
+describe("what the index says of itself", () => {
+  test("is what it knows, how old that is, and why its last read failed", async () => {
+    const region = new SimulatedRegion();
+    for (let number = 0; number < 4; number++) region.group({ name: `g${number}` });
+    region.classic({ name: "legacy" });
+    const engine = region.wholeEngine({ INDEX_RATE: "1" });
+    const stop = newAbort();
+    const state = () => engine.cloudStates()[0]?.index;
+    expect(state()).toEqual({ isKept: true, groups: 0, groupsRead: 0, listedWhole: 0 });
+    const kept = engine.maintainIndex(stop.signal);
+    await region.clock.advance(20_000);
+    const now = region.clock.now();
+    expect(state()).toMatchObject({ isKept: true, groups: 4, groupsRead: 4, listedWhole: 1 });
+    expect(now - (state()?.listedAt ?? 0)).toBeLessThanOrEqual(20_000);
+    expect(now - (state()?.oldestReadAt ?? 0)).toBeLessThanOrEqual(20_000);
+    region.intercept = () => elbError("AccessDenied", "not authorized", 403);
+    await region.clock.advance(30_000);
+    expect(state()?.failure?.error.code).toBe("access-denied");
+    region.intercept = () => undefined;
+    await region.clock.advance(30_000);
+    expect(state()?.failure).toBeUndefined();
+    stop.abort();
+    await region.clock.run(kept);
+  });
+
+  test("is told of each account and region", () => {
+    const region = new SimulatedRegion();
+    const states = region.wholeEngine({ INDEX_RATE: "0" }).cloudStates();
+    expect(states).toMatchObject([{ index: { isKept: false }, quotas: [{ name: "all" }] }]);
+  });
+});

@@ -223,6 +223,12 @@ export class Service {
   async read(path: string): Promise<unknown> {
     return (await fetch(`${this.#url}${path}`, { headers: AUTHORIZED })).json();
   }
+
+  /** The texts of an event stream, each as it comes, until it ends. */
+  async *follow(path: string): AsyncGenerator<string> {
+    const { body } = await fetch(`${this.#url}${path}`, { headers: AUTHORIZED });
+    if (body !== null) for await (const chunk of body) yield Buffer.from(chunk).toString();
+  }
 }
 
 function fileOf(folder: string): string {

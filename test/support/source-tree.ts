@@ -17,7 +17,7 @@ const IMPORT =
 
 export function sourceFiles(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => read(join(folder, name).replaceAll("\\", "/")));
 }
 

@@ -31,7 +31,9 @@ type Chosen =
   | "dryRun"
   | "noEviction"
   | "history"
+  | "dashboard"
   | "metrics"
+  | "overview"
   | "nodesWith"
   | "ready"
   | "status"
@@ -98,6 +100,8 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),
+    overview: options.overview ?? { text: () => "{}", follow: () => () => {} },
+    dashboard: options.dashboard ?? (async () => new Map()),
     ready: options.ready ?? (() => ({ status: "checking" })),
     onAnswered: (request) => answered.push(request),
     onQuerySecret: (client) => told.push(["query secret", client]),

@@ -256,6 +256,12 @@ function nodes(what: string, query: string, status: number, says: RegExp): Row {
   return row(what, request(`GET /nodes${query}`, { headers: [BEARER] }), status, says);
 }
 
+const OVERVIEW = (below: string): readonly Row[] => [
+  row("no secret", request(`GET /overview${below}`), 401, /send the secret/),
+  row("a wrong secret", request(`GET /overview${below}?pw=wrong`), 403, /^the secret is wrong$/),
+  row("an unknown parameter", request(`GET /overview${below}?farce=1`, { headers: [BEARER] }), 400, /unknown 'farce'/),
+];
+
 /** `GET` of something below `/drains`, with the right secret. */
 function drains(
   what: string,
@@ -327,7 +333,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         "an unknown parameter",
         "?farce=1",
         400,
-        /unknown 'farce' in the query: it takes limit, node, status, since and pw/,
+        /unknown 'farce' in the query: it takes limit, node, status, before, since and pw/,
       ),
       ...["0", "-1", "1.5", "1e2", "", "1h", "99999999", "٣"].map((since) =>
         drains(
@@ -347,8 +353,30 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         400,
         /give an instance id or a node name, of at most 253/,
       ),
+      drains("an empty drain to continue after", "?before=", 400, /'before' .*give the drainId of a drain/),
+      drains("one without end", `?before=${"d".repeat(101)}`, 400, /give the drainId of a drain, of at most 100/),
+      drains("one that there is not", "?before=d-1&status=failed", 404, /there is no drain 'd-1'/),
       drains("a node that there is not", "?node=a&status=failed&since=60", 200, undefined),
       drains("the largest limit", "?limit=1000", 200, undefined),
+    ],
+  },
+  "/overview": {
+    allow: "GET, HEAD",
+    rows: OVERVIEW(""),
+  },
+  "/overview/events": {
+    allow: "GET, HEAD",
+    rows: OVERVIEW("/events"),
+  },
+  "/": {
+    allow: "GET, HEAD",
+    rows: [row("the secret where none belongs", request(`GET /?pw=${encodeURIComponent(SECRET)}`), 200)],
+  },
+  "/assets/:asset": {
+    allow: "GET, HEAD",
+    rows: [
+      row("a file that there is not", request("GET /assets/app.js"), 404, /the dashboard has no such file/),
+      row("a file elsewhere", request("GET /assets/..%2f..%2fpackage.json"), 404, /the dashboard has no such file/),
     ],
   },
   "/drains/:drain": {
@@ -441,7 +469,6 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
 /** What belongs to no endpoint. */
 const NOWHERE: readonly Row[] = [
   row("an unknown path", request("GET /drain/all"), 404, /no such path: GET \/openapi\.json lists/),
-  row("the root", request("GET /"), 404, /no such path/),
   row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /no such path/),
   row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /no such path/),
   row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /no such path/),
@@ -490,7 +517,10 @@ function refusedMethods(path: string, allow: string): readonly Row[] {
 
 function misspelt(path: string): readonly Row[] {
   return [
-    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /no such path/),
+    // The root has no letters.
+    ...(path === "/"
+      ? []
+      : [row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /no such path/)]),
     row("the path with a slash at its end", request(`GET ${path}/`), 404, /no such path/),
     row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /no such path/),
   ];

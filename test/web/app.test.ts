@@ -202,7 +202,7 @@ test("takes no notification of SNS, whose signature it would have to verify", as
   const app = webApp();
   const headers = { "x-amz-sns-message-type": "Notification", authorization: `Bearer ${SECRET}` };
   const send = (path: string) => app.post(path, { headers, body: JSON.stringify(notification) });
-  expect([(await send("/")).status, (await send("/drain")).status]).toEqual([404, 400]);
+  expect([(await send("/")).status, (await send("/drain")).status]).toEqual([405, 400]);
   expect((await app.post("/drain", { body: JSON.stringify(notification) })).status).toBe(401);
   expect(app.requests).toEqual([]);
 });

@@ -86,6 +86,43 @@ describe("GET /drains with a filter", () => {
   });
 });
 
+describe("GET /drains, page by page", () => {
+  /** Every third of a thousand has been refused. */
+  function many() {
+    const made = scene((_, ledger) => {
+      for (let number = 1; number <= 1_000; number++) {
+        const entries = new EntriesOf(`d-${number}`);
+        ledger.note(entries.accepted());
+        const status = number % 3 === 0 ? "refused" : "drained";
+        ledger.note(entries.next({ type: "ended", outcome: { status, registrations: [] } }));
+      }
+    });
+    const page = async (query: string) => {
+      const { drains } = (await (await made.get(`/drains?${query}`)).json()) as {
+        readonly drains: readonly { readonly drainId: string }[];
+      };
+      return drains.map(({ drainId }) => Number(drainId.slice(2)));
+    };
+    return { ...made, page };
+  }
+
+  test("has each drain once, the newest first, also with a filter", async () => {
+    const { page } = many();
+    const all: number[] = [];
+    for (let next = await page("limit=300&status=refused"); next.length > 0; )
+      next = await page(`limit=300&status=refused&before=d-${all.push(...next) && all.at(-1)}`);
+    expect(all).toEqual(Array.from({ length: 333 }, (_, index) => 999 - 3 * index));
+    expect(await page("limit=2&before=d-1000")).toEqual([999, 998]);
+    expect(await page("limit=2&before=d-1")).toEqual([]);
+  });
+
+  test("says so where the drain to continue after is not known", async () => {
+    const response = await many().get("/drains?before=d-1001");
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ detail: expect.stringContaining("there is no drain 'd-1001'") });
+  });
+});
+
 describe("GET /nodes", () => {
   test("lists the nodes of the cluster that have the labels, and which of them are no EC2 instances", async () => {
     const asked: string[] = [];

@@ -206,7 +206,7 @@ test("an event stream of a leader ends with its term", async () => {
 });
 
 /** What each replica answers by itself. */
-const OWN_PATHS = ["/health", "/ready", "/metrics", "/openapi.json"];
+const OWN_PATHS = ["/health", "/ready", "/metrics", "/openapi.json", "/", "/assets/{asset}"];
 const METHODS = Object.entries(ROUTES).flatMap(([path, methods]) =>
   methods.split(", ").map((method) => [method, path] as const),
 );

@@ -19,7 +19,8 @@ export type Program =
   | "promtool"
   | "alertmanager"
   | "zsh"
-  | "fish";
+  | "fish"
+  | "chromium";
 
 /**
  * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, which the run says at
