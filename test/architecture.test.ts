@@ -52,6 +52,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
+  connections: { imports: ["drain"], packages: ["node:fs", "node:net"] },
   simulator: {
     imports: [],
     packages: [
@@ -89,7 +90,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
+    imports: [
+      "drain",
+      "aws",
+      "ledger",
+      "observe",
+      "sources",
+      "connections",
+      "demo",
+      "simulator",
+      "config",
+      "kubernetes",
+      "app",
+    ],
     packages: [
       "commander",
       "eventsource-parser",

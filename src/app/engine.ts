@@ -84,6 +84,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(cluster && !config.dryRun && { cluster }),
       evictsAlways: config.evict === "always",
       registersAgain: config.undo,
+      ...(config.earlyRelease && { settleMs: config.earlyReleaseSettleMs }),
     }),
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),

@@ -22,6 +22,7 @@ export type WebParts = Pick<
   | "cancelNode"
   | "instanceOf"
   | "nodesWith"
+  | "takeConnections"
   | "status"
   | "ready"
   | "metrics"

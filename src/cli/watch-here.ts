@@ -3,6 +3,8 @@ import { pump } from "../app/service.ts";
 import { createAutoScalingClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config, ConfigError } from "../config/config.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { ConnectionReport } from "../drain/early-release.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { writeLine } from "../observe/log.ts";
@@ -34,6 +36,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     },
     () => {}, // It was stopped.
   );
+  const counting = countHere(drainer, identity, watching);
   const hook = hookOf({ ...config, region }, watching);
   const recommendations = new Recommendations({
     clock,
@@ -54,7 +57,19 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
     onUnsettled: (_, error) => log("answer failed", { error: String(error) }),
   });
-  await Promise.all([checking, source.hookEnded]);
+  await Promise.all([checking, source.hookEnded, counting]);
+}
+
+/** What counts connections is loaded only where it is configured. Never rejects. */
+async function countHere(
+  { earlyRelease }: Pick<Drainer, "earlyRelease">,
+  identity: InstanceIdentity,
+  watching: Watching,
+): Promise<void> {
+  if (earlyRelease === undefined) return;
+  const { countConnections } = await import("./count-connections.ts");
+  const exchange = async (report: ConnectionReport) => earlyRelease.report(identity.instanceId, report);
+  await countConnections(identity, exchange, watching);
 }
 
 /** In a dry run nothing is answered. */

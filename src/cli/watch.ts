@@ -23,6 +23,7 @@ export const OWN_WITH_SERVER: readonly OptionName[] = [
   "maintenanceLeadMs",
   "logLevel",
   "shutdownGraceMs",
+  "earlyRelease",
 ];
 
 export async function runWatch(call: Call): Promise<number> {
@@ -32,8 +33,10 @@ export async function runWatch(call: Call): Promise<number> {
     await untilStopped(config, call, (watching) => watchHere(config, watching));
   } else {
     const { service, config } = await remoteFrom(call, "watch", server, OWN_WITH_SERVER);
-    const { timeoutMs, dryRun } = config;
-    await untilStopped(config, call, (watching) => watchRemotely({ ...watching, service, timeoutMs, dryRun }));
+    const { timeoutMs, dryRun, earlyRelease } = config;
+    await untilStopped(config, call, (watching) =>
+      watchRemotely({ ...watching, service, timeoutMs, dryRun, earlyRelease }),
+    );
   }
   return EXIT.done;
 }

@@ -8,6 +8,7 @@ import { DrainGuard } from "./drain-guard.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
+import { EarlyRelease } from "./early-release.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
@@ -53,6 +54,8 @@ export interface DrainerOptions {
   readonly evictsAlways?: boolean;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
+  /** How long there must be no connection before a hold ends early, in milliseconds. Absent: none does. */
+  readonly settleMs?: number;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
@@ -80,6 +83,8 @@ export class Drainer {
   readonly #canceller: Canceller;
   /** What all drains share of the event loop. */
   readonly #turns: WorkTurns;
+  /** Takes what agents on nodes count. Absent: holds do not end early. */
+  readonly earlyRelease: EarlyRelease | undefined;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -91,6 +96,10 @@ export class Drainer {
     this.#turns = new WorkTurns(options.clock);
     const { allowances } = options.times;
     this.#workers = new PoolWorkers({ ...options, allowances, turns: this.#turns });
+    const { clock, settleMs } = options;
+    const onProven = (draining: DrainingRegistration) => this.#workers.lookAgain(draining);
+    this.earlyRelease =
+      settleMs === undefined ? undefined : new EarlyRelease({ clock, settleMs, runs: this.#runs, onProven });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,

@@ -8,7 +8,16 @@ import {
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
-import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
+import {
+  type EarlyEnd,
+  type HeldBy,
+  type HoldAllowances,
+  type HoldProgress,
+  heldBy,
+  holdMs,
+  type NotEarly,
+  type TrafficEnd,
+} from "./hold.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
@@ -33,6 +42,10 @@ interface History {
   readonly isKept?: true;
   /** It leaves once its pod does. */
   readonly isWithPod?: boolean;
+  /** Its hold ended early: for how long there was no connection on the node. */
+  readonly idleMs?: number;
+  /** Why it has not ended early so far. */
+  readonly notEarly?: NotEarly | undefined;
   /** It was found draining, came back, and was deregistered by this drain then. */
   readonly isOurs?: true;
 }
@@ -193,6 +206,15 @@ export class DrainingRegistration {
     this.#notify({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
+  /** What the agent on the node has shown, or why that is not enough. Undefined: nothing, after a gap. */
+  trafficCounted(end: TrafficEnd | NotEarly | undefined): void {
+    if (this.#progress === undefined) return;
+    const { trafficEnd: known, ...progress } = this.#progress;
+    const trafficEnd = typeof end === "object" ? { ...end, provenAt: known?.provenAt ?? end.provenAt } : undefined;
+    this.#progress = { ...progress, ...(trafficEnd && { trafficEnd }) };
+    this.#met({ notEarly: typeof end === "string" ? end : undefined });
+  }
+
   /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
   repeating(error: DrainError): void {
     this.#met({ repeating: error });
@@ -221,12 +243,17 @@ export class DrainingRegistration {
     return true;
   }
 
-  released(now: number): void {
+  /** `isEarly`: because its traffic has ended. */
+  released(now: number, { isEarly = false } = {}): void {
     if (this.#state === "released") return;
     this.#mended();
+    const { trafficEnd } = this.#progress ?? {};
+    if (isEarly && trafficEnd !== undefined) this.#met({ idleMs: Math.round(now - trafficEnd.idleFrom) });
+    const { idleMs, notEarly } = this.#history;
     const heldMs = this.#over(now);
     this.#progress = undefined;
-    this.#notify({ type: "released", heldMs });
+    const early = { ...(idleMs !== undefined && { idleMs }), ...(notEarly !== undefined && { notEarly }) };
+    this.#notify({ type: "released", heldMs, ...early });
   }
 
   failed(error: DrainError, now: number): void {
@@ -239,7 +266,7 @@ export class DrainingRegistration {
   result(now: number): RegistrationResult {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
-    const { cameBack, error: failure, repeating, guard } = this.#history;
+    const { cameBack, error: failure, repeating, guard, idleMs } = this.#history;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
@@ -251,6 +278,7 @@ export class DrainingRegistration {
         this.#state === "released" ||
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
+      ...(idleMs === undefined ? {} : { idleMs }),
       cameBack,
       deregistered: this.#wasAcknowledged && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),
@@ -336,7 +364,7 @@ export type RegistrationEvent =
     }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
-  | { readonly type: "released"; readonly heldMs: number }
+  | ({ readonly type: "released"; readonly heldMs: number } & EarlyEnd)
   | { readonly type: "failed"; readonly error: DrainError };
 
 /** One list a pool. */

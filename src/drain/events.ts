@@ -3,6 +3,7 @@ import type { DrainError } from "./errors.ts";
 import type { EvictionEvent } from "./eviction.ts";
 import type { ExclusionEvent } from "./exclusion.ts";
 import type { Standing } from "./guard.ts";
+import type { EarlyEnd } from "./hold.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { UndoneNode, UndoOutcome } from "./undo.ts";
@@ -52,7 +53,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
       readonly registration: Registration;
       readonly error: DrainError;
     }
-  | { readonly type: "released"; readonly registration: Registration; readonly heldMs: number }
+  | ({ readonly type: "released"; readonly registration: Registration; readonly heldMs: number } & EarlyEnd)
   | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
   /** Nothing is held any more that is listed. What an earlier try has deregistered may get traffic until then. */
   | { readonly type: "awaiting-earlier-try"; readonly until: number }

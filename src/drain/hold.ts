@@ -65,7 +65,32 @@ export interface HoldProgress {
   /** Whether it was registered again at the last poll, and it is not known yet whether it is still the node's. */
   readonly wasBack?: boolean;
   readonly lastPoll?: number;
+  /** Absent: it is not known that its traffic has ended. */
+  readonly trafficEnd?: TrafficEnd;
 }
+
+/** What the agent on the node has shown: no connection is left. Times are milliseconds since the epoch. */
+export interface TrafficEnd {
+  /** From then on no count had an open connection. */
+  readonly idleFrom: number;
+  /** When that was long enough. */
+  readonly provenAt: number;
+  /** When the last count came. */
+  readonly seenAt: number;
+}
+
+/** Why a hold did not end early, although the agent on the node has reported. */
+export type NotEarly = "connections-open" | "never-seen" | "not-long-enough";
+
+/** Of a hold that is over. Both absent: no agent has reported. */
+export interface EarlyEnd {
+  /** It ended early: for how long there was no connection, in milliseconds. */
+  readonly idleMs?: number;
+  readonly notEarly?: NotEarly;
+}
+
+/** A poll ends a hold early only if a count has come so shortly before it: an agent that is silent proves nothing. */
+const TRAFFIC_END_VALID_MS = 30_000;
 
 /** How long `pool` may go on sending traffic after a deregistration, in milliseconds. For a classic one: at most. */
 export function holdMs(pool: HeldBy, allowances: HoldAllowances): number {
@@ -133,8 +158,10 @@ export function nextPoll(pool: HeldBy, progress: HoldProgress, allowances: HoldA
   const { since, lastPoll } = progress;
   const end = since + holdMs(pool, allowances);
   const earliestEnd = mayEndAt(pool, progress, allowances);
+  const { provenAt = Number.POSITIVE_INFINITY } = progress.trafficEnd ?? {};
   let at: number;
-  if (lastPoll === undefined) at = firstPoll(pool, since, earliestEnd);
+  if (Number.isFinite(provenAt) && (lastPoll ?? 0) < provenAt) at = provenAt;
+  else if (lastPoll === undefined) at = firstPoll(pool, since, earliestEnd);
   else if (!progress.seenLeaving || lastPoll >= end) at = lastPoll + REPEAT_MS;
   else if (pool.kind === "classic") at = nextPollForEnd(lastPoll, earliestEnd, CLASSIC_INTERVAL_MS);
   else if (progress.isEarlier === true) at = Math.min(end, nextPollForEnd(lastPoll, earliestEnd, EARLIER_INTERVAL_MS));
@@ -154,18 +181,46 @@ function firstPoll(pool: HeldBy, since: number, earliestEnd: number): number {
 
 /**
  * - `over`: the pool has released it.
+ * - `idle`: the same, before its time: no connection is left on the node.
  * - `wait`: poll again later.
  * - `back`: another program registered it again.
  * - `anew`: another program registered it again and has deregistered it since: the hold begins again.
  * - `ignored`: the deregistration was acknowledged and did nothing.
  */
-export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
+export type HoldVerdict = "over" | "idle" | "wait" | "back" | "anew" | "ignored";
 
 /** What a poll at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
 export function judge(
   pool: HeldBy,
   progress: HoldProgress,
   poll: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
+  allowances: HoldAllowances,
+): HoldVerdict {
+  const verdict = judgeByTime(pool, progress, poll, allowances);
+  // A registration that is live, or was between two polls, may get requests again.
+  const isLeaving = poll.state === "draining" || poll.state === "absent" || poll.state === "unlisted";
+  return verdict === "wait" && isLeaving && hasTrafficEnded(pool, progress, poll.at, allowances) ? "idle" : verdict;
+}
+
+/**
+ * Whether the agent on the node has shown that no request is under way, at a time after which no new one comes. Only behind an
+ * Application Load Balancer: decisions/0058-early-release.md.
+ */
+function hasTrafficEnded(
+  { kind }: HeldBy,
+  { since, trafficEnd }: HoldProgress,
+  at: number,
+  allowances: HoldAllowances,
+): boolean {
+  if (kind !== "alb" || trafficEnd === undefined) return false;
+  const { idleFrom, provenAt, seenAt } = trafficEnd;
+  return idleFrom >= since + propagationMs(kind, allowances) && at >= provenAt && at <= seenAt + TRAFFIC_END_VALID_MS;
+}
+
+function judgeByTime(
+  pool: HeldBy,
+  progress: HoldProgress,
+  poll: Parameters<typeof judge>[2],
   allowances: HoldAllowances,
 ): HoldVerdict {
   switch (poll.state) {

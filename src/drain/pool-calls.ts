@@ -108,7 +108,9 @@ export class PollSchedule {
     const { heldBy, allowances } = this.#options;
     let at = Number.POSITIVE_INFINITY;
     for (const draining of held) {
-      if (draining.progress !== undefined) at = Math.min(at, mayEndAt(heldBy(draining), draining.progress, allowances));
+      const { progress } = draining;
+      const { provenAt = Number.POSITIVE_INFINITY } = progress?.trafficEnd ?? {};
+      if (progress !== undefined) at = Math.min(at, provenAt, mayEndAt(heldBy(draining), progress, allowances));
     }
     return at;
   }

@@ -27,6 +27,11 @@ export class PoolWorkers {
     for (const { registration } of registrations) this.#workers.get(registration.pool.id)?.urgencyChanged();
   }
 
+  /** Its hold may end now. */
+  lookAgain({ registration }: DrainingRegistration): void {
+    this.#workers.get(registration.pool.id)?.lookAgain();
+  }
+
   /** Nothing more is done for them. */
   release({ registrations }: DrainRun): void {
     for (const [pool, leaving] of byPool(registrations)) {

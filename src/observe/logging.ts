@@ -3,6 +3,7 @@ import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { EvictionEvent } from "../drain/eviction.ts";
 import type { ExclusionEvent } from "../drain/exclusion.ts";
+import type { EarlyEnd } from "../drain/hold.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
@@ -51,7 +52,7 @@ export function drainLog(log: Log): DrainObserver {
       }
       case "released": {
         const heldSeconds = seconds(event.heldMs);
-        return log("target released", { ...about, ...where(event.registration), heldSeconds });
+        return log("target released", { ...about, ...where(event.registration), heldSeconds, ...earlyEnd(event) });
       }
       case "failed":
         return log("target not drained", { ...about, ...where(event.registration), ...failure(event.error) });
@@ -243,4 +244,8 @@ function beginningOf({ foundDraining, heldSince }: Extract<DrainEvent, { type: "
 /** Absent until the terms of the pool are known; the plan has it then. */
 function holdUntil({ holdUntil: at }: { readonly holdUntil?: number }) {
   return at === undefined ? {} : { holdUntil: new Date(at).toISOString() };
+}
+
+function earlyEnd({ idleMs, notEarly }: EarlyEnd) {
+  return { ...(idleMs !== undefined && { idleSeconds: seconds(idleMs) }), ...(notEarly && { notEarly }) };
 }
