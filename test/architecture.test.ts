@@ -64,6 +64,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:https",
       "node:net",
       "node:readline",
+      "node:stream",
       "yaml",
       "zod",
     ],

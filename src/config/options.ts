@@ -221,9 +221,9 @@ export const OPTIONS = {
   earlyReleaseSettleMs: option({
     variable: "EARLY_RELEASE_SETTLE",
     flag: "--early-release-settle <seconds>",
-    default: 10_000,
+    default: 5_000,
     usedBy: ["serve", "watch"],
-    ...seconds(5, 600),
+    ...seconds(2, 600),
   }),
   minHealthy: option({
     variable: "MIN_HEALTHY",

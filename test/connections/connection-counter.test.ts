@@ -18,10 +18,7 @@ const socket = (state: string, peer = "C801000A") =>
 /** The same of IPv6: the first is an IPv4 address in IPv6 notation. */
 const MAPPED =
   "   2: 0000000000000000FFFF00000501000A:2382 0000000000000000FFFF0000C801000A:E96B 01 00000000:00000000 00:00000000 00000000     0        0 6288230 1 00000000401072ec 20 0 0 10 -1\n";
-const SIX = "   3: B80D01200000000000000000070000000:2382 B80D0120000000000000000009000000:E96B 01 0\n".replace(
-  "070000000",
-  "07000000",
-);
+const SIX = "   3: B80D0120000000000000000007000000:2382 B80D0120000000000000000009000000:E96B 01 0\n";
 /** Written by Linux 6.18, where a NodePort leads to the pod 10.244.0.7:8080. */
 const nodePort = (state: string) =>
   `ipv4     2 tcp      6 431998 ${state} src=10.0.1.200 dst=10.0.1.5 sport=53292 dport=30080 src=10.244.0.7 dst=10.0.1.200 sport=8080 dport=53292 [ASSURED] mark=0 zone=0 use=2\n`;
