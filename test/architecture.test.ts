@@ -53,6 +53,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   connections: { imports: ["drain"], packages: ["node:fs", "node:net"] },
+  notify: {
+    imports: ["drain"],
+    packages: ["js-yaml", "mustache", "zod", "node:crypto", "node:http", "node:https"],
+  },
   simulator: {
     imports: [],
     packages: [
@@ -85,7 +89,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
+    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "notify", "config", "kubernetes"],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
