@@ -42,10 +42,8 @@ interface History {
   readonly isKept?: true;
   /** It leaves once its pod does. */
   readonly isWithPod?: boolean;
-  /** Its hold ended early: for how long there was no connection on the node. */
-  readonly idleMs?: number;
-  /** Why it has not ended early so far. */
-  readonly notEarly?: NotEarly | undefined;
+  /** Whether its hold ended early, or why it has not so far. */
+  readonly early?: EarlyEnd | undefined;
   /** It was found draining, came back, and was deregistered by this drain then. */
   readonly isOurs?: true;
 }
@@ -212,7 +210,7 @@ export class DrainingRegistration {
     const { trafficEnd: known, ...progress } = this.#progress;
     const trafficEnd = typeof end === "object" ? { ...end, provenAt: known?.provenAt ?? end.provenAt } : undefined;
     this.#progress = { ...progress, ...(trafficEnd && { trafficEnd }) };
-    this.#met({ notEarly: typeof end === "string" ? end : undefined });
+    this.#met({ early: typeof end === "string" ? { notEarly: end } : undefined });
   }
 
   /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
@@ -248,12 +246,10 @@ export class DrainingRegistration {
     if (this.#state === "released") return;
     this.#mended();
     const { trafficEnd } = this.#progress ?? {};
-    if (isEarly && trafficEnd !== undefined) this.#met({ idleMs: Math.round(now - trafficEnd.idleFrom) });
-    const { idleMs, notEarly } = this.#history;
+    if (isEarly && trafficEnd !== undefined) this.#met({ early: { idleMs: Math.round(now - trafficEnd.idleFrom) } });
     const heldMs = this.#over(now);
     this.#progress = undefined;
-    const early = { ...(idleMs !== undefined && { idleMs }), ...(notEarly !== undefined && { notEarly }) };
-    this.#notify({ type: "released", heldMs, ...early });
+    this.#notify({ type: "released", heldMs, ...this.#history.early });
   }
 
   failed(error: DrainError, now: number): void {
@@ -266,7 +262,7 @@ export class DrainingRegistration {
   result(now: number): RegistrationResult {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
-    const { cameBack, error: failure, repeating, guard, idleMs } = this.#history;
+    const { cameBack, error: failure, repeating, guard, early } = this.#history;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
@@ -278,7 +274,7 @@ export class DrainingRegistration {
         this.#state === "released" ||
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
-      ...(idleMs === undefined ? {} : { idleMs }),
+      ...(early?.idleMs === undefined ? {} : { idleMs: early.idleMs }),
       cameBack,
       deregistered: this.#wasAcknowledged && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),

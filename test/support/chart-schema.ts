@@ -81,6 +81,7 @@ export function chartSchema(): Schema {
         agent: object({
           enabled: BOOLEAN,
           options: object(optionSchemas(AGENT_OPTIONS)),
+          conntrack: BOOLEAN,
           nodeSelector: STRINGS,
           ...POD_OF_NODE,
         }),
