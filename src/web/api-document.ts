@@ -71,8 +71,8 @@ export function apiDocument(): object {
   describeDrainRoutes(app, guarded);
   addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
-  describeCancelNode(app, guarded);
   addConnectionRoute(app, guarded);
+  describeCancelNode(app, guarded);
   addOpenRoutes(app);
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
