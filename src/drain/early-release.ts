@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { Clock } from "./clock.ts";
 import { idOf, type Registration } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
-import { type NotEarly, propagationMs, type TrafficEnd } from "./hold.ts";
+import type { NotEarly, TrafficEnd } from "./hold.ts";
 
 /** A table of the kernel that lists connections. `sockets`: those of processes. `conntrack`: those that netfilter tracks. */
 export type Table = "sockets" | "conntrack";
@@ -127,8 +127,8 @@ export class EarlyRelease {
   /** Notes in the registration what is proven now. Without a sample nothing is, whatever was before. */
   #proofOf(draining: DrainingRegistration, known: Proof | undefined, sample: Sample | undefined): Proof | undefined {
     const { settleMs, onProven } = this.#options;
-    const { progress, owner } = draining;
-    const from = progress && progress.since + propagationMs("alb", owner.allowances);
+    const { progress, terms } = draining;
+    const from = progress && terms && progress.since + terms.newTrafficMs;
     const proof = sample && proofAfter(known, { since: progress?.since, from }, sample);
     const wasProven = progress?.trafficEnd !== undefined;
     draining.trafficCounted(proof && sample && verdictOf(proof, sample, settleMs));
@@ -180,9 +180,9 @@ export function verdictOf({ seen, idleFrom }: Proof, { count, orderedAt, at }: S
   return { idleFrom, provenAt: at, seenAt: at } satisfies TrafficEnd;
 }
 
-/** Only an Application Load Balancer's: it sends nothing but TCP, and new requests stop coming soon. */
 function withPort(draining: DrainingRegistration): readonly (readonly [DrainingRegistration, CountedPort])[] {
-  const port = draining.isOver || draining.registration.pool.kind !== "alb" ? undefined : portOf(draining.registration);
+  const isCounted = !draining.isOver && draining.terms?.endsWhenIdle === true;
+  const port = isCounted ? portOf(draining.registration) : undefined;
   return port === undefined ? [] : [[draining, port]];
 }
 

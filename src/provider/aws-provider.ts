@@ -22,6 +22,7 @@ import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
+import { fastPath } from "./fast-path.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { asEc2Writes, InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -44,10 +45,13 @@ import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
+import { AWS_WORDS, type HoldAllowances, ReleaseTerms } from "./release-terms.ts";
 import { DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
+  /** How long traffic goes on after deregistrations, whatever the pools' own settings say. */
+  readonly allowances: HoldAllowances;
   /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
   readonly discovery: "vpc" | "tag";
   /** How many pools a second are read to know beforehand who is registered where. 0: none. */
@@ -90,11 +94,15 @@ export class AwsProvider implements CloudProvider, Machines {
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
   readonly #healths: PoolHealths;
+  readonly #releases: ReleaseTerms;
+  readonly words = AWS_WORDS;
+  readonly fastPath = fastPath;
 
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
     this.#options = options;
     this.#machines = options.machines ?? this;
+    this.#releases = new ReleaseTerms(options.allowances);
     const zones = new InstanceZones(aws);
     const crossZone = new CrossZoneSettings(aws, clock);
     this.#classicHealth = new ClassicHealth(aws, clock);
@@ -214,9 +222,10 @@ export class AwsProvider implements CloudProvider, Machines {
     return this.#healths.strictlyOf(pool, notBefore, by);
   }
 
-  kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
+  holdOfUnlistedMs(node: Node): number {
     const { pools } = this.#index;
-    return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
+    const around = [...pools.groupsOf(node), ...pools.classicsOf(node)];
+    return around.reduce((longest, { pool }) => Math.max(longest, this.termsAfterDelay(pool).holdMs), 0);
   }
 
   mayHoldAddresses(node: Node): boolean {
@@ -230,7 +239,12 @@ export class AwsProvider implements CloudProvider, Machines {
 
   async describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     this.#checkPlace(pool);
-    return this.#terms.of(pool, by);
+    const settings = await this.#terms.of(pool, by);
+    return settings && this.#releases.of(pool.kind, settings);
+  }
+
+  termsAfterDelay({ kind }: Pool): PoolTerms {
+    return this.#releases.afterDelay(kind);
   }
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { reportConnections } from "../../src/connections/reporting.ts";
-import type { LoadBalancerKind } from "../../src/drain/cloud-provider.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import type { ConnectionReport, CountedPort, PortCount, Table } from "../../src/drain/early-release.ts";
 import { type EarlyRelease, portOf } from "../../src/drain/early-release.ts";
 import { DrainScene } from "../support/drain-scene.ts";
