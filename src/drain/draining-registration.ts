@@ -195,8 +195,8 @@ export class DrainingRegistration {
     this.#deregistered({ foundDraining: true }, true, now);
   }
 
-  /** What the agent on the node has shown, or why that is not enough. Undefined: nothing, after a gap. */
-  trafficCounted(end: TrafficEnd | NotEarly | undefined): void {
+  /** What the agent on the node has shown, or why that is not enough. */
+  trafficCounted(end: TrafficEnd | NotEarly): void {
     const { progress } = this;
     if (progress === undefined) return;
     const { trafficEnd: before, ...known } = this.#known;

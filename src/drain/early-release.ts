@@ -76,7 +76,7 @@ interface CountedNode {
 }
 
 /** What reports without a gap between them have shown of one registration. Times are milliseconds since the epoch. */
-export interface Proof {
+interface Proof {
   /** When the hold began that it is about. */
   readonly since: number | undefined;
   readonly seen: boolean;
@@ -85,7 +85,7 @@ export interface Proof {
 }
 
 /** One count: made after `orderedAt`, when the agent was asked for it, and before `at`, when its report came. */
-export interface Sample {
+interface Sample {
   readonly count: PortCount | undefined;
   readonly orderedAt: number;
   readonly at: number;
@@ -131,7 +131,7 @@ export class EarlyRelease {
     const from = progress && terms && progress.since + terms.newTrafficMs;
     const proof = sample && proofAfter(known, { since: progress?.since, from }, sample);
     const wasProven = progress?.trafficEnd !== undefined;
-    draining.trafficCounted(proof && sample && verdictOf(proof, sample, settleMs));
+    draining.trafficCounted(proof && sample ? verdictOf(proof, sample, settleMs) : "not-counted");
     if (!wasProven && draining.progress?.trafficEnd !== undefined) onProven(draining);
     return proof;
   }
@@ -161,7 +161,7 @@ function tablesOf({ tables }: ConnectionReport): string {
  * What is known after one more sample. `from`: new requests may come until then, so that no count before it proves anything.
  * The count lies somewhere between the order and the report: the idle time begins at the later and ends at the earlier one.
  */
-export function proofAfter(
+function proofAfter(
   known: Proof | undefined,
   { since, from }: { readonly since: number | undefined; readonly from: number | undefined },
   { count, orderedAt, at }: Sample,
@@ -173,8 +173,9 @@ export function proofAfter(
 }
 
 /** Whether that is enough, and what is missing. */
-export function verdictOf({ seen, idleFrom }: Proof, { count, orderedAt, at }: Sample, settleMs: number) {
-  if (count !== undefined && count.open > 0) return "connections-open" satisfies NotEarly;
+function verdictOf({ seen, idleFrom }: Proof, { count, orderedAt, at }: Sample, settleMs: number) {
+  if (count === undefined) return "not-counted" satisfies NotEarly;
+  if (count.open > 0) return "connections-open" satisfies NotEarly;
   if (!seen) return "never-seen" satisfies NotEarly;
   if (idleFrom === undefined || orderedAt - idleFrom < settleMs) return "not-long-enough" satisfies NotEarly;
   return { idleFrom, provenAt: at, seenAt: at } satisfies TrafficEnd;

@@ -54,7 +54,7 @@ export interface TrafficEnd {
 }
 
 /** Why a hold did not end early, although the agent on the node has reported. */
-export type NotEarly = "connections-open" | "never-seen" | "not-long-enough";
+export type NotEarly = "connections-open" | "never-seen" | "not-counted" | "not-long-enough";
 
 /** A poll ends a hold early only if a count has come so shortly before it: an agent that is silent proves nothing. */
 const TRAFFIC_END_VALID_MS = 30_000;

@@ -177,7 +177,7 @@ export const LOG_LINES = {
   "deregistration had no effect": target("warn"),
   /** The state of the target could not be read. It is retried. */
   "target health read failed": repeating(target("warn", "code", "error"), "drain"),
-  /** The hold ended: the load balancer sends no more traffic to the target. With `idleSeconds` it ended before the deregistration delay, because the agent on the node had counted no connection for that long. `notEarly` says why it did not, although the agent has reported: `connections-open`, `never-seen` (the agent cannot see the traffic of this target), or `not-long-enough`. */
+  /** The hold ended: the load balancer sends no more traffic to the target. With `idleSeconds` it ended before the deregistration delay, because the agent on the node had counted no connection for that long. `notEarly` says why it did not, although the agent has reported: `connections-open`, `never-seen` (the agent cannot see the traffic of this target), `not-counted` (the last report was no count, or came after a gap), or `not-long-enough`. */
   "target released": target("info", "heldSeconds", "idleSeconds?", "notEarly?"),
   /** The target could not be taken out. */
   "target not drained": target("error", "code", "error"),

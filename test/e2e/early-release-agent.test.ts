@@ -5,7 +5,7 @@ import { account, ID } from "../support/account.ts";
 import { serveHere, startHere } from "../support/run-here.ts";
 import { RANDOM_SECRET as SECRET } from "../support/secret-search.ts";
 
-const SPEED = 20;
+const SPEED = 10;
 
 /** The agent of a node reports to the service over HTTP, until its node is drained. */
 async function scene(service: Readonly<Record<string, string>>) {
@@ -15,12 +15,9 @@ async function scene(service: Readonly<Record<string, string>>) {
   const listeners = new MetadataListeners(world);
   onTestFinished(() => listeners.close());
   const endpoint = await listeners.open(world.instances.get(ID) as Instance);
-  const { child, url } = await serveHere({ ...env, SECRET, ...service }, [], { clock });
-  const agent = startHere(
-    ["watch", "--server", url, "--early-release"],
-    { ...env, SECRET, AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint },
-    { clock },
-  );
+  const both = { ...env, SECRET, AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint };
+  const { child, url } = await serveHere({ ...both, ...service }, [], { clock });
+  const agent = startHere(["watch", "--server", url, "--early-release"], both, { clock });
   await agent.line(/"service check passed"/);
   const drain = () =>
     fetch(`${url}/drain?id=${ID}`, { method: "POST", headers: { authorization: `Bearer ${SECRET}` } });
@@ -34,9 +31,10 @@ test("an agent counts from when the service drains its node, and says why a hold
   expect(JSON.parse(await agent.line(/"connection count started"/))).toMatchObject({ node: ID });
   await agent.line(/"connection count ended"/);
   const released = child.output.split("\n").filter((line) => line.includes('"target released"'));
-  expect(released.map((line) => JSON.parse(line)).find(({ kind }) => kind === "alb")).toMatchObject({
-    notEarly: "never-seen",
-  });
+  const { heldSeconds, notEarly } = released.map((line) => JSON.parse(line)).find(({ kind }) => kind === "alb");
+  expect(heldSeconds).toBeGreaterThanOrEqual(60);
+  // On a busy machine the last report may have come too late.
+  expect(["never-seen", "not-counted"]).toContain(notEarly);
 });
 
 test("an agent whose service does not end holds early says so, and goes on", async () => {
