@@ -17,6 +17,7 @@ export type Program =
   | "haproxy"
   | "promtool"
   | "alertmanager"
+  | "nft"
   | "zsh"
   | "fish";
 
