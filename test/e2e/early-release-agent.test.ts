@@ -7,15 +7,22 @@ import { RANDOM_SECRET as SECRET } from "../support/secret-search.ts";
 
 const SPEED = 10;
 
-/** The agent of a node reports to the service over HTTP, until its node is drained. */
-async function scene(service: Readonly<Record<string, string>>) {
+/** A node whose ALB drains for a minute, and its instance metadata. */
+async function node() {
   const { world, env, clock } = await account(undefined, SPEED);
   for (const { attributes } of world.targetGroups.values())
     attributes.set("deregistration_delay.timeout_seconds", "60");
   const listeners = new MetadataListeners(world);
   onTestFinished(() => listeners.close());
-  const endpoint = await listeners.open(world.instances.get(ID) as Instance);
-  const both = { ...env, SECRET, AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint };
+  const instance = world.instances.get(ID) as Instance;
+  const endpoint = await listeners.open(instance);
+  return { world, instance, clock, env: { ...env, AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint } };
+}
+
+/** The agent of a node reports to the service over HTTP, until its node is drained. */
+async function scene(service: Readonly<Record<string, string>>) {
+  const { env, clock } = await node();
+  const both = { ...env, SECRET };
   const { child, url } = await serveHere({ ...both, ...service }, [], { clock });
   const agent = startHere(["watch", "--server", url, "--early-release"], both, { clock });
   await agent.line(/"service check passed"/);
@@ -43,4 +50,13 @@ test("an agent whose service does not end holds early says so, and goes on", asy
     error: "the service answered 409: holds do not end early: set EARLY_RELEASE for the service, or not for the agent",
   });
   expect((await drain()).status).toBe(200);
+});
+
+test("an agent that drains its node itself counts for itself", async () => {
+  const { world, instance, env, clock } = await node();
+  const agent = startHere(["watch", "--early-release"], { ...env, AWS_REGION: undefined }, { clock });
+  await agent.line(/"watch started"/);
+  world.interruptions.interrupt(instance);
+  expect(JSON.parse(await agent.line(/"connection count started"/))).toMatchObject({ node: ID });
+  await agent.line(/"drain completed"/);
 });
