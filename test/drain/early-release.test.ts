@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { reportConnections } from "../../src/connections/reporting.ts";
-import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import type { ConnectionReport, CountedPort, PortCount, Table } from "../../src/drain/early-release.ts";
 import { type EarlyRelease, portOf } from "../../src/drain/early-release.ts";
+import { judge } from "../../src/drain/hold.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import { DrainScene } from "../support/drain-scene.ts";
 
 /** The node's traffic as its agent counts it, `at` so many seconds after the scene began. */
@@ -220,4 +221,14 @@ test.each([
   ["i-0123456789abcdef0:70000", undefined],
 ])("the port of %s", (target, port) => {
   expect(portOf({ target })).toEqual(port);
+});
+
+test("a target that AWS still lists as registered is not released, however short the propagation is", () => {
+  const terms = { holdMs: 300_000, holdAfterDelayMs: 0, newTrafficMs: 0, endsWhenIdle: true } as const;
+  const trafficEnd = { idleFrom: 1_000, provenAt: 7_000, seenAt: 8_000 };
+  const judged = (state: "live" | "draining" | "absent" | "unlisted", at = 9_000) =>
+    judge(terms, { since: 0, seenLeaving: false, trafficEnd }, { state, at });
+  expect(judged("live")).toBe("wait");
+  expect([judged("draining"), judged("absent"), judged("unlisted")]).toEqual(["idle", "idle", "idle"]);
+  expect(judged("draining", 6_000)).toBe("wait");
 });
