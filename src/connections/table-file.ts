@@ -4,7 +4,7 @@ import { type Connection, type LineReader, Unreadable } from "./connection.ts";
 /** Far more than a line of these tables has. */
 const LINE_CHARACTERS_MAX = 4_096;
 /** More connections than a node can hold for others. Linux limits its own table to 262,144 by default. */
-export const LINES_MAX = 300_000;
+const LINES_MAX = 300_000;
 
 export interface TableFile {
   readonly path: string;

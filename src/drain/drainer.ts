@@ -9,7 +9,7 @@ import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
 import { DrainSteps } from "./drain-steps.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
-import { EarlyRelease } from "./early-release.ts";
+import type { EarlyRelease, EarlyReleaseFor } from "./early-release.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import type { DrainObserver } from "./events.ts";
@@ -55,8 +55,8 @@ export interface DrainerOptions {
   readonly evictsAlways?: boolean;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
-  /** How long there must be no connection before a hold ends early, in milliseconds. Absent: none does. */
-  readonly settleMs?: number;
+  /** Ends holds early. Loaded only where it is configured. Absent: none ends early. */
+  readonly earlyRelease?: EarlyReleaseFor;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt" | "steps"> {
@@ -92,10 +92,11 @@ export class Drainer {
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
     this.#workers = new PoolWorkers({ ...options, turns: this.#turns });
-    const { clock, settleMs } = options;
-    const onProven = (draining: DrainingRegistration) => this.#workers.lookAgain(draining);
-    this.earlyRelease =
-      settleMs === undefined ? undefined : new EarlyRelease({ clock, settleMs, runs: this.#runs, onProven });
+    this.earlyRelease = options.earlyRelease?.({
+      clock: options.clock,
+      runs: this.#runs,
+      onProven: (draining) => this.#workers.lookAgain(draining),
+    });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,

@@ -56,7 +56,7 @@ interface CountedDrain {
   readonly registrations: readonly DrainingRegistration[];
 }
 
-export interface EarlyReleaseOptions {
+interface EarlyReleaseOptions {
   readonly clock: Clock;
   /** For how long there must be no connection, in milliseconds. */
   readonly settleMs: number;
@@ -65,6 +65,9 @@ export interface EarlyReleaseOptions {
   /** Hears of each registration whose traffic is proven to have ended: its hold may end now. */
   readonly onProven: (draining: DrainingRegistration) => void;
 }
+
+/** Makes the one of a drainer. */
+export type EarlyReleaseFor = (drains: Omit<EarlyReleaseOptions, "settleMs">) => EarlyRelease;
 
 /** What is known of one node whose drain runs. */
 interface CountedNode {

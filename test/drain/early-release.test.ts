@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { reportConnections } from "../../src/connections/reporting.ts";
 import type { ConnectionReport, CountedPort, PortCount, Table } from "../../src/drain/early-release.ts";
-import { type EarlyRelease, portOf } from "../../src/drain/early-release.ts";
+import { EarlyRelease, portOf } from "../../src/drain/early-release.ts";
 import { judge } from "../../src/drain/hold.ts";
 import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import { DrainScene } from "../support/drain-scene.ts";
@@ -24,7 +24,9 @@ interface AgentOptions {
 
 /** A node behind one pool, whose agent reports until the drain ends. */
 function scene(agent: AgentOptions, { kind = "alb" as LoadBalancerKind, settleMs = 10_000, drainMs = 300_000 } = {}) {
-  const made = new DrainScene({}, undefined, { settleMs });
+  const made = new DrainScene({}, undefined, {
+    earlyRelease: (drains) => new EarlyRelease({ ...drains, settleMs }),
+  });
   const node = made.cloud.addNode("i-1");
   const pool = made.cloud.addPool(kind, "web", [node], { drainMs });
   const asked: (readonly CountedPort[])[] = [];

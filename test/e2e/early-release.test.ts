@@ -1,6 +1,6 @@
 import { get } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
-import { createEngine } from "../../src/app/engine.ts";
+import { openEngine } from "../../src/app/places.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { ConnectionCounter } from "../../src/connections/connection-counter.ts";
 import { reportConnections } from "../../src/connections/reporting.ts";
@@ -55,9 +55,9 @@ async function open() {
   onTestFinished(() => simulator.close());
   const machines = new Map<string, MachineInside>();
   const plane = await carryInside(world, machines);
-  const engine = (options: Readonly<Record<string, string>>) => {
+  const engine = async (options: Readonly<Record<string, string>>) => {
     const config = readConfig({ verb: "serve", environment: { ...SERVICE, AWS_REGION: world.region, ...options } });
-    return createEngine(config, { clock, aws: { endpoint, credentials: CREDENTIALS } }).drainer;
+    return (await openEngine(config, { clock, aws: { endpoint, credentials: CREDENTIALS } })).drainer;
   };
   return { clock, world, plane, machines, engine, busy, idle };
 }
@@ -113,7 +113,7 @@ test("idle nodes leave an ALB long before its delay, those with requests in flig
   const { clock, world, plane, machines, engine, busy, idle } = await open();
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
-  const [early, full] = [engine({ EARLY_RELEASE: "true" }), engine({})];
+  const [early, full] = [await engine({ EARLY_RELEASE: "true" }), await engine({})];
   void checkHealth(clock, machines, stop.signal);
   for (const node of [busy, ...idle]) startAgent(clock, node, machines.get(node.id)?.port ?? 0, early, stop);
   const traffic = new Traffic({
