@@ -69,6 +69,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "prom-client",
     ],
   },
+  connections: { imports: ["drain"], packages: ["node:fs", "node:net"] },
   notify: {
     imports: ["drain"],
     packages: ["js-yaml", "mustache", "zod", "node:crypto", "node:http", "node:https"],
@@ -84,6 +85,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:https",
       "node:net",
       "node:readline",
+      "node:stream",
       "yaml",
       "zod",
     ],
@@ -110,7 +112,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
+    imports: [
+      "drain",
+      "aws",
+      "ledger",
+      "observe",
+      "sources",
+      "connections",
+      "demo",
+      "simulator",
+      "config",
+      "kubernetes",
+      "app",
+    ],
     packages: [
       "commander",
       "eventsource-parser",

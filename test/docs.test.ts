@@ -151,6 +151,7 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
     "src/ledger",
     "src/web",
     "src/observe",
+    "src/connections",
   ];
   expect(names.filter((name) => !known.some((folder) => existsSync(join(folder, name))))).toEqual([]);
 });

@@ -8,6 +8,7 @@ import type { CloudProvider } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
+import type { EarlyReleaseFor } from "../drain/early-release.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Leadership } from "../drain/leadership.ts";
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly onIndexFailed?: (error: DrainError, place?: string) => void;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
+  /** Absent: holds do not end early. */
+  readonly earlyRelease?: EarlyReleaseFor | undefined;
   /** Several accounts and regions as one cloud: see `openEngine`. Absent: there is one. */
   readonly joined?: (providerAt: ProviderAt) => Cloud;
 }
@@ -88,6 +91,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(cluster && !config.dryRun && { cluster }),
       evictsAlways: config.evict === "always",
       registersAgain: config.undo,
+      ...(options.earlyRelease && { earlyRelease: options.earlyRelease }),
     }),
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),

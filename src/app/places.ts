@@ -2,12 +2,14 @@ import type { AwsClientOptions } from "../aws/clients.ts";
 import type { AwsPlace } from "../aws/places.ts";
 import { awsClientOptions, type Config } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { EarlyReleaseFor } from "../drain/early-release.ts";
 import type { Machines } from "../provider/aws-provider.ts";
 import { createEngine, type Engine, type EngineOptions, type ProviderAt } from "./engine.ts";
 
 /** As `createEngine`, for one account and region or several. What several need is loaded only where they are configured. */
-export async function openEngine(config: Config, options: EngineOptions = {}): Promise<Engine> {
+export async function openEngine(config: Config, given: EngineOptions = {}): Promise<Engine> {
   const { awsPlaces: places, region } = config;
+  const options = { ...given, earlyRelease: await earlyReleaseOf(config) };
   if (places === undefined) return createEngine(config, options);
   const { PlacesProvider } = await import("../provider/places-provider.ts");
   const { clock = new SystemClock() } = options;
@@ -29,6 +31,12 @@ export async function openEngine(config: Config, options: EngineOptions = {}): P
     return new PlacesProvider(makeAll, region);
   };
   return createEngine(config, { ...options, clock, joined });
+}
+
+async function earlyReleaseOf(config: Config): Promise<EarlyReleaseFor | undefined> {
+  if (!config.earlyRelease) return undefined;
+  const { EarlyRelease } = await import("../drain/early-release.ts");
+  return (drains) => new EarlyRelease({ ...drains, settleMs: config.earlyReleaseSettleMs });
 }
 
 interface AccessOptions {

@@ -112,8 +112,12 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   // Before a caller asks for the same nodes.
   await resumed;
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
+  const { earlyRelease } = drainer;
+  const takeConnections: Answering["takeConnections"] =
+    earlyRelease && ((instanceId, report) => earlyRelease.report(instanceId, report));
   const judge = watched?.judge?.(drainer);
-  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, overview, judge });
+  const callers = { source, history, ...cancelling, ...named, takeConnections, status, ready, overview, judge };
+  const listening = await serving.answer(callers);
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();

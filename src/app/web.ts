@@ -24,6 +24,7 @@ export type WebParts = Pick<
   | "cancelNode"
   | "instanceOf"
   | "nodesWith"
+  | "takeConnections"
   | "status"
   | "ready"
   | "overview"

@@ -15,6 +15,11 @@ export function elapsedText(elapsedMs: number): string {
   return `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
 }
 
+/** Why a hold ended before its time. Empty: it did not. */
+function idleText({ idleMs }: Told<"released">): string {
+  return idleMs === undefined ? "" : `, no connection for ${seconds(idleMs / 1_000)}`;
+}
+
 /** One line a step, for an output that is not a terminal. */
 export function eventText(event: Progress, elapsedMs: number): string | undefined {
   const at = elapsedText(elapsedMs);
@@ -32,7 +37,7 @@ export function eventText(event: Progress, elapsedMs: number): string | undefine
     case "poll-failed":
       return `${at}health read failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
     case "released":
-      return `${at}released after ${seconds(event.heldMs / 1_000)}  ${registrationText(event.registration)}`;
+      return `${at}released after ${seconds(event.heldMs / 1_000)}${idleText(event)}  ${registrationText(event.registration)}`;
     case "failed":
       return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
     case "deregister-failed":

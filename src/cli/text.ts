@@ -268,7 +268,7 @@ function resultText(result: ResultReport): string {
   const what = placeCells(result).join(" ");
   switch (result.state) {
     case "released":
-      return `  released    ${what}, after ${seconds(result.heldSeconds)}`;
+      return `  released    ${what}, after ${seconds(result.heldSeconds)}${earlyText(result)}`;
     case "holding":
       return `  holding     ${what}, ${seconds(result.heldSeconds)}${result.holdSeconds === undefined ? "" : ` of ${seconds(result.holdSeconds)}`}; new traffic ${result.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
@@ -280,6 +280,12 @@ function resultText(result: ResultReport): string {
     default:
       return result.state satisfies never;
   }
+}
+
+function earlyText({ idleSeconds, holdSeconds }: ResultReport): string {
+  if (idleSeconds === undefined) return "";
+  const delay = holdSeconds === undefined ? "" : ` of ${seconds(holdSeconds)}`;
+  return `${delay}: no connection for ${seconds(idleSeconds)}`;
 }
 
 function unsavedText(plan: PlanReport): readonly string[] {

@@ -4,6 +4,8 @@ import { hookResult } from "../app/queue.ts";
 import { pump } from "../app/service.ts";
 import { heardBy } from "../app/tracing.ts";
 import { type Config, ConfigError } from "../config/config.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { ConnectionReport } from "../drain/early-release.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { CloudCall } from "../drain/events.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
@@ -41,6 +43,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     },
     () => {}, // It was stopped.
   );
+  const counting = countHere(drainer, identity, watching);
   const hook = hookOf({ ...config, region }, { ...watching, onCall });
   const recommendations = openRecommendations(config, { clock, log, ledger, drainer, abandon });
   const source = new InstanceMetadata({
@@ -58,7 +61,19 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
     onUnsettled: (_, error) => log("answer failed", { error: String(error) }),
   });
-  await checking;
+  await Promise.all([checking, counting]);
+}
+
+/** What counts connections is loaded only where it is configured. Never rejects. */
+async function countHere(
+  { earlyRelease }: Pick<Drainer, "earlyRelease">,
+  identity: InstanceIdentity,
+  watching: Watching,
+): Promise<void> {
+  if (earlyRelease === undefined) return;
+  const { countConnections } = await import("./count-connections.ts");
+  const exchange = async (report: ConnectionReport) => earlyRelease.report(identity.instanceId, report);
+  await countConnections(identity, exchange, watching);
 }
 
 /** In a dry run nothing is answered. */

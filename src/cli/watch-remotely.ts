@@ -1,5 +1,6 @@
 import type { ReportedOutcome } from "../drain/outcome.ts";
 import { DEADLINE_SECONDS_MAX } from "../drain/request.ts";
+import type { InstanceIdentity } from "../sources/metadata/metadata-kind.ts";
 import { type Notice, type NoticeEnd, noticeEnd } from "../sources/standing-notices.ts";
 import { RemoteError } from "./failure.ts";
 import { understand } from "./remote-answer.ts";
@@ -11,6 +12,8 @@ interface RemoteWatching extends Watching {
   /** The caller's own, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly dryRun: boolean;
+  /** Whether it counts the connections of this machine for the service. */
+  readonly earlyRelease: boolean;
 }
 
 /** Has a service drain this machine, and waits. Resolves when it is stopped and every answer has come. */
@@ -20,12 +23,23 @@ export async function watchRemotely(watching: RemoteWatching): Promise<void> {
   const { instanceId, region } = identity;
   log("watch started", { node: instanceId, region, dryRun });
   const underWay = new Set<Promise<void>>([checkService(service, watching)]);
+  if (watching.earlyRelease) underWay.add(countFor(service, identity, watching));
   for await (const notice of watch.notices(identity, stop)) {
     const asked = drainedBy(notice, watching).then(notice.done);
     underWay.add(asked);
     void asked.finally(() => underWay.delete(asked));
   }
   await Promise.all(underWay);
+}
+
+/** What counts connections is loaded only where it is configured. Never rejects. */
+async function countFor(
+  service: RemoteWatching["service"],
+  identity: InstanceIdentity,
+  watching: Watching,
+): Promise<void> {
+  const { countConnections, reportTo } = await import("./count-connections.ts");
+  await countConnections(identity, reportTo(service, identity, watching), watching);
 }
 
 /** Never rejects. */

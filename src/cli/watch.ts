@@ -24,8 +24,10 @@ export async function runWatch(call: Call): Promise<number> {
     await untilStopped(config, call, (watching) => tracedHere(config, watching));
   } else {
     const { service, config } = await remoteFrom(call, "watch", server, OWN_WITH_SERVER);
-    const { timeoutMs, dryRun } = config;
-    await untilStopped(config, call, (watching) => watchRemotely({ ...watching, service, timeoutMs, dryRun }));
+    const { timeoutMs, dryRun, earlyRelease } = config;
+    await untilStopped(config, call, (watching) =>
+      watchRemotely({ ...watching, service, timeoutMs, dryRun, earlyRelease }),
+    );
   }
   return EXIT.done;
 }

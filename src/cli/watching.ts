@@ -32,4 +32,5 @@ export const OWN_WITH_SERVER: readonly OptionName[] = [
   "maintenanceLeadMs",
   "logLevel",
   "shutdownGraceMs",
+  "earlyRelease",
 ];

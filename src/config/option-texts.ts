@@ -152,6 +152,18 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "20",
     changeWhen: "Raise it when requests are lost right after deregistration.",
   },
+  earlyRelease: {
+    description:
+      "Whether the hold of an Application Load Balancer may end before its deregistration delay, once the agent on the node has seen that no connection to the registered port is left. Set it for the service and for the agents. See docs/early-release.md for what agents can and can't see.",
+    example: "true",
+    changeWhen: "Set it to true when nodes wait for long deregistration delays although their traffic has ended.",
+  },
+  earlyReleaseSettleMs: {
+    description:
+      "Time for which there must be no connection to the registered port, after ALB_PROPAGATION, before a hold ends early.",
+    example: "30",
+    changeWhen: "Set it higher when clients of the load balancer connect rarely and you want more certainty.",
+  },
   minHealthy: {
     description:
       "Minimum number or percentage of healthy targets that must remain in each target group or classic load balancer. 0 disables this check and MAX_VOLUNTARY.",

@@ -165,6 +165,20 @@ export const OPTIONS = {
     usedBy: HOLDING,
     ...seconds(0, 3_600),
   }),
+  earlyRelease: option({
+    variable: "EARLY_RELEASE",
+    flag: "--early-release",
+    default: false,
+    usedBy: ["serve", "watch"],
+    ...flag,
+  }),
+  earlyReleaseSettleMs: option({
+    variable: "EARLY_RELEASE_SETTLE",
+    flag: "--early-release-settle <seconds>",
+    default: 5_000,
+    usedBy: ["serve", "watch"],
+    ...seconds(2, 600),
+  }),
   minHealthy: option({
     variable: "MIN_HEALTHY",
     flag: "--min-healthy <number>",

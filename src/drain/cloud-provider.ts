@@ -84,6 +84,11 @@ export interface PoolTerms {
    * that the cloud lists makes shorter.
    */
   readonly endsWhenAbsentMs?: number;
+  /**
+   * Each of its requests has an open TCP connection to the registered port, on the node. The hold may end once the node has
+   * none, `newTrafficMs` after the deregistration at the earliest. Absent: nothing on the node shows the end.
+   */
+  readonly endsWhenIdle?: true;
   /** It sends no traffic, because no load balancer uses it: only the deregistration is to be confirmed. */
   readonly isUnused?: true;
   /** Of pools that wait for their calls those with a lower rank come first: they continue to send for longest. */

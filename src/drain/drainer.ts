@@ -9,6 +9,7 @@ import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
 import { DrainSteps } from "./drain-steps.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
+import type { EarlyRelease, EarlyReleaseFor } from "./early-release.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import type { DrainObserver } from "./events.ts";
@@ -54,6 +55,8 @@ export interface DrainerOptions {
   readonly evictsAlways?: boolean;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
+  /** Ends holds early. Loaded only where it is configured. Absent: none ends early. */
+  readonly earlyRelease?: EarlyReleaseFor;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt" | "steps"> {
@@ -77,6 +80,8 @@ export class Drainer {
   readonly #canceller: Canceller;
   /** What all drains share of the event loop. */
   readonly #turns: WorkTurns;
+  /** Takes what agents on nodes count. Absent: holds do not end early. */
+  readonly earlyRelease: EarlyRelease | undefined;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -87,6 +92,11 @@ export class Drainer {
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
     this.#workers = new PoolWorkers({ ...options, turns: this.#turns });
+    this.earlyRelease = options.earlyRelease?.({
+      clock: options.clock,
+      runs: this.#runs,
+      onProven: (draining) => this.#workers.lookAgain(draining),
+    });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,

@@ -10,7 +10,7 @@ import {
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing as PoolStanding } from "./guard.ts";
-import type { HoldProgress } from "./hold.ts";
+import type { HoldProgress, NotEarly, TrafficEnd } from "./hold.ts";
 import type { Past } from "./known-before.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
@@ -34,6 +34,8 @@ interface History {
   readonly guard?: RegistrationResult["guard"];
   /** It leaves once its pod does. */
   readonly isWithPod?: boolean;
+  /** Why its hold has not ended early so far. */
+  readonly notEarly?: NotEarly | undefined;
 }
 
 const NONE: History = { repeats: 0 };
@@ -196,6 +198,16 @@ export class DrainingRegistration {
     this.#deregistered({ foundDraining: true }, true, now);
   }
 
+  /** What the agent on the node has shown, or why that is not enough. */
+  trafficCounted(end: TrafficEnd | NotEarly): void {
+    const { progress } = this;
+    if (progress === undefined) return;
+    const { trafficEnd: before, ...known } = this.#known;
+    const trafficEnd = typeof end === "object" ? { ...end, provenAt: before?.provenAt ?? end.provenAt } : undefined;
+    this.#known = { ...known, ...(trafficEnd && { trafficEnd }) };
+    this.#met({ notEarly: typeof end === "string" ? end : undefined });
+  }
+
   /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
   repeating(error: DrainError): void {
     this.#met({ repeating: error });
@@ -226,11 +238,16 @@ export class DrainingRegistration {
     return false;
   }
 
-  released(now: number): void {
+  /** `isEarly`: because its traffic has ended. */
+  released(now: number, { isEarly = false } = {}): void {
     if (this.isReleased) return;
     this.#mended();
     const heldMs = heldMsAt(this.#known, now);
-    this.#happened({ registration: this.registration, type: "released", heldMs }, now);
+    const { registration } = this;
+    const { trafficEnd } = this.#known;
+    const { notEarly } = this.#history;
+    const early = isEarly && trafficEnd !== undefined && { idleMs: Math.round(now - trafficEnd.idleFrom) };
+    this.#happened({ registration, type: "released", heldMs, ...early, ...(notEarly && { notEarly }) }, now);
   }
 
   failed(error: DrainError, now: number): void {
@@ -240,7 +257,7 @@ export class DrainingRegistration {
   }
 
   result(now: number): RegistrationResult {
-    const { state, cameBack, isOurs, heldMs = heldMsAt(this.#known, now), seenLeaving } = this.#known;
+    const { state, cameBack, isOurs, heldMs = heldMsAt(this.#known, now), idleMs, seenLeaving } = this.#known;
     const { newTrafficMs } = this.#terms ?? this.owner.cloud.termsAfterDelay(this.registration.pool);
     const { error: failure, repeating, guard } = this.#history;
     const error = failure ?? repeating;
@@ -250,6 +267,7 @@ export class DrainingRegistration {
       ...(guard === undefined ? {} : { guard }),
       heldMs,
       ...(this.#terms && { holdMs: this.#terms.holdMs }),
+      ...(idleMs !== undefined && { idleMs }),
       newTrafficStopped: state === "released" || (seenLeaving === true && heldMs >= newTrafficMs),
       cameBack,
       deregistered: isOurs && (state === "holding" || heldMs > 0),

@@ -18,7 +18,10 @@ export const STALE_READ_MAX_MS = 20_000;
 const POLL_GRID_MS = 1_000;
 
 /** What decides how long a pool may go on sending traffic. */
-export type HoldTerms = Pick<PoolTerms, "holdMs" | "holdAfterDelayMs" | "endsWhenAbsentMs" | "isUnused">;
+export type HoldTerms = Pick<
+  PoolTerms,
+  "holdMs" | "holdAfterDelayMs" | "newTrafficMs" | "endsWhenAbsentMs" | "endsWhenIdle" | "isUnused"
+>;
 
 /** One registration on its way out. Times are milliseconds since the epoch. */
 export interface HoldProgress {
@@ -36,7 +39,25 @@ export interface HoldProgress {
   /** Whether it was registered again at the last poll, and it is not known yet whether it is still the node's. */
   readonly wasBack?: boolean;
   readonly lastPoll?: number;
+  /** Absent: it is not known that its traffic has ended. */
+  readonly trafficEnd?: TrafficEnd;
 }
+
+/** What the agent on the node has shown: no connection is left. Times are milliseconds since the epoch. */
+export interface TrafficEnd {
+  /** From then on no count had an open connection. */
+  readonly idleFrom: number;
+  /** When that was long enough. */
+  readonly provenAt: number;
+  /** When the last count came. */
+  readonly seenAt: number;
+}
+
+/** Why a hold did not end early, although the agent on the node has reported. */
+export type NotEarly = "connections-open" | "never-seen" | "not-counted" | "not-long-enough";
+
+/** A poll ends a hold early only if a count has come so shortly before it: an agent that is silent proves nothing. */
+const TRAFFIC_END_VALID_MS = 30_000;
 
 /** When the pool may have released this registration at the earliest. */
 export function mayEndAt(terms: HoldTerms, progress: HoldProgress): number {
@@ -48,8 +69,10 @@ export function nextPoll(terms: HoldTerms, progress: HoldProgress): number {
   const { since, lastPoll } = progress;
   const end = since + terms.holdMs;
   const earliestEnd = mayEndAt(terms, progress);
+  const provenAt = progress.trafficEnd?.provenAt;
   let at: number;
-  if (lastPoll === undefined) at = firstPoll(terms, since, earliestEnd);
+  if (provenAt !== undefined && (lastPoll ?? 0) < provenAt) at = provenAt;
+  else if (lastPoll === undefined) at = firstPoll(terms, since, earliestEnd);
   else if (!progress.seenLeaving || lastPoll >= end) at = lastPoll + REPEAT_MS;
   else if (terms.endsWhenAbsentMs !== undefined) at = nextPollForEnd(lastPoll, earliestEnd, REPORTED_END_INTERVAL_MS);
   else if (progress.isEarlier === true) at = Math.min(end, nextPollForEnd(lastPoll, earliestEnd, EARLIER_INTERVAL_MS));
@@ -69,12 +92,13 @@ function firstPoll({ isUnused }: HoldTerms, since: number, earliestEnd: number):
 
 /**
  * - `over`: the pool has released it.
+ * - `idle`: the same, before its time: no connection is left on the node.
  * - `wait`: poll again later.
  * - `back`: another program registered it again.
  * - `anew`: another program registered it again and has deregistered it since: the hold begins again.
  * - `ignored`: the deregistration was acknowledged and did nothing.
  */
-export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
+export type HoldVerdict = "over" | "idle" | "wait" | "back" | "anew" | "ignored";
 
 /** What a poll at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
 export function judge(
@@ -82,6 +106,27 @@ export function judge(
   progress: HoldProgress,
   poll: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
 ): HoldVerdict {
+  const verdict = judgeByTime(terms, progress, poll);
+  // A registration that is live, or was between two polls, may get requests again.
+  const isLeaving = poll.state === "draining" || poll.state === "absent" || poll.state === "unlisted";
+  return verdict === "wait" && isLeaving && hasTrafficEnded(terms, progress, poll.at) ? "idle" : verdict;
+}
+
+/**
+ * Whether the agent on the node has shown that no request is under way, at a time after which no new one comes:
+ * decisions/0058-early-release.md.
+ */
+function hasTrafficEnded(
+  { endsWhenIdle, newTrafficMs }: HoldTerms,
+  { since, trafficEnd }: HoldProgress,
+  at: number,
+): boolean {
+  if (endsWhenIdle !== true || trafficEnd === undefined) return false;
+  const { idleFrom, provenAt, seenAt } = trafficEnd;
+  return idleFrom >= since + newTrafficMs && at >= provenAt && at <= seenAt + TRAFFIC_END_VALID_MS;
+}
+
+function judgeByTime(terms: HoldTerms, progress: HoldProgress, poll: Parameters<typeof judge>[2]): HoldVerdict {
   const isOver = poll.at >= progress.since + terms.holdMs;
   switch (poll.state) {
     case "initial":

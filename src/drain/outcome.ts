@@ -27,6 +27,8 @@ export interface RegistrationResult {
   readonly heldMs: number;
   /** How long the hold was to be, in milliseconds. Absent where the drain ended before that was known. */
   readonly holdMs?: number;
+  /** The hold ended early, because the agent on the node had counted no connection for so long, in milliseconds. */
+  readonly idleMs?: number;
   /** Whether new requests and connections had stopped by then. */
   readonly newTrafficStopped: boolean;
   /** How often another program registered it again. */

@@ -106,7 +106,9 @@ export class PollSchedule {
     const { terms } = this.#options;
     let at = Number.POSITIVE_INFINITY;
     for (const draining of held) {
-      if (draining.progress !== undefined) at = Math.min(at, mayEndAt(terms(), draining.progress));
+      const { progress } = draining;
+      const { provenAt = Number.POSITIVE_INFINITY } = progress?.trafficEnd ?? {};
+      if (progress !== undefined) at = Math.min(at, provenAt, mayEndAt(terms(), progress));
     }
     return at;
   }

@@ -82,6 +82,11 @@ export class PoolWorker {
     this.#urgency.changed();
   }
 
+  /** Their next poll may be due earlier. */
+  lookAgain(): void {
+    this.#wake.abort(WOKEN);
+  }
+
   /** Does nothing more for them. */
   drop(registrations: Iterable<DrainingRegistration>): void {
     for (const draining of registrations) this.#leave(draining);
@@ -285,7 +290,7 @@ export class PoolWorker {
     const verdict = judge(this.#heldBy, progress, poll);
     draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
-    if (verdict === "over") draining.released(clock.now());
+    if (verdict === "over" || verdict === "idle") draining.released(clock.now(), { isEarly: verdict === "idle" });
     // Not from when it was asked: that may have been before it was deregistered.
     if (verdict === "anew") draining.heldAnew(clock.now());
     return "wait";

@@ -32,6 +32,11 @@ export class PoolWorkers {
     for (const { registration } of registrations) this.#workers.get(useOf(registration.pool))?.urgencyChanged();
   }
 
+  /** Its hold may end now. */
+  lookAgain({ registration }: DrainingRegistration): void {
+    this.#workers.get(useOf(registration.pool))?.lookAgain();
+  }
+
   /** Nothing more is done for them. */
   release({ registrations }: DrainRun): void {
     for (const [pool, leaving] of byPool(registrations)) {

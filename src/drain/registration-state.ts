@@ -16,6 +16,8 @@ export interface RegistrationState {
   readonly since?: number | undefined;
   /** For how long it was held, in milliseconds, once that is over. */
   readonly heldMs?: number;
+  /** Its hold ended early: see `RegistrationStep`. The ledger has it in the outcome alone. */
+  readonly idleMs?: number;
   /** How often another program registered it again. */
   readonly cameBack: number;
   /** Deregistered by this drain, and not by another program before it. */
@@ -51,9 +53,13 @@ export function apply(
       const cameBack = known.cameBack + (change.because === "back" ? 1 : 0);
       return { state: "open", since: known.since, cameBack, isOurs: known.isOurs };
     }
-    case "released":
+    case "released": {
+      const released = over(known, "released", at);
+      const early = "idleMs" in change ? change.idleMs : undefined;
+      return early === undefined ? released : { ...released, idleMs: early };
+    }
     case "failed":
-      return over(known, change.type, at);
+      return over(known, "failed", at);
     case "guarded":
       return change.verdict === "kept" ? over(known, "kept", at) : known;
     case "registered":

@@ -228,6 +228,7 @@ function resultReport(result: RegistrationResult) {
     deregistered: result.deregistered ?? false,
     heldSeconds: seconds(result.heldMs),
     ...(result.holdMs === undefined ? {} : { holdSeconds: seconds(result.holdMs) }),
+    ...(result.idleMs === undefined ? {} : { idleSeconds: seconds(result.idleMs) }),
     newTrafficStopped: result.newTrafficStopped,
     cameBack: result.cameBack,
     ...(result.error === undefined ? {} : { error: errorReport(result.error) }),

@@ -1,6 +1,7 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
+import type { NotEarly } from "./hold.ts";
 import type { DrainOutcome, UndoOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
@@ -32,7 +33,14 @@ export type RegistrationStep = { readonly registration: Registration } & (
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   /** Both will be tried again. */
   | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
-  | { readonly type: "released"; readonly heldMs: number }
+  | {
+      readonly type: "released";
+      readonly heldMs: number;
+      /** Its hold ended early: for how long there was no connection on the node, in milliseconds. */
+      readonly idleMs?: number;
+      /** Why it did not end early. Both absent: no agent has reported. */
+      readonly notEarly?: NotEarly;
+    }
   | { readonly type: "failed"; readonly error: DrainError }
   /** Registered again by the undo, and seen so. */
   | { readonly type: "registered" }

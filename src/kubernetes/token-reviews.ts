@@ -6,6 +6,8 @@ const TOKEN_REVIEWS = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRevi
 const ACCESS_REVIEWS = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview" };
 /** The group of what callers may do. Nothing of it is stored in the cluster: RBAC asks for no more than names. */
 const GROUP = "hasta-la-vista.io";
+/** Since Kubernetes 1.32: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/ */
+const NODE_NAME = "authentication.kubernetes.io/node-name";
 /** Of one call. Both together are shorter than the time that a caller is kept waiting. */
 const TIMEOUT_MS = 2_000;
 
@@ -62,7 +64,12 @@ export class TokenReviews {
     if (authenticated !== true || !isMeant || typeof user.username !== "string" || user.username === "")
       return undefined;
     const { username } = user;
-    return { username, may: (access, within) => this.#may({ ...user, username }, access, within) };
+    const nodeName = user.extra?.[NODE_NAME]?.[0];
+    return {
+      username,
+      ...(nodeName !== undefined && { nodeName }),
+      may: (access, within) => this.#may({ ...user, username }, access, within),
+    };
   }
 
   async #may({ username, uid, groups, extra }: UserInfo, access: Access, signal: AbortSignal): Promise<boolean> {
@@ -87,6 +94,8 @@ export class TokenReviews {
 export interface ReviewedUser {
   /** As `system:serviceaccount:ci:deployer`. */
   readonly username: string;
+  /** The node of the pod that the token was made for. Absent: it was made for no pod, or the API server does not say. */
+  readonly nodeName?: string;
   /** Whether the cluster's authorization allows it. Throws `DrainError` where the API server can't be asked. */
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }

@@ -188,8 +188,8 @@ export const LOG_LINES = {
   "deregistration had no effect": target("warn"),
   /** The state of the target could not be read. It is retried. */
   "target health read failed": repeating(target("warn", "code", "error"), "drain"),
-  /** The hold ended: the load balancer sends no more traffic to the target. */
-  "target released": target("info", "heldSeconds"),
+  /** The hold ended: the load balancer sends no more traffic to the target. With `idleSeconds` it ended before the deregistration delay, because the agent on the node had counted no connection for that long. `notEarly` says why it did not, although the agent has reported: `connections-open`, `never-seen` (the agent cannot see the traffic of this target), `not-counted` (the last report was no count, or came after a gap), or `not-long-enough`. */
+  "target released": target("info", "heldSeconds", "idleSeconds?", "notEarly?"),
   /** The target could not be taken out. */
   "target not drained": target("error", "code", "error"),
   /** The node has no traffic and can be terminated. With the outcome nothing-registered it had no registration. */
@@ -369,6 +369,14 @@ export const LOG_LINES = {
   "notice withdrawn": line("warn", "event", "node", "reason"),
   /** Instance metadata had unexpected content at `path`. */
   "metadata malformed": line("warn", "path", "error"),
+  /** With EARLY_RELEASE: the connections of this node are counted from now on, because it is being drained. `tables` are those of the kernel that this process may read; without `conntrack` it does not see connections that the node passes on to pods. */
+  "connection count started": line("info", "node", "tables"),
+  /** The node is not being drained any more, or nothing is left to count. */
+  "connection count ended": line("info", "node"),
+  /** The connections of this node could not be counted. It is retried. Until then, holds of this node last for the whole deregistration delay. */
+  "connection count failed": repeating(line("warn", "error")),
+  /** The service could not be told of the connections of this node. It is retried. Until then, holds of this node last for the whole deregistration delay. */
+  "connection report failed": repeating(line("warn", "error")),
   /** Instance metadata could not be read. It is retried. */
   "metadata read failed": repeating(line("warn", "code", "error")),
   /** Instance metadata can be read again. */

@@ -60,8 +60,10 @@ const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
     const message = what === "health" ? "pool health read failed" : "registrations read failed";
     log(message, { ...about, ...failure(error) });
   },
-  released: (log, about, { registration, heldMs }) =>
-    log("target released", { ...about, ...where(registration), heldSeconds: seconds(heldMs) }),
+  released: (log, about, { registration, heldMs, idleMs, notEarly }) => {
+    const early = { ...(idleMs !== undefined && { idleSeconds: seconds(idleMs) }), ...(notEarly && { notEarly }) };
+    log("target released", { ...about, ...where(registration), heldSeconds: seconds(heldMs), ...early });
+  },
   failed: (log, about, { registration, error }) =>
     log("target not drained", { ...about, ...where(registration), ...failure(error) }),
   excluded: logExclusion,

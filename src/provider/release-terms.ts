@@ -85,6 +85,8 @@ function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: R
     callRank: CALL_ORDER.indexOf(kind),
     unsaved: unsavedTraffic(kind, settings, holdMs),
     ...(kind === "classic" && { endsWhenAbsentMs: allowances.classicMinimumMs }),
+    // It sends nothing but HTTP over TCP, from its own addresses to the registered port, and tells nothing of its end.
+    ...(kind === "alb" && { endsWhenIdle: true as const }),
     ...(kind === "unattached" && { isUnused: true as const }),
     // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
     ...(kind === "alb" && { locksAddresses: true as const }),

@@ -52,6 +52,11 @@ const drainingRegistration = z
       .describe("Whether this drain has deregistered the target. Cancelling the drain registers it again."),
     heldSeconds: seconds.describe("Seconds since AWS accepted the deregistration."),
     holdSeconds: seconds.optional().describe("Planned duration of the hold. Absent until it is known."),
+    idleSeconds: seconds
+      .optional()
+      .describe(
+        "The hold ended early, because the agent on the node had counted no connection for this long. Absent: it did not.",
+      ),
     newTrafficStopped: z.boolean().describe("Whether new requests and connections have stopped."),
     cameBack: z.int().describe("Number of times that another program registered the target again."),
     error: error.optional(),

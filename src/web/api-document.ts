@@ -16,6 +16,7 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
+import { CONNECTION_REPORT, CONNECTIONS_PATH, CONNECTIONS_QUERY, COUNTING_ORDER } from "./connection-reports.ts";
 import {
   describeCancelNode,
   describeDrainRoutes,
@@ -71,6 +72,7 @@ export function apiDocument(): object {
   describeDrainRoutes(app, guarded);
   addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
+  addConnectionRoute(app, guarded);
   describeCancelNode(app, guarded);
   describeOverview(app, guarded);
   describeDashboard(app, ANY_REQUEST);
@@ -176,6 +178,38 @@ function addNodeListRoute({ openAPIRegistry: registry }: OpenAPIHono, { security
         ...refused,
         500: failed("Internal error. The log of the service has the details.", PROBLEM),
         502: failed("The API server failed, denied the request, or does not understand the selector.", FAILURE),
+      },
+    }),
+  );
+}
+
+function addConnectionRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      method: "post",
+      path: "/nodes/{node}/connections",
+      operationId: "reportConnections",
+      tags: ["Nodes"],
+      security,
+      summary: "Report the connections of a node",
+      description:
+        "For the agent on the node. Requires EARLY_RELEASE. A token must belong to a pod of the node. Reports count only " +
+        "if each was made after the answer to the one before.",
+      request: {
+        params: CONNECTIONS_PATH,
+        query: CONNECTIONS_QUERY.omit({ pw: true }),
+        body: { content: { "application/json": { schema: CONNECTION_REPORT } } },
+      },
+      responses: {
+        200: succeeded("What to count before the next report.", COUNTING_ORDER),
+        ...refused,
+        403: failed(
+          "The secret is wrong, the required client certificate is missing, the user of the token may not do this, or the token belongs to a pod of another node.",
+          PROBLEM,
+        ),
+        409: failed("EARLY_RELEASE is not set for the service.", PROBLEM),
+        413: failed("The body is too large.", PROBLEM),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
       },
     }),
   );

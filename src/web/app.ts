@@ -15,6 +15,7 @@ import {
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, clientAddress, secretsOf, userOf, withoutSecret } from "./asker.ts";
+import { addConnectionRoute, type TakeConnections } from "./connection-reports.ts";
 import { addDashboardRoutes, type DashboardFiles } from "./dashboard-routes.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
@@ -46,6 +47,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
   /** Absent: there is no cluster. */
   readonly nodesWith?: NodesWith | undefined;
+  /** Absent: holds do not end early. */
+  readonly takeConnections?: TakeConnections | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -178,6 +181,8 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   addOverviewRoutes(app, { needs, byLeader, overview: options.overview });
   addNodeListRoute(app, { needs, byLeader, nodesWith: options.nodesWith });
+  const { takeConnections, instanceOf } = options;
+  addConnectionRoute(app, { needs, byLeader, limitsBody, takeConnections, instanceOf });
   addDrainRoutes(app, {
     needs,
     byLeader,
@@ -242,6 +247,7 @@ export const ROUTES = {
   "/drains/{drain}/events": "GET, HEAD",
   "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
+  "/nodes/{node}/connections": "POST",
   "/nodes/{node}/drains": "DELETE",
   "/overview": "GET, HEAD",
   "/overview/events": "GET, HEAD",

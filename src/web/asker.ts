@@ -13,6 +13,8 @@ interface TokenCaller {
   /** As the API server has confirmed it. */
   readonly username: string;
   readonly token: string;
+  /** The node of its pod, as the API server has confirmed it. Absent: not known. */
+  readonly nodeName?: string;
 }
 
 declare module "hono" {

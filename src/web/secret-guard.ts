@@ -85,7 +85,8 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
       const detail = `the token is not valid: it has expired, its service account or pod is gone, or it is not for the audience '${tokens?.audience}'`;
       return limited(client, verdict.counted) ?? unauthorized(detail, 'Bearer error="invalid_token"');
     }
-    context.set("caller", { username: verdict.username, token });
+    const { username, nodeName } = verdict;
+    context.set("caller", { username, token, ...(nodeName !== undefined && { nodeName }) });
     if (verdict.is === "allowed") return undefined;
     const { verb, resource } = access;
     return problem(

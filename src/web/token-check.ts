@@ -8,12 +8,14 @@ import type { Counted, WrongSecrets } from "./wrong-secrets.ts";
 /** What a path needs of a caller, in the words of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
 export interface Access {
   readonly verb: "create" | "get" | "list" | "delete";
-  readonly resource: "drains" | "nodes";
+  readonly resource: "drains" | "nodes" | "connections";
 }
 
 /** Who a valid token belongs to, and what that user may do. */
 export interface ReviewedCaller {
   readonly username: string;
+  /** The node of the pod that the token was made for. Absent: the API server does not say. */
+  readonly nodeName?: string;
   /** Throws what keeps it from being known. */
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }
@@ -40,7 +42,7 @@ export interface TokenChecking {
 
 /** `unknown`: the API server does not say. */
 export type TokenVerdict =
-  | { readonly is: "allowed" | "denied"; readonly username: string }
+  | { readonly is: "allowed" | "denied"; readonly username: string; readonly nodeName?: string }
   | { readonly is: "invalid"; readonly counted: Counted }
   | { readonly is: "unknown" };
 
@@ -105,7 +107,8 @@ export class TokenCheck {
     const found = this.#valid.get(key) ?? (await this.#inTurn(client, () => this.#find(key, token, client), signal));
     if ("waitMs" in found) return { is: "invalid", counted: found };
     const isAllowed = await this.#mayDo(found, key, access);
-    return { is: isAllowed ? "allowed" : "denied", username: found.username };
+    const { username, nodeName } = found;
+    return { is: isAllowed ? "allowed" : "denied", username, ...(nodeName !== undefined && { nodeName }) };
   }
 
   /** Whose the token is, or how it counts for its client. */

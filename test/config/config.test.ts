@@ -179,6 +179,8 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   nlbPropagationMs: seconds(0, 3_601),
   gwlbIdleMs: seconds(0, 7_201),
   classicMinimumMs: seconds(0, 3_601),
+  earlyRelease: words("give true or false", "yes", "2", "-1", "perhaps"),
+  earlyReleaseSettleMs: seconds(2, 601),
   metadataEndpointMode: words("give one of ipv4, ipv6", "4", "dualstack"),
   returningNodes: words("give one of register, leave", "true", "drain"),
   maintenanceLeadMs: seconds(60, 604_801),

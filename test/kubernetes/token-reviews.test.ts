@@ -29,6 +29,14 @@ async function scene(answer: (request: FakeRequest) => Intercepted) {
 const created = (status: object): Intercepted => ({ status: 201, body: { status } });
 
 describe("a token", () => {
+  test("of a pod names the node of the pod, where the API server says so", async () => {
+    const extra = { ...USER.extra, "authentication.kubernetes.io/node-name": ["node-1"] };
+    const named = await scene(() => created({ ...VALID, user: { ...USER, extra } }));
+    expect((await named.review())?.nodeName).toBe("node-1");
+    const older = await scene(() => created(VALID));
+    expect((await older.review())?.nodeName).toBeUndefined();
+  });
+
   test("is reviewed for the audience of the service, and its user for one permission", async () => {
     const { fake, review } = await scene(({ path }) => created(path === TOKENS ? VALID : { allowed: true }));
     const user = await review();

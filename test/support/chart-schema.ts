@@ -82,6 +82,7 @@ export function chartSchema(): Schema {
           enabled: BOOLEAN,
           options: object(optionSchemas(AGENT_OPTIONS)),
           metricsPort: { type: ["integer", "null"], minimum: 1, maximum: 65_535 },
+          conntrack: BOOLEAN,
           nodeSelector: STRINGS,
           ...POD_OF_NODE,
         }),

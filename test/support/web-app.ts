@@ -32,11 +32,13 @@ type Chosen =
   | "noEviction"
   | "history"
   | "dashboard"
+  | "instanceOf"
   | "metrics"
   | "overview"
   | "nodesWith"
   | "ready"
   | "status"
+  | "takeConnections"
   | "querySecret"
   | "clientCertificate"
   | "replicas"
@@ -97,6 +99,8 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
     nodesWith: options.nodesWith,
+    instanceOf: options.instanceOf,
+    takeConnections: options.takeConnections,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

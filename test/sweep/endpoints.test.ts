@@ -251,6 +251,16 @@ function node(what: string, path: string, status: number, says: RegExp): Row {
   return row(what, request(`GET /nodes/${path}`, { headers: [BEARER] }), status, says);
 }
 
+/** `POST /nodes/…/connections` with the right secret. */
+function connections(what: string, body: string, status: number, says: RegExp): Row {
+  return row(what, request(`POST /nodes/${ID}/connections`, { headers: [BEARER], body }), status, says);
+}
+
+/** A report of one port. */
+function counted(fields: string): string {
+  return `{"tables":["sockets"],"ports":[{${fields}}]}`;
+}
+
 /** `GET /nodes` with the right secret. */
 function nodes(what: string, query: string, status: number, says: RegExp): Row {
   return row(what, request(`GET /nodes${query}`, { headers: [BEARER] }), status, says);
@@ -421,6 +431,44 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         request(`DELETE /nodes/${ID}/drains?uncordon=true`, { headers: [BEARER] }),
         409,
         /cancelling is not enabled: set UNDO=true for the service/,
+      ),
+    ],
+  },
+  "/nodes/:node/connections": {
+    allow: "POST",
+    rows: [
+      row("connections without a secret", request(`POST /nodes/${ID}/connections`), 401, /send the secret/),
+      connections("no body", "", 400, /the body is not JSON: send an object such as/),
+      connections("text", "connections: 0", 400, /the body is not JSON/),
+      connections("a list", "[]", 400, /the body must be a JSON object/),
+      connections("nothing", "{}", 400, /'tables' in the body: give some of sockets.*'ports' in the body/),
+      connections(
+        "a table that there is not",
+        '{"tables":["arp"],"ports":[]}',
+        400,
+        /give some of sockets and conntrack/,
+      ),
+      connections("a table twice", '{"tables":["sockets","sockets"],"ports":[]}', 400, /'sockets' is given twice/),
+      connections("a port that is none", counted('"port":0,"open":0,"seen":true'), 400, /from 1 to 65535/),
+      connections("half a port", counted('"port":80.5,"open":0,"seen":true'), 400, /from 1 to 65535/),
+      connections(
+        "an address that is none",
+        counted('"port":80,"address":"x","open":0,"seen":true'),
+        400,
+        /IP address/,
+      ),
+      connections("fewer than none", counted('"port":80,"open":-1,"seen":true'), 400, /'ports.0.open' in the body/),
+      connections("more than there can be", counted('"port":80,"open":1e99,"seen":true'), 400, /'ports.0.open'/),
+      connections("a guess", counted('"port":80,"open":0,"seen":"perhaps"'), 400, /give true or false/),
+      connections("an unknown field", '{"tables":[],"ports":[],"farce":1}', 400, /unknown 'farce' in the body/),
+      connections("a turn without end", `{"turn":"${"x".repeat(65)}","tables":[],"ports":[]}`, 400, /at most 64 char/),
+      connections("a body without end", `{"turn":"${"x".repeat(17_000)}"}`, 413, /larger than 16384 bytes/),
+      connections("holds that do not end early", '{"tables":[],"ports":[]}', 409, /set EARLY_RELEASE for the service/),
+      row(
+        "another node's name",
+        request("POST /nodes/node-1/connections", { headers: [BEARER], body: '{"tables":[],"ports":[]}' }),
+        400,
+        /the path names no instance: give the id of an EC2 instance/,
       ),
     ],
   },

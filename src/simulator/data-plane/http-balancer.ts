@@ -1,5 +1,4 @@
 import {
-  Agent,
   createServer,
   request as httpRequest,
   type IncomingHttpHeaders,
@@ -21,6 +20,7 @@ import {
   refusalOf,
   traceOf,
 } from "./request-headers.ts";
+import { TargetConnections } from "./target-connections.ts";
 
 /** The target of a request, or the answer without any target. */
 export type Route =
@@ -74,7 +74,7 @@ const UNUSED_TIMEOUT_MS = 3_600_000;
 /** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */
 export class HttpBalancer {
   readonly #options: HttpBalancerOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+  readonly #connections: TargetConnections;
   readonly #closed = new AbortController();
   readonly #idle: IdleWatch;
   readonly #openedAt = new WeakMap<object, number>();
@@ -85,6 +85,7 @@ export class HttpBalancer {
     this.#options = options;
     const { clock, isApplication, settings } = options;
     this.#idle = new IdleWatch(clock, () => settings().idleMs, this.#closed.signal);
+    this.#connections = new TargetConnections(this.#idle);
     // What asks for another protocol than WebSocket is a request like any other.
     const more = isApplication ? { IncomingMessage: WebSocketOrRequest } : {};
     this.server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, ...more }, (request, response) =>
@@ -101,7 +102,7 @@ export class HttpBalancer {
 
   close(): void {
     this.#closed.abort();
-    this.#agent.destroy();
+    this.#connections.destroy();
     this.server.closeAllConnections();
     for (const socket of this.#upgraded) socket.destroy();
     this.server.close();
@@ -154,7 +155,7 @@ export class HttpBalancer {
   #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
     const { method = "GET", url = "/" } = request;
     const headers = this.#headersFor(request);
-    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#agent });
+    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#connections });
     const ended = (status: number) => {
       leave();
       if (!response.headersSent) this.#send(response, { status });

@@ -14,6 +14,8 @@ export interface InstanceIdentity {
   readonly region: string;
   /** Absent where the document does not say: no drain needs it. */
   readonly accountId?: string;
+  /** Its primary private IPv4 address. Absent where the document does not say. */
+  readonly privateAddress?: string;
 }
 
 export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
@@ -25,9 +27,11 @@ export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
 export function readIdentity(body: string): InstanceIdentity {
   const fields = EventFields.parse(body, "the identity document");
   const accountId = fields.optionalText("accountId");
+  const privateAddress = fields.optionalText("privateIp");
   return {
     instanceId: fields.instanceId("instanceId"),
     region: fields.text("region"),
     ...(accountId !== undefined && { accountId }),
+    ...(privateAddress !== undefined && { privateAddress }),
   };
 }

@@ -18,6 +18,7 @@ export type Program =
   | "prometheus"
   | "promtool"
   | "alertmanager"
+  | "nft"
   | "zsh"
   | "fish"
   | "chromium";

@@ -19,7 +19,7 @@ interface Scene {
 }
 
 /** A balancer in front of one target that does as `listener` says. */
-async function balance(listener: RequestListener): Promise<Scene> {
+async function balance(listener: RequestListener, { clock = new ScaledClock(1) } = {}): Promise<Scene> {
   const target = createServer(listener);
   let connections = 0;
   target.on("connection", () => {
@@ -40,7 +40,7 @@ async function balance(listener: RequestListener): Promise<Scene> {
     route,
     connectTimeout: () => new Promise(() => {}),
     statuses: { connectTimeout: 504, broken: 502 },
-    clock: new ScaledClock(1),
+    clock,
     front: { protocol: "http", port: 80 },
     settings: () => ({ idleMs: 60_000, keepAliveMs: 3_600_000, forwardedFor: "append", namesServer: true }),
     isApplication: true,
@@ -84,6 +84,23 @@ test("method, path, query, headers and body of a request reach the target as the
     body: "hello",
   });
   expect(JSON.parse(body)).toEqual({ method: "PUT", url: "/orders/7?full=yes&delay=0", kind: "late", body: "hello" });
+});
+
+test("a connection to a target that is idle for the idle timeout is closed, though its client stays", async () => {
+  let closed = Promise.resolve<unknown>(undefined);
+  const { url, connections } = await balance(
+    (incoming, response) => {
+      closed = once(incoming.socket, "close");
+      response.end("hello");
+    },
+    { clock: new ScaledClock(200) },
+  );
+  const agent = new Agent({ keepAlive: true });
+  onTestFinished(() => agent.destroy());
+  expect(await send(url, { agent })).toMatchObject({ status: 200 });
+  await closed;
+  expect(await send(url, { agent })).toMatchObject({ status: 200 });
+  expect(connections()).toBe(2);
 });
 
 test("a large body passes through in both directions, of known length or in chunks", async () => {

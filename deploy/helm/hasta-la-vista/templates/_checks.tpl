@@ -53,6 +53,12 @@
 {{- if and $options.NLB_FAST_PATH (not $options.UNDO) }}
 {{- $problems = append $problems "options.NLB_FAST_PATH is true, and options.UNDO is not true: set options.UNDO=true, so that the taint can be removed" }}
 {{- end }}
+{{- if and .Values.agent.enabled .Values.agent.options.EARLY_RELEASE (not $options.EARLY_RELEASE) }}
+{{- $problems = append $problems "agent.options.EARLY_RELEASE is true, and options.EARLY_RELEASE is not: set both, because the service decides by what the agents count" }}
+{{- end }}
+{{- if and $options.EARLY_RELEASE (not (and .Values.agent.enabled .Values.agent.options.EARLY_RELEASE)) }}
+{{- $problems = append $problems "options.EARLY_RELEASE is true, and no agent counts connections: set agent.enabled=true and agent.options.EARLY_RELEASE=true" }}
+{{- end }}
 {{- if has ($options.HOST | default "") (list "127.0.0.1" "localhost" "::1") }}
 {{- $problems = append $problems (printf "options.HOST is %s: leave it out, because probes and callers reach the pod by its address" $options.HOST) }}
 {{- end }}

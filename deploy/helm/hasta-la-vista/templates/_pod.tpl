@@ -106,7 +106,7 @@ securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 {{- end }}
 
-{{/* Where a pod runs, and as whom. Given: root, pod (the values with these names). */}}
+{{/* Where a pod runs, and as whom. Given: root, pod (the values with these names), groups (of its processes, besides its own). */}}
 {{- define "hasta-la-vista.pod" -}}
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
@@ -114,7 +114,11 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+  {{- $context := .root.Values.podSecurityContext }}
+  {{- with .groups }}
+  {{- $context = merge (dict "supplementalGroups" (concat ($context.supplementalGroups | default list) .)) $context }}
+  {{- end }}
+  {{- toYaml $context | nindent 2 }}
 {{- with .pod.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

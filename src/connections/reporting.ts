@@ -1,0 +1,54 @@
+import type { Clock } from "../drain/clock.ts";
+import type { ConnectionReport, CountedPort, CountingOrder } from "../drain/early-release.ts";
+import type { Count } from "./connection-counter.ts";
+
+/** After a failure: a report of a node that drains is then missed, and nothing is proven by those before. */
+const RETRY_MS = 5_000;
+
+export interface ReportingOptions {
+  readonly clock: Clock;
+  /** Throws what keeps the node's connections from being counted. */
+  readonly count: (ports: readonly CountedPort[]) => Promise<Count>;
+  /** Sends a report, and returns what to do next. */
+  readonly exchange: (report: ConnectionReport, signal: AbortSignal) => Promise<CountingOrder>;
+  /** Hears of each change between a node that drains and one that does not, and of the tables that are counted in. */
+  readonly onCounting: (count: Count | undefined) => void;
+  readonly onFailure: (what: "count" | "report", error: Error) => void;
+}
+
+/** Reports what the service asks for, one count after the other, until `stop` aborts. Never rejects. */
+export async function reportConnections(options: ReportingOptions, stop: AbortSignal): Promise<void> {
+  const { clock, exchange, onFailure } = options;
+  let order: CountingOrder | undefined;
+  while (!stop.aborted) {
+    const report = await reportOn(order, options);
+    try {
+      order = await exchange(report, stop);
+    } catch (error) {
+      if (stop.aborted) return;
+      order = undefined;
+      onFailure("report", error as Error);
+    }
+    // A count must be made after the order that asks for it.
+    await clock.sleep(order?.afterMs ?? RETRY_MS, stop).catch(() => {});
+  }
+}
+
+async function reportOn(
+  order: CountingOrder | undefined,
+  { count, onCounting, onFailure }: ReportingOptions,
+): Promise<ConnectionReport> {
+  const nothing = { tables: [], ports: [], ...(order && { turn: order.turn }) };
+  if (order === undefined || order.ports.length === 0) {
+    if (order !== undefined) onCounting(undefined);
+    return nothing;
+  }
+  try {
+    const counted = await count(order.ports);
+    onCounting(counted);
+    return { ...nothing, ...counted };
+  } catch (error) {
+    onFailure("count", error as Error);
+    return nothing;
+  }
+}
