@@ -34,7 +34,9 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:stream",
     ],
   },
-  provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
+  // What is wrong with a cluster, by what the other parts have read.
+  doctor: { imports: ["drain"], packages: [] },
+  provider: { imports: ["drain", "aws", "doctor"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
     imports: ["drain"],
     packages: [
@@ -49,7 +51,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:tls",
     ],
   },
-  sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
+  sources: { imports: ["drain", "aws", "doctor"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
@@ -68,7 +70,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     ],
   },
   kubernetes: {
-    imports: ["drain"],
+    imports: ["drain", "doctor"],
     packages: [
       "@kubernetes/client-node",
       "js-yaml",
@@ -83,13 +85,25 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
+    imports: ["drain", "aws", "doctor", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
+    imports: [
+      "drain",
+      "aws",
+      "doctor",
+      "ledger",
+      "observe",
+      "sources",
+      "demo",
+      "simulator",
+      "config",
+      "kubernetes",
+      "app",
+    ],
     packages: [
       "commander",
       "eventsource-parser",

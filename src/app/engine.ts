@@ -12,6 +12,7 @@ import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
+import type { PoolAudit } from "../provider/audit.ts";
 import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
@@ -44,7 +45,8 @@ export type ProviderAt = (
 ) => AwsProvider;
 
 /** What the engine needs of a cloud besides what drains need. */
-type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
+type Cloud = CloudProvider &
+  Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "audit" | "covers">;
 
 export interface Engine {
   readonly drainer: Drainer;
@@ -59,6 +61,8 @@ export interface Engine {
   hasAddressGroups(): boolean;
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
+  /** What decides whether pools lose requests, by calls of the lowest urgency. Throws `DrainError`. */
+  audit(signal: AbortSignal): Promise<PoolAudit>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -89,6 +93,11 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     hasAddressGroups: () => cloud.hasAddressGroups,
     checkAccess: (signal) => cloud.checkAccess(signal),
+    audit: (signal) =>
+      cloud.audit(config.region, {
+        urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }),
+        signal,
+      }),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };
       return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);

@@ -18,6 +18,7 @@ import {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
+import type { PoolAudit } from "./audit.ts";
 import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
@@ -77,6 +78,7 @@ export interface Machines {
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
 export class AwsProvider implements CloudProvider, Machines {
   readonly #aws: AwsAccess;
+  readonly #clock: Clock;
   readonly #options: AwsProviderOptions;
   readonly #machines: Machines;
   readonly #known: KnownInstances;
@@ -93,6 +95,7 @@ export class AwsProvider implements CloudProvider, Machines {
 
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
+    this.#clock = clock;
     this.#options = options;
     this.#machines = options.machines ?? this;
     const zones = new InstanceZones(aws);
@@ -332,6 +335,15 @@ export class AwsProvider implements CloudProvider, Machines {
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
     return checkAccess(this.#aws, this.#options, signal);
+  }
+
+  /** Reads what decides whether pools lose requests: see `auditPools`. */
+  async audit(region: string | undefined, by: CallFor): Promise<PoolAudit> {
+    const { clusterName, vpcId } = this.#options;
+    const scope = { ...(clusterName && { cluster: clusterName }), ...(vpcId && { vpcId }), ...(region && { region }) };
+    const { auditPools } = await import("./audit.ts");
+    const parts = { aws: this.#aws, clock: this.#clock, pools: this.#index.pools, terms: this.#terms };
+    return auditPools({ ...parts, healths: this.#healths, tags: this.#tags }, scope, by);
   }
 
   async asItIsNow(node: Node, by: CallFor): Promise<Node> {

@@ -109,11 +109,25 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
       ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
       terminatesConnections: false,
       crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
+      attributes: namedAttributes({
+        "ConnectionDraining.Enabled": Enabled,
+        "ConnectionDraining.Timeout": Timeout,
+        "CrossZoneLoadBalancing.Enabled": LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled,
+      }),
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
     throw error;
   }
+}
+
+/** Those that AWS has answered with, as texts. */
+function namedAttributes(
+  answered: Readonly<Record<string, boolean | number | undefined>>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(answered).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])),
+  );
 }
 
 /** See `CloudProvider.deregister`. One instance that AWS doesn't know fails the call for all: then in parts. */

@@ -7,6 +7,7 @@ import type { Clock } from "../drain/clock.ts";
 import { type CallFor, idOf, type Node, type Pool, type Registration } from "../drain/cloud-provider.ts";
 import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
+import { type HealthCheckSettings, healthCheckOf } from "./health-checks.ts";
 import type { KnownTags } from "./known-tags.ts";
 import { addressesOf, NodeAddresses, networkIdsOf, prefixesOf } from "./node-addresses.ts";
 import type { TagsById } from "./tags.ts";
@@ -22,6 +23,8 @@ export interface KnownGroup {
   /** `unknown`: AWS gave none, or one that this program does not know. It is searched for ids and addresses. */
   readonly targetType: "instance" | "ip" | "unknown";
   loadBalancerArns: readonly string[];
+  /** How its targets are checked, as AWS has listed it last. */
+  check: HealthCheckSettings;
   /** When it was last read, in milliseconds since the epoch. `-Infinity`: never. */
   readAt: number;
   /** The number of that read. 0: never. */
@@ -216,6 +219,7 @@ export class PoolList {
       if (known.pool.kind !== pool.kind) changed.add(pool.id);
       if (known.pool.kind !== pool.kind || known.pool.loadBalancer !== pool.loadBalancer) known.pool = pool;
       known.loadBalancerArns = loadBalancerArns;
+      known.check = healthCheckOf(group);
       return known;
     }
     return {
@@ -223,6 +227,7 @@ export class PoolList {
       network: group.VpcId ?? "",
       targetType: group.TargetType === "ip" || group.TargetType === "instance" ? group.TargetType : "unknown",
       loadBalancerArns,
+      check: healthCheckOf(group),
       readAt: Number.NEGATIVE_INFINITY,
       readNumber: 0,
       registrations: [],

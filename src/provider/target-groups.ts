@@ -134,6 +134,8 @@ export interface AwsPoolTerms extends PoolTerms {
   readonly crossZone: "on" | "off" | "as-load-balancer";
   /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
   readonly minimum?: HealthyMinimum;
+  /** The attributes by AWS's names, where it names them: those of a classic load balancer as the path in its answer. */
+  readonly attributes: ReadonlyMap<string, string>;
 }
 
 /** See `CloudProvider.describe`. */
@@ -158,6 +160,7 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
       ...(warnings.length === 0 ? {} : { warnings }),
       crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
       minimum: healthyMinimum(attributes),
+      attributes,
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
