@@ -1,3 +1,4 @@
+import type { AwsClientOptions } from "../aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config, drainTimes } from "../config/config.ts";
@@ -16,6 +17,8 @@ export interface DoctorParts {
   readonly engine: Pick<Engine, "audit" | "checkAccess">;
   /** A pod's environment says where its API server is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where AWS is, when it is not AWS itself: a simulator. */
+  readonly aws?: Omit<AwsClientOptions, "region">;
   /** Hears of every attempt to call AWS that no request quota limits. */
   readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
 }
@@ -70,17 +73,18 @@ async function deniedCalls({ engine, unread }: CalledBy, signal: AbortSignal): P
 /** Undefined where they could not be read. */
 async function scalingGroupsOf(
   config: Config,
-  { caller, clock, unread }: CalledBy,
+  by: CalledBy,
   { pools, machines }: Pick<Facts, "pools" | "machines">,
   signal: AbortSignal,
 ): Promise<readonly ScalingGroupFacts[] | undefined> {
+  const { caller, unread } = by;
   const registered = new Set(pools.flatMap(({ targets }) => targets.map(({ instanceId }) => instanceId)));
   const { clusterName } = config;
   const isMeant = (ids: readonly string[], tags: ReadonlyMap<string, string>) =>
     ids.some((id) => registered.has(id) && isOf(clusterName, machines.get(id)?.clusters)) ||
     (clusterName !== undefined && tags.has(`kubernetes.io/cluster/${clusterName}`));
   try {
-    const each = (await scalingClients(config, clock)).map(({ autoScaling, where }) =>
+    const each = (await scalingClients(config, by)).map(({ autoScaling, where }) =>
       auditScalingGroups({ autoScaling, caller, isMeant, where }, signal),
     );
     return (await Promise.all(each)).flat();
@@ -96,11 +100,11 @@ function isOf(cluster: string | undefined, clusters: readonly string[] = []): bo
   return cluster === undefined || clusters.length === 0 || clusters.includes(cluster);
 }
 
-async function scalingClients(config: Config, clock: Clock) {
+async function scalingClients(config: Config, { clock, aws = {} }: DoctorParts) {
   const { awsPlaces, region } = config;
-  const own = awsClientOptions(config);
+  const own = { ...awsClientOptions(config), ...aws };
   if (awsPlaces === undefined) return [{ autoScaling: createAutoScalingClient(own), where: region ? { region } : {} }];
-  const accessTo = await placesAccess(config, { clock });
+  const accessTo = await placesAccess(config, { clock, aws });
   return awsPlaces.map((place) => ({
     autoScaling: createAutoScalingClient({ ...own, ...accessTo(place) }),
     where: { region: place.region, place: place.name },

@@ -10,14 +10,9 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CreateQueueCommand, SetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 
-interface Where {
-  /** Of AWS. */
-  readonly endpoint: string;
-  /** Of SQS. Absent: the same. */
-  readonly sqsEndpoint?: string;
-}
+/** What the SDK's clients are made with, besides the region. */
+type Where = Readonly<Record<string, unknown>>;
 
-const CREDENTIALS = { accessKeyId: "operator", secretAccessKey: "operator" };
 /** The fields of calls that the CLI takes in another form than the SDK, by their flags. */
 const LISTS: ReadonlySet<string> = new Set(["attributes"]);
 /** AWS's numbers, which the CLI takes as words. */
@@ -31,13 +26,13 @@ const NUMBERS: ReadonlySet<string> = new Set([
  * Does by the SDK what a command line of the AWS CLI would do. Rules of EventBridge are the scene's, not the region's:
  * their commands are only read.
  */
-export async function mend(line: string, { endpoint, sqsEndpoint = endpoint }: Where): Promise<void> {
+export async function mend(line: string, aws: Where, sqs: Where = aws): Promise<void> {
   const [program, service, verb = "", ...words] = shellWords(line);
   if (program !== "aws") throw new Error(`not a command of the AWS CLI: ${line}`);
-  const { Region: region = "eu-west-1", ...input } = inputOf(words, service === "sqs");
-  const config = { region: String(region), credentials: CREDENTIALS };
+  const { Region = "eu-west-1", ...input } = inputOf(words, service === "sqs");
+  const region = String(Region);
+  const [at, atQueue] = [{ ...aws, region }, { ...sqs, region }];
   const given = input as never;
-  const at = { ...config, endpoint };
   switch (`${service} ${verb}`) {
     case "elb modify-load-balancer-attributes":
       return void (await new ElasticLoadBalancingClient(at).send(new ModifyLoadBalancerAttributesCommand(given)));
@@ -48,9 +43,9 @@ export async function mend(line: string, { endpoint, sqsEndpoint = endpoint }: W
     case "autoscaling put-lifecycle-hook":
       return void (await new AutoScalingClient(at).send(new PutLifecycleHookCommand(given)));
     case "sqs create-queue":
-      return void (await new SQSClient({ ...config, endpoint: sqsEndpoint }).send(new CreateQueueCommand(given)));
+      return void (await new SQSClient(atQueue).send(new CreateQueueCommand(given)));
     case "sqs set-queue-attributes":
-      return void (await new SQSClient({ ...config, endpoint: sqsEndpoint }).send(new SetQueueAttributesCommand(given)));
+      return void (await new SQSClient(atQueue).send(new SetQueueAttributesCommand(given)));
     case "events put-rule":
     case "events put-targets":
       return;

@@ -22,7 +22,7 @@ export function classicDrainingOff(pool: PoolFacts): readonly Finding[] {
       resource: resourceOf(pool),
       cost: "Every request that is in flight on a node when it is deregistered is cut.",
       evidence: [attributeEvidence(pool, "ConnectionDraining.Enabled")],
-      mend: [setClassicAttributes(pool, { ConnectionDraining: { Enabled: true, Timeout: Number(FITTING_SECONDS) } })],
+      mend: [setDelay(pool, FITTING_SECONDS)],
     },
   ];
 }
@@ -40,40 +40,33 @@ export function deregistrationDelayZero(pool: PoolFacts): readonly Finding[] {
       resource: resourceOf(pool),
       cost: "Every request that is in flight on a node when it is deregistered is cut.",
       evidence: [attributeEvidence(pool, DELAY)],
-      mend: [setGroupAttributes(pool, { [DELAY]: FITTING_SECONDS })],
+      mend: [setDelay(pool, FITTING_SECONDS)],
       ...advice(pool, `${DELAY}=${FITTING_SECONDS}`),
     },
   ];
 }
 
 /**
- * EC2 takes a spot instance back 120 seconds after its notice. An ALB cuts requests that take longer then, whatever its
- * delay; connections through an NLB end without being closed, so that clients send their next requests to nothing.
+ * EC2 takes a spot instance back 120 seconds after its notice. A target shows `draining` for the whole delay, so that whether its
+ * requests have ended is not known by then. An NLB sends new connections for longer than the notice whatever its delay.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
  */
 export function delayLongerThanNotice(pool: PoolFacts, facts: Facts): readonly Finding[] {
+  const { kind } = pool.pool;
   const spot = machinesOf(pool, facts).filter(({ isSpot }) => isSpot);
-  if (spot.length === 0 || pool.terms.drainMs <= SPOT_NOTICE_MS) return [];
-  const isNlb = pool.pool.kind === "nlb";
-  const name = pool.pool.kind === "classic" ? CLASSIC_DELAY : DELAY;
-  const closes = "deregistration_delay.connection_termination.enabled";
-  const wanted = { [DELAY]: FITTING_SECONDS, ...(isNlb && { [closes]: "true" }) };
-  const classic = { ConnectionDraining: { Enabled: true, Timeout: Number(FITTING_SECONDS) } };
+  if (kind === "nlb" || spot.length === 0 || pool.terms.drainMs <= SPOT_NOTICE_MS) return [];
   return [
     {
       code: "delay-longer-than-notice",
-      severity: isNlb ? "warning" : "notice",
+      severity: "notice",
       resource: resourceOf(pool),
-      cost: isNlb
-        ? "Connections through a spot node that are still open 120 s after its interruption notice end without being closed: the next requests on them are lost."
-        : "Drains of spot nodes end as deadline-passed, and requests that take longer than what is left of 120 s are cut.",
+      cost: "EC2 takes a spot node back before its drain can end. Each of these drains ends as deadline-passed, which hides those that have really lost requests; requests that take longer than the notice are cut.",
       evidence: [
-        attributeEvidence(pool, name),
-        ...(isNlb ? [attributeEvidence(pool, closes)] : []),
+        attributeEvidence(pool, delayName(pool)),
         { read: "ec2:DescribeInstances", name: "InstanceLifecycle", value: `spot (${some(spot.map(({ id }) => id))})` },
       ],
-      mend: [pool.pool.kind === "classic" ? setClassicAttributes(pool, classic) : setGroupAttributes(pool, wanted)],
-      ...advice(pool, settings(wanted)),
+      mend: [setDelay(pool, FITTING_SECONDS)],
+      ...advice(pool, `${DELAY}=${FITTING_SECONDS}`),
     },
   ];
 }
@@ -84,7 +77,6 @@ export function delayLongerThanNotice(pool: PoolFacts, facts: Facts): readonly F
  */
 export function delayLongerThanHook(pool: PoolFacts, facts: Facts): readonly Finding[] {
   const ids = new Set(pool.targets.map(({ instanceId }) => instanceId));
-  const name = pool.pool.kind === "classic" ? CLASSIC_DELAY : DELAY;
   const short = (facts.scalingGroups ?? [])
     .filter(({ instanceIds }) => instanceIds.some((id) => ids.has(id)))
     .flatMap((group) => group.hooks.map((hook) => ({ group, hook })))
@@ -99,27 +91,27 @@ export function delayLongerThanHook(pool: PoolFacts, facts: Facts): readonly Fin
       resource: resourceOf(pool),
       cost: "The termination hook ends before requests in flight have had their time: they are cut when the instance is terminated.",
       evidence: [
-        attributeEvidence(pool, name),
+        attributeEvidence(pool, delayName(pool)),
         ...short.map(({ group, hook }) => ({
           read: "autoscaling:DescribeLifecycleHooks",
           name: `GlobalTimeout of ${hook.name} of ${group.name}`,
           value: String(hook.globalMs / 1_000),
         })),
       ],
-      mend: [
-        pool.pool.kind === "classic"
-          ? setClassicAttributes(pool, { ConnectionDraining: { Enabled: true, Timeout: Number(seconds) } })
-          : setGroupAttributes(pool, { [DELAY]: seconds }),
-      ],
+      mend: [setDelay(pool, seconds)],
       ...advice(pool, `${DELAY}=${seconds}`),
     },
   ];
 }
 
-function settings(attributes: Readonly<Record<string, string>>): string {
-  return Object.entries(attributes)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
+function delayName({ pool }: PoolFacts): string {
+  return pool.kind === "classic" ? CLASSIC_DELAY : DELAY;
+}
+
+function setDelay(pool: PoolFacts, seconds: string): string {
+  return pool.pool.kind === "classic"
+    ? setClassicAttributes(pool, { ConnectionDraining: { Enabled: true, Timeout: Number(seconds) } })
+    : setGroupAttributes(pool, { [DELAY]: seconds });
 }
 
 function advice(pool: PoolFacts, wanted: string): Pick<Finding, "advice"> {
