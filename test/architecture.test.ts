@@ -38,7 +38,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   doctor: { imports: ["drain"], packages: [] },
   provider: { imports: ["drain", "aws", "doctor"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
-    imports: ["drain"],
+    imports: ["drain", "doctor"],
     packages: [
       "hono",
       "@hono/node-server",
@@ -54,6 +54,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   sources: { imports: ["drain", "aws", "doctor"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
+  notify: {
+    imports: ["drain"],
+    packages: ["js-yaml", "mustache", "zod", "node:crypto", "node:http", "node:https"],
+  },
   simulator: {
     imports: [],
     packages: [
@@ -85,7 +89,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "doctor", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
+    imports: [
+      "drain",
+      "aws",
+      "doctor",
+      "provider",
+      "ledger",
+      "web",
+      "sources",
+      "observe",
+      "notify",
+      "config",
+      "kubernetes",
+    ],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },

@@ -63,6 +63,8 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "docker push 123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista:2.0.0-alpha.1": "Docker's own",
   "aws eks create-pod-identity-association --cluster-name demo --namespace kube-system --service-account hasta-la-vista --role-arn arn:aws:iam::123456789012:role/hasta-la-vista":
     "AWS's own; test/deploy/kustomize.test.ts holds the account's name",
+  "kubectl create secret generic hasta-la-vista-notifications --namespace kube-system --from-file=receivers.yaml --from-file=slack-url --from-file=signing-secret":
+    "test/app/notifications.test.ts reads such files",
   "kubectl create secret generic hasta-la-vista --namespace kube-system --from-literal=secret=a-long-api-key-of-yours":
     "test/deploy/kustomize.test.ts holds that the manifest mounts it",
   "kubectl apply --kustomize deploy/kustomize":

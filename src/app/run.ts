@@ -1,8 +1,10 @@
-import type { Config } from "../config/config.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { OptionFileError } from "../config/files.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Background, failureLog } from "./background.ts";
 import { openClocks } from "./clocks.ts";
 import { openDrains } from "./ledger.ts";
+import type { NotificationParts } from "./notifications.ts";
 import { type Answering, type Program, type ServiceOptions, serve } from "./service.ts";
 import { startWeb } from "./web.ts";
 
@@ -14,10 +16,20 @@ export async function runService(config: Config, options: ServiceOptions): Promi
   const metrics = new Metrics({ version, now: () => clock.now() });
   const aws = () => time.aheadMs && time.aheadMs / 1_000;
   metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
-  const program = { ...options, clocks, metrics };
+  const notifications = await notificationsOf(config, { clock, log, metrics });
+  const program = { ...options, clocks, metrics, notifications };
   if (config.lease === undefined) return runAlone(config, program);
   const { runReplica } = await import("./replica.ts");
   return runReplica(config, program);
+}
+
+/** What sends notifications is loaded only where there are receivers. */
+async function notificationsOf(config: Config, parts: NotificationParts) {
+  if (config.notificationsFile === undefined) return undefined;
+  const { openNotifications } = await import("./notifications.ts");
+  return openNotifications(config, parts).catch((error: unknown) => {
+    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
+  });
 }
 
 /** No other process acts on the same nodes. */

@@ -21,6 +21,7 @@ import type { Clocks } from "./clocks.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
+import type { Notifications } from "./notifications.ts";
 import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
@@ -45,6 +46,8 @@ export interface ServiceOptions {
 export interface Program extends ServiceOptions {
   readonly clocks: Clocks;
   readonly metrics: Metrics;
+  /** Absent: there are no receivers. */
+  readonly notifications?: Notifications | undefined;
 }
 
 /** What answers callers while this process acts on nodes. */
@@ -65,17 +68,19 @@ export interface Serving extends Program, Omit<OpenedDrains, "close"> {
 
 /** Acts on nodes until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function serve(config: Config, serving: Serving): Promise<void> {
-  const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
+  const { log, stop, abandon, clock, clocks, metrics, notifications, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
   const observers = [
     drainLog(log),
     metrics.observe,
     ...(watched === undefined ? [] : [watched.observe]),
+    ...(notifications === undefined ? [] : [notifications.observe]),
     ...(serving.observers ?? []),
   ];
   const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
+  const running = (drainId: string) => drainer.running(drainId);
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
@@ -89,17 +94,19 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
-    running: (drainId) => drainer.running(drainId),
+    running,
   };
   const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
   // Before a caller asks for the same nodes.
   await resumed;
+  const examine = await auditOf(config, serving, engine);
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
   const judge = watched?.judge?.(drainer);
-  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, judge });
+  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, examine, ready, judge });
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
+  if (notifications !== undefined) background.add("notifications", notifications.run(running, over.signal));
   if (watched !== undefined) background.add("cluster watch", watched.run(engine.hasAddressGroups, over.signal));
   background.add("access check", readiness.run(stop));
 
@@ -110,6 +117,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
       metrics.countWithoutDrain(outcome, request.deadline);
+      notifications?.withoutDrain(outcome, request.node);
     },
     onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
   };
@@ -117,7 +125,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await Promise.all(sources.map((each) => pump(each, drainer, pumping)));
   await nodes?.ended();
   await drains.ended();
-  await watched?.flushed();
+  await Promise.all([watched?.flushed(), notifications?.flushed()]);
   over.abort();
   const flushed = newAbort();
   const untilFlushed = clock.sleep(FLUSH_MS, flushed.signal).catch(() => {}); // All answers were sent.
@@ -183,6 +191,30 @@ export async function pump(
       onUnsettled(delivery, error);
     }
   }
+}
+
+/** What it needs is loaded when the first caller asks. */
+async function auditOf(
+  config: Config,
+  { clock, clocks: { time }, metrics, environment, abandon }: Serving,
+  engine: Engine,
+): Promise<WebParts["examine"]> {
+  const { KeptAudit } = await import("./kept-audit.ts");
+  const audit = new KeptAudit({
+    clock,
+    end: abandon,
+    examine: async (signal) => {
+      const { examine } = await import("./doctor.ts");
+      return examine(config, { clock, engine, environment, aws: { time }, onCall: metrics.countCall }, signal);
+    },
+  });
+  return async (signal) => {
+    try {
+      return await audit.read(signal);
+    } catch (error) {
+      throw abandon.aborted ? new NotAccepted("the service is stopping") : error;
+    }
+  };
 }
 
 /** What Kubernetes needs is loaded only where a cluster is configured. */

@@ -22,6 +22,7 @@ export type WebParts = Pick<
   | "cancelNode"
   | "instanceOf"
   | "nodesWith"
+  | "examine"
   | "status"
   | "ready"
   | "metrics"

@@ -1,5 +1,6 @@
 import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
+import { CALLER_OPTIONS } from "./caller-options.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import {
   flag,
@@ -19,10 +20,6 @@ import {
 } from "./values.ts";
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch", "doctor"];
-/** The commands that can use a service. */
-const CALLERS: readonly Verb[] = [...ALL, "drains", "hold"];
-/** The same without the service itself. */
-const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
@@ -31,54 +28,10 @@ const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambd
 /** The commands that hold nodes. */
 const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda", "watch"];
 const DAY_SECONDS = 86_400;
-/** All headers of a request together may have 16 KiB. */
-const SECRET_LENGTH_MAX = 4_096;
 
 /** All options. An empty variable counts as unset. Their texts are in option-texts.ts. */
 export const OPTIONS = {
-  secret: option({
-    variable: "SECRET",
-    usedBy: CALLERS,
-    isSecret: true,
-    ...text(SECRET_LENGTH_MAX),
-  }),
-  secretFile: option({
-    variable: "SECRET_FILE",
-    flag: "--secret-file <path>",
-    usedBy: CALLERS,
-    ...text(PATH_LENGTH_MAX, "path"),
-  }),
-  tokenFile: option({
-    variable: "TOKEN_FILE",
-    flag: "--token-file <path>",
-    usedBy: CLIENTS,
-    ...text(PATH_LENGTH_MAX, "path"),
-  }),
-  querySecret: option({
-    variable: "QUERY_SECRET",
-    flag: "--no-query-secret",
-    default: true,
-    usedBy: ["serve"],
-    ...flag,
-  }),
-  tlsCertFile: option({
-    variable: "TLS_CERT_FILE",
-    flag: "--tls-cert-file <path>",
-    usedBy: CALLERS,
-    ...text(PATH_LENGTH_MAX, "path"),
-  }),
-  tlsKeyFile: option({
-    variable: "TLS_KEY_FILE",
-    flag: "--tls-key-file <path>",
-    usedBy: CALLERS,
-    ...text(PATH_LENGTH_MAX, "path"),
-  }),
-  tlsClientCaFile: option({
-    variable: "TLS_CLIENT_CA_FILE",
-    flag: "--tls-client-ca-file <path>",
-    usedBy: ["serve"],
-    ...text(PATH_LENGTH_MAX, "path"),
-  }),
+  ...CALLER_OPTIONS,
   cloudProvider: option({
     variable: "CLOUDPROVIDER",
     flag: "--cloud-provider <name>",
@@ -259,6 +212,13 @@ export const OPTIONS = {
     default: "info",
     usedBy: ["serve", "lambda", "watch", "hold"],
     ...oneOf(["debug", "info", "warn", "error"]),
+  }),
+  notificationsFile: option({
+    variable: "NOTIFICATIONS_FILE",
+    flag: "--notifications-file <path>",
+    defaultText: "no notifications",
+    usedBy: ["serve"],
+    ...text(PATH_LENGTH_MAX, "path"),
   }),
   port: option({
     variable: "PORT",

@@ -249,3 +249,13 @@ export function option<const T>(declared: Option<T>): Option<T>;
 export function option<T>(declared: Option<T>): Option<T> {
   return declared;
 }
+
+/** What help and documents say of an option beside its type, range and default, which come from its check. */
+export interface OptionText {
+  /** What it sets. Sentences. */
+  readonly description: string;
+  /** A value, as people give it. */
+  readonly example: string;
+  /** When to give another value than the default. A sentence. */
+  readonly changeWhen: string;
+}

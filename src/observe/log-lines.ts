@@ -293,6 +293,16 @@ export const LOG_LINES = {
   /** The service did not say how the node stands. It is asked again. */
   "hold status failed": line("warn", "asked", "error"),
 
+  // Notifications
+  /** The receiver did not take a notification. It is tried again for a day, and others wait for it. Drains continue. */
+  "notification failed": repeating(line("warn", "receiver", "error"), "receiver"),
+  /** The receiver takes notifications again. */
+  "notifications recovered": recovery(line("info", "receiver"), "notification failed"),
+  /** The receiver refused a notification. It is not tried again: correct the receiver's entry in NOTIFICATIONS_FILE. */
+  "notification rejected": repeating(line("error", "receiver", "error"), "receiver"),
+  /** A notification was not delivered: too many waited for the receiver, or it did not take any for a day. */
+  "notification dropped": repeating(line("warn", "receiver", "error"), "receiver"),
+
   // Lifecycle hooks
   /** The hook waits for another heartbeat timeout. */
   "hook heartbeat sent": hook("debug"),

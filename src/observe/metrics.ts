@@ -57,6 +57,11 @@ export class Metrics {
     "Evictions that the API server has asked the eviction gate about, by answer.",
     ["result"],
   );
+  readonly #notifications = this.#counter(
+    "notifications_total",
+    "Notifications that have ended, by receiver: sent, rejected by the receiver, or dropped.",
+    ["receiver", "result"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result", "place"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action", "place"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
@@ -177,6 +182,10 @@ export class Metrics {
 
   /** Counts an answer of the eviction gate. */
   readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
+
+  /** Counts notifications that were sent to a receiver, or never will be. */
+  readonly countNotifications = (receiver: string, result: "sent" | "rejected" | "dropped", count: number): void =>
+    this.#notifications.inc({ receiver, result }, count);
 
   /** Adds the gauge of the eviction gate's certificate. `validUntil`: in milliseconds since the epoch. */
   watchGate({ validUntil }: { readonly validUntil: () => number }): void {

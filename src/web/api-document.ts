@@ -16,6 +16,7 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
+import { DOCTOR, DOCTOR_QUERY } from "./doctor-route.ts";
 import {
   describeCancelNode,
   describeDrainRoutes,
@@ -70,6 +71,7 @@ export function apiDocument(): object {
   describeDrainRoutes(app, guarded);
   addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
+  addDoctorRoute(app, guarded);
   describeCancelNode(app, guarded);
   addOpenRoutes(app);
   return app.getOpenAPI31Document({
@@ -173,6 +175,29 @@ function addNodeListRoute({ openAPIRegistry: registry }: OpenAPIHono, { security
         ...refused,
         500: failed("Internal error. The log of the service has the details.", PROBLEM),
         502: failed("The API server failed, denied the request, or does not understand the selector.", FAILURE),
+      },
+    }),
+  );
+}
+
+function addDoctorRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      method: "get",
+      path: "/doctor",
+      operationId: "doctor",
+      tags: ["Doctor"],
+      security,
+      summary: "Find what would make drains lose requests",
+      description:
+        "Reads all load balancers, so that it can take minutes in a large account. Callers within a minute get the same report. Changes nothing.",
+      request: { query: DOCTOR_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("What was found, and what could not be looked at.", DOCTOR),
+        ...refused,
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
+        502: failed("AWS failed, or denied to list load balancers.", FAILURE),
+        503: { ...failed("The service is stopping.", PROBLEM), headers: header("Retry-After", "Seconds.") },
       },
     }),
   );

@@ -15,6 +15,7 @@ import {
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, clientAddress, secretsOf, userOf, withoutSecret } from "./asker.ts";
+import { addDoctorRoute, type Examine } from "./doctor-route.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
@@ -44,6 +45,7 @@ export interface WebOptions extends SecretGuardOptions {
   readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
   /** Absent: there is no cluster. */
   readonly nodesWith?: NodesWith | undefined;
+  readonly examine: Examine;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -162,6 +164,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   });
 
   addNodeListRoute(app, { needs, byLeader, nodesWith: options.nodesWith });
+  addDoctorRoute(app, { needs, byLeader, examine: options.examine });
   addDrainRoutes(app, {
     needs,
     byLeader,
@@ -224,6 +227,7 @@ export const ROUTES = {
   "/drains": "GET, HEAD",
   "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
+  "/doctor": "GET, HEAD",
   "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/nodes/{node}/drains": "DELETE",

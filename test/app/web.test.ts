@@ -54,6 +54,7 @@ async function web(environment: Readonly<Record<string, string>>) {
     history: { ...historyOf(new MemoryLedger()), running: () => undefined },
     cancelNode: async () => Promise.reject(new Error("not asked")),
     cancel: never,
+    examine: never,
     ready: () => ({ status: "checking" }),
     metrics: async () => ({ contentType: "text/plain", body: "up 1\n" }),
     environment: {},

@@ -172,6 +172,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
   host: text(253),
   stateDir: text(4_096),
+  notificationsFile: text(4_096),
   queue: {
     values: [
       "two words",

@@ -51,10 +51,14 @@ export const AGENT_OPTIONS: readonly ChartOption[] = OWN_WITH_SERVER.map((name) 
   default: null,
 }));
 
+const YAML_BLOCKS: readonly CodeBlock[] = DOCUMENTS.flatMap(codeBlocks).filter(({ language }) => language === "yaml");
+const has = ({ text }: CodeBlock, key: string) => parseAllDocuments(text).some((document) => document.has(key));
+
+/** The files of receivers in the documents. */
+export const RECEIVER_FILES = YAML_BLOCKS.filter((block) => has(block, "receivers"));
+
 /** The values files in the documents. Other YAML there is part of an object. */
-export const VALUES_FILES: readonly CodeBlock[] = DOCUMENTS.flatMap(codeBlocks).filter(
-  ({ language, text }) => language === "yaml" && parseAllDocuments(text).every((document) => !document.has("metadata")),
-);
+export const VALUES_FILES = YAML_BLOCKS.filter((block) => !has(block, "metadata") && !has(block, "receivers"));
 
 const WIDTH = 120;
 

@@ -25,6 +25,15 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
+/** What doctor says where all is well. */
+const NO_FINDINGS: Awaited<ReturnType<WebOptions["examine"]>> = {
+  asOf: "2026-01-01T00:00:00.000Z",
+  lookedAt: { targetGroups: 1, classicLoadBalancers: 0, instances: 2 },
+  findings: [],
+  notLookedAt: [],
+  counts: { error: 0, warning: 0, notice: 0 },
+};
+
 type Chosen =
   | "cancel"
   | "cancelNode"
@@ -33,6 +42,7 @@ type Chosen =
   | "history"
   | "metrics"
   | "nodesWith"
+  | "examine"
   | "ready"
   | "status"
   | "querySecret"
@@ -95,6 +105,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
     nodesWith: options.nodesWith,
+    examine: options.examine ?? (async () => NO_FINDINGS),
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

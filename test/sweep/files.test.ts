@@ -75,6 +75,16 @@ const DOORS: Readonly<Record<string, Door>> = {
     bytesMax: 1_048_576,
     run: (path) => runHere(["--eviction-gate-key-file", path], GATE, { program: "service" }),
   },
+  NOTIFICATIONS_FILE: {
+    prefix: (path) => `NOTIFICATIONS_FILE is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => runHere([], { ...TLS, NOTIFICATIONS_FILE: path }, { program: "service" }),
+  },
+  "--notifications-file": {
+    prefix: (path) => `--notifications-file is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => runHere(["--notifications-file", path], TLS, { program: "service" }),
+  },
   KUBERNETES: {
     prefix: (path) => `KUBERNETES is '${path}', which can't be used: `,
     bytesMax: 4_194_304,

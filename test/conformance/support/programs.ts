@@ -9,7 +9,16 @@ const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 /** Python starts slowly, the more so on a machine that runs all the other tests meanwhile. */
 const TIMEOUT_MS = 120_000;
 
-export type Program = "python" | "aws" | "cfn-lint" | "moto_server" | "haproxy" | "promtool" | "zsh" | "fish";
+export type Program =
+  | "python"
+  | "aws"
+  | "cfn-lint"
+  | "moto_server"
+  | "haproxy"
+  | "promtool"
+  | "alertmanager"
+  | "zsh"
+  | "fish";
 
 /**
  * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, which the run says at

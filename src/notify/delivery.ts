@@ -1,0 +1,196 @@
+import { createHmac } from "node:crypto";
+import type { Agent } from "node:http";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { LEVELS, type Notification } from "./notification.ts";
+import { type PostAnswer, post } from "./post.ts";
+import type { Receiver } from "./receivers.ts";
+
+/** Notifications that wait for a receiver. Beyond them the least serious and oldest one is dropped. */
+const WAITING_MAX = 1_000;
+/** A receiver that has not answered by then gets the request again, in milliseconds. */
+const ANSWERED_WITHIN_MS = 10_000;
+/** Between two tries, in milliseconds: doubled each time, from the first to the longest. */
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 300_000;
+/** What could not be delivered by then is of no use any more, in milliseconds. */
+const USEFUL_MS = 86_400_000;
+
+type DeliveryResult = "sent" | "rejected" | "dropped";
+
+/** Says what becomes of notifications. None of it has a URL or a secret in it. */
+export interface DeliveryObserver {
+  /** `why`: of those that were not sent. */
+  ended(receiver: string, result: DeliveryResult, count: number, why?: string): void;
+  /** It is tried again. */
+  failed(receiver: string, error: string): void;
+  recovered(receiver: string): void;
+}
+
+export interface DeliveryOptions {
+  readonly receiver: Receiver;
+  readonly clock: Clock;
+  readonly observer: DeliveryObserver;
+  /** The text of a file that the receiver names. */
+  readonly readFile: (path: string) => Promise<string>;
+  readonly agentFor: (url: URL) => Agent | undefined;
+}
+
+/** Sends notifications to one receiver, one request after the other, each until the receiver takes or refuses it. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  #waiting: Notification[] = [];
+  #isSending = false;
+  #more = newAbort();
+  #idle = newAbort();
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /** Waits for nothing. */
+  add(notification: Notification): void {
+    const { receiver, observer } = this.#options;
+    if (!receiver.wants(notification)) return;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#waiting.splice(leastSerious(this.#waiting), 1);
+      observer.ended(receiver.name, "dropped", 1, `${WAITING_MAX} notifications wait`);
+    }
+    this.#waiting.push(notification);
+    this.#more.abort(WOKEN);
+  }
+
+  /** Resolves once nothing waits, or `signal` aborts. */
+  async flushed(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.#isSending || this.#waiting.length > 0)) {
+      this.#idle = newAbort();
+      await withAnyOf([signal, this.#idle.signal], (either) => aborted(either));
+    }
+  }
+
+  /** Sends what comes until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const batch = this.#waiting.splice(0, this.#options.receiver.form.batchMax);
+      if (batch.length === 0) {
+        this.#more = newAbort();
+        await withAnyOf([signal, this.#more.signal], (either) => aborted(either));
+        continue;
+      }
+      this.#isSending = true;
+      await this.#deliver(batch, signal);
+      this.#isSending = false;
+      if (this.#waiting.length === 0) this.#idle.abort(WOKEN);
+    }
+  }
+
+  /** Resolves once they are delivered, refused, or too old. */
+  async #deliver(batch: readonly Notification[], signal: AbortSignal): Promise<void> {
+    const { receiver, clock, observer } = this.#options;
+    const body = receiver.form.body(batch);
+    if (body === undefined) return;
+    const newest = Math.max(...batch.map(({ at }) => at));
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const tried = await this.#try(batch, body, signal);
+      if (signal.aborted) return;
+      if (tried.result === "sent") {
+        if (attempt > 0) observer.recovered(receiver.name);
+        return observer.ended(receiver.name, "sent", batch.length);
+      }
+      if (tried.result === "rejected") return observer.ended(receiver.name, "rejected", batch.length, tried.why);
+      observer.failed(receiver.name, tried.why);
+      if (clock.now() - newest > USEFUL_MS)
+        return observer.ended(receiver.name, "dropped", batch.length, "they could not be delivered within a day");
+      const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 20));
+      await clock.sleep(Math.max(waitMs, tried.waitMs), signal).catch(() => {}); // Stopped.
+    }
+  }
+
+  async #try(batch: readonly Notification[], body: string, signal: AbortSignal): Promise<Tried> {
+    const { clock } = this.#options;
+    const late = newAbort();
+    const done = newAbort();
+    clock.sleep(ANSWERED_WITHIN_MS, done.signal).then(
+      () => late.abort(new Error(`it did not answer within ${ANSWERED_WITHIN_MS / 1_000} s`)),
+      () => {},
+    );
+    try {
+      const sent = (await withAnyOf([signal, late.signal], (either) => this.#send(batch, body, either))) as PostAnswer;
+      return triedOf(sent, clock.now());
+    } catch (error) {
+      return { result: "failed", why: problemOf(error as NodeJS.ErrnoException), waitMs: 0 };
+    } finally {
+      done.abort(WOKEN);
+    }
+  }
+
+  async #send(batch: readonly Notification[], body: string, signal: AbortSignal): Promise<PostAnswer> {
+    const { receiver, readFile, agentFor, clock } = this.#options;
+    const url = await receiver.url(readFile);
+    const [token, secret] = await Promise.all([receiver.token?.(readFile), receiver.secret?.(readFile)]);
+    const id = (batch[0] as Notification).id;
+    const headers = {
+      "Content-Type": receiver.form.contentType,
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...(secret === undefined ? {} : signature({ id, at: clock.now(), body, secret })),
+    };
+    return post({ url, headers, body, agent: agentFor(url) }, signal);
+  }
+}
+
+type Tried =
+  | { readonly result: "sent" }
+  | { readonly result: "rejected"; readonly why: string }
+  | { readonly result: "failed"; readonly why: string; readonly waitMs: number };
+
+/** Another try may succeed. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
+
+function triedOf({ status, excerpt, retryAfter }: PostAnswer, now: number): Tried {
+  if (status >= 200 && status < 300) return { result: "sent" };
+  const why = `it answered ${status}${excerpt === "" ? "" : `: ${excerpt}`}`;
+  if (status < 500 && !PASSING.has(status)) return { result: "rejected", why };
+  return { result: "failed", why, waitMs: waitMsOf(retryAfter, now) };
+}
+
+/** Seconds, or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+function waitMsOf(retryAfter: string | undefined, now: number): number {
+  if (retryAfter === undefined) return 0;
+  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now;
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_MAX_MS) : 0;
+}
+
+/** Node's messages may name the address, which may be part of a secret URL: codes alone are shown where there is one. */
+function problemOf({ code, message }: NodeJS.ErrnoException): string {
+  return code ?? message;
+}
+
+interface Signed {
+  readonly id: string;
+  /** In milliseconds since the epoch. */
+  readonly at: number;
+  readonly body: string;
+  /** `whsec_` and base64, or any text. */
+  readonly secret: string;
+}
+
+/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+function signature({ id, at, body, secret }: Signed): Readonly<Record<string, string>> {
+  const key = secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : Buffer.from(secret);
+  const timestamp = String(Math.floor(at / 1_000));
+  const signed = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signed}` };
+}
+
+/** The oldest of those with the lowest level. */
+function leastSerious(waiting: readonly Notification[]): number {
+  const levels = waiting.map(({ level }) => LEVELS.indexOf(level));
+  return levels.indexOf(Math.min(...levels));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

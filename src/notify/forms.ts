@@ -1,0 +1,144 @@
+import Mustache from "mustache";
+import type { Notification, NotificationEvent } from "./notification.ts";
+
+/** In what form a receiver gets notifications. */
+export interface Form {
+  /** So many may be sent in one request, at most. */
+  readonly batchMax: number;
+  readonly contentType: string;
+  /** The body of a request. Undefined: the receiver has no use for any of these. */
+  readonly body: (notifications: readonly Notification[]) => string | undefined;
+}
+
+/** What a webhook gets without a template. */
+function documentOf(notification: Notification): object {
+  const { at, tookMs, ...rest } = notification;
+  return {
+    ...rest,
+    time: new Date(at).toISOString(),
+    ...(tookMs === undefined ? {} : { tookSeconds: Math.round(tookMs / 100) / 10 }),
+  };
+}
+
+/** One JSON document for each notification. */
+export const PLAIN_WEBHOOK: Form = {
+  batchMax: 1,
+  contentType: "application/json",
+  body: (notifications) => JSON.stringify(documentOf(notifications[0] as Notification)),
+};
+
+const EXAMPLE: Notification = {
+  id: "00000000-0000-0000-0000-000000000000",
+  event: "failed",
+  level: "error",
+  at: 0,
+  drain: "d-example",
+  node: { id: "i-0123456789abcdef0", name: 'a "quoted" name\n' },
+  cluster: "example",
+  reason: "spot-interruption",
+  result: "failed",
+  tookMs: 1_000,
+  title: "Node i-0123456789abcdef0 was not drained",
+  text: "An example.",
+  targets: [{ kind: "alb", pool: "example", target: "i-0123456789abcdef0:80", state: "failed", error: "an example" }],
+  targetsLeftOut: 0,
+  resolves: [{ event: "stuck", level: "warning" }],
+};
+
+/**
+ * A Mustache template over `documentOf`. Values are escaped for a JSON string where the content type is JSON, and stand as
+ * they are otherwise. Throws where the template is malformed, or makes no JSON of an example.
+ */
+export function templateForm(template: string, contentType: string): Form {
+  const isJson = /^application\/([\w.-]+\+)?json\b/i.test(contentType);
+  const escaped = (value: unknown) => (isJson ? JSON.stringify(String(value)).slice(1, -1) : String(value));
+  const render = (notification: Notification) =>
+    Mustache.render(template, documentOf(notification), {}, { escape: escaped });
+  let example: string;
+  try {
+    example = render(EXAMPLE);
+  } catch (error) {
+    throw new Error(`the template is malformed: ${(error as Error).message}`);
+  }
+  if (isJson && !isValidJson(example))
+    throw new Error("the template makes no valid JSON: put each value in double quotes, or set another contentType");
+  return { batchMax: 1, contentType, body: (notifications) => render(notifications[0] as Notification) };
+}
+
+function isValidJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const EMOJI: Readonly<Record<NotificationEvent, string>> = {
+  started: ":arrow_down:",
+  stuck: ":hourglass:",
+  refused: ":no_entry:",
+  failed: ":rotating_light:",
+  done: ":white_check_mark:",
+};
+/** Slack cuts longer messages: https://docs.slack.dev/reference/methods/chat.postMessage/#truncating */
+const SLACK_CHARACTERS_MAX = 1_800;
+
+/** An incoming webhook of Slack: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/ */
+export const SLACK: Form = {
+  batchMax: 20,
+  contentType: "application/json",
+  body: (notifications) => JSON.stringify({ text: notifications.map(slackText).join("\n") }),
+};
+
+function slackText({ event, title, text, cluster, reason }: Notification): string {
+  const where = cluster === undefined ? "" : ` in ${cluster}`;
+  const why = event === "started" || reason === undefined ? "" : ` Reason of the drain: ${reason}.`;
+  const body = `${EMOJI[event]} *${slackEscaped(title)}*${slackEscaped(where)}${text === "" ? "" : `\n${slackEscaped(text + why)}`}`;
+  return body.length > SLACK_CHARACTERS_MAX ? `${body.slice(0, SLACK_CHARACTERS_MAX)}…` : body;
+}
+
+/** https://docs.slack.dev/messaging/formatting-message-text/#escaping */
+function slackEscaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** What needs a person, as the name of an alert. */
+const ALERTS: Readonly<Partial<Record<NotificationEvent, string>>> = {
+  stuck: "HastaLaVistaDrainStuck",
+  refused: "HastaLaVistaDrainRefused",
+  failed: "HastaLaVistaDrainFailed",
+};
+/** An alert that is not sent again ends then, in milliseconds. Longer than the hour after which a drain is reported as stuck again. */
+const ALERT_LASTS_MS = 2 * 3_600_000;
+
+/** Alerts of the API of Alertmanager: https://prometheus.io/docs/alerting/latest/alerts_api/ */
+export function alertmanagerForm(labels: Readonly<Record<string, string>>): Form {
+  const alertsOf = (notification: Notification) => {
+    const { event, at, node, cluster, title, text, drain, resolves } = notification;
+    const alert = (of: NotificationEvent, times: object) => ({
+      labels: {
+        alertname: ALERTS[of],
+        // Of the alert, not of what resolves it: with other labels it would be another alert.
+        severity: of === "failed" ? "critical" : "warning",
+        instance_id: node.id,
+        ...(node.name === undefined ? {} : { node: node.name }),
+        ...(cluster === undefined ? {} : { cluster }),
+        ...labels,
+      },
+      annotations: { summary: title, description: text, ...(drain === undefined ? {} : { drain }) },
+      ...times,
+    });
+    const [now, later] = [new Date(at).toISOString(), new Date(at + ALERT_LASTS_MS).toISOString()];
+    const fires = event in ALERTS ? [alert(event, { startsAt: now, endsAt: later })] : [];
+    return [...resolves.map((one) => alert(one.event, { endsAt: now })), ...fires];
+  };
+  return {
+    batchMax: 50,
+    contentType: "application/json",
+    body: (notifications) => {
+      const alerts = notifications.flatMap(alertsOf);
+      return alerts.length === 0 ? undefined : JSON.stringify(alerts);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { type Agent, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { printable } from "../drain/errors.ts";
+
+export interface Post {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Absent: Node's own. */
+  readonly agent?: Agent | undefined;
+}
+
+export interface PostAnswer {
+  readonly status: number;
+  /** The beginning of the body, for people. */
+  readonly excerpt: string;
+  /** As the receiver gave it. */
+  readonly retryAfter: string | undefined;
+}
+
+const EXCERPT_CHARACTERS_MAX = 200;
+
+/**
+ * Sends one request, and resolves once its answer has ended, or enough of it has come. Redirects are not followed: what is sent may not
+ * go elsewhere. Rejects with Node's error, or `signal`'s reason.
+ */
+export function post({ url, headers, body, agent }: Post, signal: AbortSignal): Promise<PostAnswer> {
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === "http:" ? requestHttp : requestHttps;
+    const sent = { "User-Agent": "hasta-la-vista", ...headers, "Content-Length": String(Buffer.byteLength(body)) };
+    const request = send(url, { method: "POST", headers: sent, signal, ...(agent && { agent }) }, (answer) => {
+      let text = "";
+      const end = () => {
+        const { statusCode = 0, headers: received } = answer;
+        resolve({
+          status: statusCode,
+          excerpt: printable(text, EXCERPT_CHARACTERS_MAX),
+          retryAfter: received["retry-after"],
+        });
+        answer.destroy();
+      };
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > EXCERPT_CHARACTERS_MAX) end();
+      });
+      answer.once("end", end);
+      answer.on("error", reject);
+    });
+    request.on("error", (error) => reject(signal.aborted ? signal.reason : error));
+    request.end(body);
+  });
+}

@@ -1,0 +1,186 @@
+import { load as parseYaml } from "js-yaml";
+import * as z from "zod";
+import { printable } from "../drain/errors.ts";
+import { alertmanagerForm, type Form, PLAIN_WEBHOOK, SLACK, templateForm } from "./forms.ts";
+import { LEVELS, NOTIFICATION_EVENTS, type Notification, type Resolved } from "./notification.ts";
+
+type ReadFile = (path: string) => Promise<string>;
+
+/** Where notifications go. */
+export interface Receiver {
+  readonly name: string;
+  readonly form: Form;
+  readonly wants: (notification: Notification) => boolean;
+  /** Read each time: Kubernetes replaces the files of a Secret while the service runs. Throws where it is no URL, without saying what it is. */
+  readonly url: (readFile: ReadFile) => Promise<URL>;
+  /** Sent as a bearer token. */
+  readonly token?: (readFile: ReadFile) => Promise<string>;
+  /** Signs each request. */
+  readonly secret?: (readFile: ReadFile) => Promise<string>;
+}
+
+/** What the file of receivers says. */
+export interface Receivers {
+  readonly receivers: readonly Receiver[];
+  /** A drain that has made no progress for this long is stuck, in milliseconds. */
+  readonly stuckAfterMs: number;
+}
+
+const RECEIVERS_MAX = 20;
+const path = z.string().min(1).max(4_096);
+const web = z.url({ protocol: /^https?$/, error: "give a URL that begins with https:// or http://" });
+const address = { url: web.optional(), urlFile: path.optional(), bearerTokenFile: path.optional() };
+const label = z.record(
+  z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "a label has letters, digits and _, and begins with no digit"),
+  z.string().max(1_024),
+);
+
+const receiver = z
+  .strictObject({
+    name: z
+      .string()
+      .max(63)
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "give lower-case letters, digits and -"),
+    level: z.enum(LEVELS).optional(),
+    events: z.array(z.enum(NOTIFICATION_EVENTS)).min(1).optional(),
+    slack: z.strictObject(address).optional(),
+    alertmanager: z.strictObject({ ...address, labels: label.optional() }).optional(),
+    webhook: z
+      .strictObject({
+        ...address,
+        secretFile: path.optional(),
+        template: z.string().min(1).max(65_536).optional(),
+        contentType: z.string().min(3).max(100).optional(),
+      })
+      .optional(),
+  })
+  .superRefine((given, context) => {
+    const forms = (["slack", "alertmanager", "webhook"] as const).filter((form) => given[form] !== undefined);
+    if (forms.length !== 1)
+      context.addIssue({ code: "custom", message: "give exactly one of slack, alertmanager and webhook" });
+    for (const form of forms) {
+      const { url, urlFile } = given[form] ?? {};
+      if ((url === undefined) === (urlFile === undefined))
+        context.addIssue({ code: "custom", path: [form], message: "give either url or urlFile" });
+    }
+  });
+
+const SCHEMA = z.strictObject({
+  stuckAfter: z.number().int().min(60).max(86_400).default(300),
+  receivers: z.array(receiver).min(1).max(RECEIVERS_MAX),
+});
+
+/**
+ * Reads the file of receivers: YAML, or JSON. Throws an `Error` whose message names each thing that is wrong, and no value, for
+ * it may be a secret.
+ */
+export function readReceivers(text: string): Receivers {
+  const given = SCHEMA.safeParse(parsed(text));
+  if (!given.success) throw new Error(given.error.issues.map(problemOf).join("; "));
+  const { receivers, stuckAfter } = given.data;
+  const names = receivers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`two receivers have the name '${twice}': give each its own`);
+  return { receivers: receivers.map(receiverOf), stuckAfterMs: stuckAfter * 1_000 };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    const { mark, reason } = error as { readonly mark?: { readonly line: number }; readonly reason?: string };
+    throw new Error(`it is not valid YAML${mark === undefined ? "" : `, line ${mark.line + 1}`}: ${reason ?? ""}`);
+  }
+}
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  const where = issue.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `${where.replace(/^\./, "") || "the file"}: ${adviceOn(issue)}`;
+}
+
+/** In words that say what to do, and without what was given. */
+function adviceOn(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `give ${TYPES[issue.expected] ?? issue.expected}`;
+    case "too_small":
+      return `give at least ${issue.minimum}${UNITS[issue.origin] ?? ""}`;
+    case "too_big":
+      return `give at most ${issue.maximum}${UNITS[issue.origin] ?? ""}`;
+    case "unrecognized_keys":
+      return `there is no key ${issue.keys.map((key) => `'${printable(key)}'`).join(", ")} here: remove it`;
+    case "invalid_value":
+      return `give one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_key":
+      return issue.issues[0]?.message ?? issue.message;
+    default:
+      return issue.message;
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " in the list" };
+
+const TYPES: Readonly<Record<string, string>> = {
+  object: "a mapping",
+  record: "a mapping",
+  array: "a list",
+  string: "a text",
+  int: "a whole number",
+  number: "a number",
+};
+
+function receiverOf(given: z.infer<typeof receiver>): Receiver {
+  const { name, level, events, slack, alertmanager, webhook } = given;
+  const { url, urlFile, bearerTokenFile } = slack ?? alertmanager ?? webhook ?? {};
+  const lowest = LEVELS.indexOf(level ?? (webhook === undefined ? "warning" : "info"));
+  const wanted = events && new Set(events);
+  const isWanted = ({ event, level: its }: Resolved) => (wanted?.has(event) ?? true) && LEVELS.indexOf(its) >= lowest;
+  return {
+    name,
+    form: formOf(given),
+    // The end of a trouble goes to those that were told of the trouble, whatever its own level.
+    wants: (notification) => isWanted(notification) || notification.resolves.some(isWanted),
+    url: async (readFile) => {
+      const base = urlFrom(url ?? (await firstLine(urlFile ?? "", readFile)), urlFile);
+      return alertmanager === undefined ? base : new URL(base.pathname.replace(/\/+$/, "") + ALERTS_PATH, base);
+    },
+    ...(bearerTokenFile !== undefined && { token: (readFile) => firstLine(bearerTokenFile, readFile) }),
+    ...(webhook?.secretFile !== undefined && secretOf(webhook.secretFile)),
+  };
+}
+
+function secretOf(file: string): Pick<Receiver, "secret"> {
+  return { secret: (readFile) => firstLine(file, readFile) };
+}
+
+function formOf({
+  name,
+  alertmanager,
+  webhook,
+}: Pick<z.infer<typeof receiver>, "name" | "alertmanager" | "webhook">): Form {
+  if (alertmanager !== undefined) return alertmanagerForm(alertmanager.labels ?? {});
+  if (webhook === undefined) return SLACK;
+  const { template, contentType = "application/json" } = webhook;
+  if (template === undefined) return PLAIN_WEBHOOK;
+  try {
+    return templateForm(template, contentType);
+  } catch (error) {
+    throw new Error(`receiver '${name}': ${(error as Error).message}`);
+  }
+}
+
+/** https://prometheus.io/docs/alerting/latest/alerts_api/ */
+const ALERTS_PATH = "/api/v2/alerts";
+
+function urlFrom(text: string, file: string | undefined): URL {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
+    throw new Error(`${file} holds no URL that begins with https:// or http://`);
+  return new URL(text);
+}
+
+async function firstLine(file: string, readFile: ReadFile): Promise<string> {
+  const [line = ""] = (await readFile(file)).split(/\r?\n/, 1);
+  const text = line.trim();
+  if (text === "") throw new Error(`the first line of ${file} is empty`);
+  return text;
+}
