@@ -37,11 +37,7 @@ function severityLines(severity: Severity, { findings }: DoctorReport, look: Loo
   // In the report those of one resource stand together.
   const keys = those.map(({ resource: { kind, place, id } }) => JSON.stringify([kind, place, id]));
   const resources = [...new Set(keys)].map((key) => those.filter((_, index) => keys[index] === key));
-  return [
-    "",
-    look.paint(TONES[severity], TITLES[severity]),
-    ...resources.flatMap((some) => resourceLines(some, look)),
-  ];
+  return ["", look.paint(TONES[severity], TITLES[severity]), ...resources.flatMap((some) => resourceLines(some, look))];
 }
 
 function resourceLines(findings: readonly FindingReport[], look: Look): readonly string[] {

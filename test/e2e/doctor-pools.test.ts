@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { newAbort } from "../../src/drain/abort.ts";
 import type { FindingCode } from "../../src/doctor/finding.ts";
+import { newAbort } from "../../src/drain/abort.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { type Carried, carry } from "../simulator/data-plane/carried.ts";
 import { Connection, holdMany, statusesOf, tally } from "../simulator/data-plane/clients.ts";
@@ -50,7 +50,10 @@ async function beforeAndAfter(
 /** Begins to drain the first node, and lets `ms` pass. The drain goes on. */
 async function beginDrain({ region, nodes }: Scene, ms: number): Promise<void> {
   const node = { by: "id", value: nodes[0]?.id ?? "" } as const;
-  region.engine().drain({ node, dryRun: false }, over.signal).catch(() => {});
+  region
+    .engine()
+    .drain({ node, dryRun: false }, over.signal)
+    .catch(() => {});
   await region.clock.advance(ms);
 }
 
@@ -71,7 +74,10 @@ async function refusedClients({ through }: Scene, { plane }: Carried): Promise<n
   return counts.filter(([by]) => !by.startsWith("i-")).reduce((sum, [, count]) => sum + count, 0);
 }
 
-const LOST = { before: { isFound: true, lost: expect.toSatisfy((lost: number) => lost > 0) }, after: { isFound: false, lost: 0 } };
+const LOST = {
+  before: { isFound: true, lost: expect.toSatisfy((lost: number) => lost > 0) },
+  after: { isFound: false, lost: 0 },
+};
 const TERMINATES = "target_health_state.unhealthy.connection_termination.enabled";
 const KUBE_PROXY = { protocol: "HTTP", port: "10256", path: "/healthz", timeoutSeconds: 6, matcher: "200-399" };
 

@@ -1,10 +1,10 @@
 import "../../src/provider/audit.ts";
 import { AutoScalingClient, DescribeAutoScalingGroupsCommand } from "@aws-sdk/client-auto-scaling";
-import { createEngine } from "../../src/app/engine.ts";
 import { examine } from "../../src/app/doctor.ts";
+import { createEngine } from "../../src/app/engine.ts";
 import { readConfig } from "../../src/config/config.ts";
-import type { DoctorReport } from "../../src/doctor/report.ts";
 import type { FindingCode } from "../../src/doctor/finding.ts";
+import type { DoctorReport } from "../../src/doctor/report.ts";
 import { mend } from "./mending.ts";
 import { printedFor } from "./printed-policy.ts";
 import { CREDENTIALS, never, SimulatedRegion } from "./simulated-region.ts";

@@ -31,7 +31,10 @@ export async function mend(line: string, aws: Where, sqs: Where = aws): Promise<
   if (program !== "aws") throw new Error(`not a command of the AWS CLI: ${line}`);
   const { Region = "eu-west-1", ...input } = inputOf(words, service === "sqs");
   const region = String(Region);
-  const [at, atQueue] = [{ ...aws, region }, { ...sqs, region }];
+  const [at, atQueue] = [
+    { ...aws, region },
+    { ...sqs, region },
+  ];
   const given = input as never;
   switch (`${service} ${verb}`) {
     case "elb modify-load-balancer-attributes":
@@ -57,7 +60,9 @@ export async function mend(line: string, aws: Where, sqs: Where = aws): Promise<
 /** As a POSIX shell splits it, for the quotes that commands of the program have. */
 export function shellWords(line: string): readonly string[] {
   const words = line.match(/(?:[^\s'\\]|\\.|'[^']*')+/g) ?? [];
-  return words.map((word) => word.replace(/'([^']*)'|\\(.)/g, (_, quoted?: string, escaped?: string) => quoted ?? escaped ?? ""));
+  return words.map((word) =>
+    word.replace(/'([^']*)'|\\(.)/g, (_, quoted?: string, escaped?: string) => quoted ?? escaped ?? ""),
+  );
 }
 
 /** `--target-group-arn A --attributes Key=k,Value=v` */
@@ -67,7 +72,9 @@ function inputOf(words: readonly string[], isQueue: boolean): Readonly<Record<st
     const flag = (words[index] ?? "").replace(/^--/, "");
     const until = words.findIndex((word, at) => at > index && word.startsWith("--"));
     const values = words.slice(index + 1, until === -1 ? undefined : until);
-    const name = flag.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase()).replace(/Arn$/, flag.startsWith("notification") ? "ARN" : "Arn");
+    const name = flag
+      .replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
+      .replace(/Arn$/, flag.startsWith("notification") ? "ARN" : "Arn");
     input[name] = LISTS.has(flag) && !isQueue ? values.map(pairs) : valueOf(name, values[0] ?? "");
     index += 1 + values.length;
   }
