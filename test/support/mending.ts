@@ -75,13 +75,13 @@ function inputOf(words: readonly string[], isQueue: boolean): Readonly<Record<st
     const name = flag
       .replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
       .replace(/Arn$/, flag.startsWith("notification") ? "ARN" : "Arn");
-    input[name] = LISTS.has(flag) && !isQueue ? values.map(pairs) : valueOf(name, values[0] ?? "");
+    input[name] = LISTS.has(flag) && !isQueue ? values.map(pairs) : valueFrom(name, values[0] ?? "");
     index += 1 + values.length;
   }
   return input;
 }
 
-function valueOf(name: string, text: string): unknown {
+function valueFrom(name: string, text: string): unknown {
   if (text.startsWith("{") || text.startsWith("[")) return JSON.parse(text);
   return NUMBERS.has(name) ? Number(text) : text;
 }

@@ -26,7 +26,7 @@ export const DRAINED: DrainOutcome = {
 };
 
 /** What doctor says where all is well. */
-const NO_FINDINGS: Awaited<ReturnType<WebOptions["examine"]>> = {
+export const NO_FINDINGS: Awaited<ReturnType<WebOptions["examine"]>> = {
   asOf: "2026-01-01T00:00:00.000Z",
   lookedAt: { targetGroups: 1, classicLoadBalancers: 0, instances: 2 },
   findings: [],
