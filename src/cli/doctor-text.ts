@@ -63,10 +63,13 @@ function findingLines({ code, cost, evidence, mend, advice, page }: FindingRepor
   ];
 }
 
+const PERMISSIONS =
+  "Where a permission is missing: 'hasta-la-vista policy --for doctor' prints the permissions on AWS, and 'hasta-la-vista rbac --for doctor' those in Kubernetes.";
+
 function notLookedAtLines({ notLookedAt }: DoctorReport, look: Look): readonly string[] {
   if (notLookedAt.length === 0) return [];
   const lines = notLookedAt.map(({ what, why }) => `  ${what}: ${why}`);
-  return ["", look.paint("note", "NOT LOOKED AT"), "", ...lines];
+  return ["", look.paint("note", "NOT LOOKED AT"), "", ...lines, `  ${PERMISSIONS}`];
 }
 
 function countsText({ counts, notLookedAt }: DoctorReport, { paint }: Look): string {

@@ -5,6 +5,7 @@ import { createEngine } from "../../src/app/engine.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { FindingCode } from "../../src/doctor/finding.ts";
 import type { DoctorReport } from "../../src/doctor/report.ts";
+import type { CloudCall } from "../../src/drain/events.ts";
 import { mend } from "./mending.ts";
 import { printedFor } from "./printed-policy.ts";
 import { CREDENTIALS, never, SimulatedRegion } from "./simulated-region.ts";
@@ -13,6 +14,7 @@ import { CREDENTIALS, never, SimulatedRegion } from "./simulated-region.ts";
 export async function doctorOf(
   region: SimulatedRegion,
   options: Readonly<Record<string, string>> = {},
+  onCall: (call: Omit<CloudCall, "purpose">) => unknown = () => {},
 ): Promise<DoctorReport> {
   const environment = { AWS_REGION: region.world.region, QUOTA_SHARE: "100", ...options };
   const accessKeyId = "doctor";
@@ -21,8 +23,8 @@ export async function doctorOf(
   const aws = { ...region.aws(), credentials: { ...CREDENTIALS, accessKeyId } };
   const config = readConfig({ verb: "doctor", environment });
   const { clock } = region;
-  const engine = createEngine(config, { clock, aws });
-  return clock.run(examine(config, { clock, engine, aws, environment: {} }, never));
+  const engine = createEngine(config, { clock, aws, onCall });
+  return clock.run(examine(config, { clock, engine, aws, onCall, environment: {} }, never));
 }
 
 /** Runs the commands of all findings with the code, as an operator would. Throws where there is none. */
