@@ -1,8 +1,8 @@
 import type { Severity } from "../doctor/finding.ts";
-import type { DoctorReport } from "../doctor/report.ts";
+import { type DoctorReport, hasAtLeast } from "../doctor/report.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Call } from "./call.ts";
-import { exitCodeOfDoctor } from "./exit-codes.ts";
+import { EXIT } from "./exit-codes.ts";
 import { configFrom, type ServerOptions } from "./options.ts";
 import { type Format, formatFrom, type OutputFlags, printResult } from "./output.ts";
 
@@ -51,4 +51,10 @@ async function tell(report: DoctorReport, failOn: Severity, format: Format, call
     text: (look) => doctorText(report, look),
   });
   return exitCodeOfDoctor(report, failOn);
+}
+
+/** Findings come first. A report that says nothing about some part is no clean bill of health. */
+function exitCodeOfDoctor(report: Pick<DoctorReport, "findings" | "notLookedAt">, failOn: Severity): number {
+  if (hasAtLeast(report, failOn)) return EXIT.findings;
+  return report.notLookedAt.length > 0 ? EXIT.notDrained : EXIT.done;
 }

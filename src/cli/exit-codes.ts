@@ -1,5 +1,3 @@
-import type { Severity } from "../doctor/finding.ts";
-import { type DoctorReport, hasAtLeast } from "../doctor/report.ts";
 import { type DrainErrorCode, isRefusal } from "../drain/errors.ts";
 import type { OutcomeReport, PlanReport } from "../drain/report.ts";
 
@@ -34,12 +32,6 @@ export function exitCodeOfPlan({ guard, registrations, elsewhere }: PlanReport):
   const isShort = registrations.some(({ writable, shortBySeconds }) => !writable || shortBySeconds > 0);
   const isDoubtful = elsewhere.some(({ doubt }) => doubt !== undefined);
   return isShort || isDoubtful ? EXIT.notDrained : EXIT.done;
-}
-
-/** Findings come first. A report that says nothing about some part is no clean bill of health. */
-export function exitCodeOfDoctor(report: Pick<DoctorReport, "findings" | "notLookedAt">, failOn: Severity): number {
-  if (hasAtLeast(report, failOn)) return EXIT.findings;
-  return report.notLookedAt.length > 0 ? EXIT.notDrained : EXIT.done;
 }
 
 /** Of several drains, 0 only where all are done. */

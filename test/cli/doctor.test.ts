@@ -99,9 +99,14 @@ describe("doctor", () => {
     const path = `${folder()}/config`;
     // Nothing listens on port 1.
     writeFileSync(path, kubeconfig({ server: "https://127.0.0.1:1", ca: new Authority().cert }));
-    const { code, stdout } = await runHere(["doctor", "--kubeconfig", path, "--fail-on", "warning"], { ...env, AWS_REGION: REGION });
+    const { code, stdout } = await runHere(["doctor", "--kubeconfig", path, "--fail-on", "warning"], {
+      ...env,
+      AWS_REGION: REGION,
+    });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/the flags of cluster-autoscaler: Deployments of the Kubernetes cluster production: .*127\.0\.0\.1:1/);
+    expect(stdout).toMatch(
+      /the flags of cluster-autoscaler: Deployments of the Kubernetes cluster production: .*127\.0\.0\.1:1/,
+    );
     expect(stdout).toContain("Looked at 2 target groups");
   });
 

@@ -28,7 +28,13 @@ describe("doctor", () => {
 
   test("leaves out target groups without a load balancer, which get no traffic", async () => {
     const region = new SimulatedRegion();
-    const group = region.world.addTargetGroup({ name: "spare", vpcId: "vpc-1", protocol: "HTTP", port: 80, targetType: "instance" });
+    const group = region.world.addTargetGroup({
+      name: "spare",
+      vpcId: "vpc-1",
+      protocol: "HTTP",
+      port: 80,
+      targetType: "instance",
+    });
     group.attributes.set("deregistration_delay.timeout_seconds", "0");
     expect(codesOf(await doctorOf(region))).toEqual(["nothing-found"]);
   });
@@ -83,7 +89,11 @@ describe("doctor", () => {
     region.simulator.limit(AWS_QUOTAS);
     const throttled: string[] = [];
     const before = region.clock.elapsedMs;
-    const report = await doctorOf(region, { QUOTA_SHARE: "0.8" }, (call) => call.throttled && throttled.push(call.action));
+    const report = await doctorOf(
+      region,
+      { QUOTA_SHARE: "0.8" },
+      (call) => call.throttled && throttled.push(call.action),
+    );
     const seconds = (region.clock.elapsedMs - before) / 1_000;
     expect(report).toMatchObject({ lookedAt: { targetGroups: 450, instances: 4 }, findings: [], notLookedAt: [] });
     // Two calls a group, their tags by twenty, and lists: 32 at once and then 8 a second.

@@ -52,12 +52,21 @@ test.each([
     { image: "x", command: ["/cluster-autoscaler"], args: ["--node-deletion-delay-timeout=1m"] },
     { list: "args", flag: "1m", index: 0 },
   ],
-  ["the default", { image: "registry.k8s.io/autoscaling/cluster-autoscaler-arm64:v1.33.0", args: ["--v=4"] }, { list: "args", flag: undefined, index: undefined }],
+  [
+    "the default",
+    { image: "registry.k8s.io/autoscaling/cluster-autoscaler-arm64:v1.33.0", args: ["--v=4"] },
+    { list: "args", flag: undefined, index: undefined },
+  ],
 ])("cluster-autoscaler is found with the flag that it has by %s", async (_, container, expected) => {
   const { autoscalers } = await audited({
-    deployments: [deployment("scaler", container), deployment("addon-resizer", { image: "x", command: ["/pod_nanny", "--deployment=cluster-autoscaler"] })],
+    deployments: [
+      deployment("scaler", container),
+      deployment("addon-resizer", { image: "x", command: ["/pod_nanny", "--deployment=cluster-autoscaler"] }),
+    ],
   });
-  expect(autoscalers).toMatchObject([{ namespace: "kube-system", name: "scaler", containerIndex: 1, list: expected.list }]);
+  expect(autoscalers).toMatchObject([
+    { namespace: "kube-system", name: "scaler", containerIndex: 1, list: expected.list },
+  ]);
   const [{ flags, argumentIndex } = { flags: new Map(), argumentIndex: new Map() }] = autoscalers;
   expect([flags.get("node-deletion-delay-timeout"), argumentIndex.get("node-deletion-delay-timeout")]).toEqual([
     expected.flag,
@@ -111,7 +120,11 @@ test("of Services with externalTrafficPolicy Local, ready endpoints and their no
     metadata: { name, namespace: "shop", labels: { "kubernetes.io/service-name": of } },
     endpoints,
   });
-  const endpoint = (uid: string, nodeName: string, ready = true) => ({ nodeName, conditions: { ready }, targetRef: { uid } });
+  const endpoint = (uid: string, nodeName: string, ready = true) => ({
+    nodeName,
+    conditions: { ready },
+    targetRef: { uid },
+  });
   const { localServices } = await audited({
     services: [service("web", "Local"), service("wide", "Cluster"), service("inner", "Local", "NodePort")],
     slices: [

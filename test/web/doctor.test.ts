@@ -18,7 +18,13 @@ const FOUND: DoctorReport = {
       severity: "error",
       resource: { kind: "classic-load-balancer", id: "legacy", name: "legacy", place: "prod" },
       cost: "Every request is cut.",
-      evidence: [{ read: "elasticloadbalancing:DescribeLoadBalancerAttributes", name: "ConnectionDraining.Enabled", value: "false" }],
+      evidence: [
+        {
+          read: "elasticloadbalancing:DescribeLoadBalancerAttributes",
+          name: "ConnectionDraining.Enabled",
+          value: "false",
+        },
+      ],
       mend: ["aws elb …"],
       advice: "Soon.",
       page: "docs/doctor.md#classic-draining-off",
