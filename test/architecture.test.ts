@@ -206,6 +206,30 @@ test("only aws/errors.ts knows the names of AWS's errors", () => {
   expect(offending(names, isAllowed)).toEqual([]);
 });
 
+const core = files.filter(({ path }) => path.startsWith("src/drain/"));
+
+test("the core goes by the terms of a pool: it names no kind of load balancer, and has only the list of their labels", () => {
+  const kinds = /\b(albs?|nlbs?|gwlbs?|classic|elb)\b/i;
+  expect(core.filter(({ text }) => kinds.test(text)).map(({ path }) => path)).toEqual([
+    "src/drain/load-balancer-kinds.ts",
+  ]);
+});
+
+/** Where code of the core, other than comments, has a word of AWS, and why. A second cloud would change these. */
+const WORDS_OF_AWS: Readonly<Record<string, string>> = {
+  "src/drain/cluster.ts": "the form of a providerID, which names an instance",
+  "src/drain/draining-registration.ts": "a sentence about an answer",
+  "src/drain/plan.ts": "a sentence that advises an option",
+  "src/drain/pod-targets.ts": "a sentence about addresses",
+  "src/drain/request.ts": "the form of a providerID, which a caller may send",
+};
+
+test("the core has words of AWS only where they are listed", () => {
+  const words = /\b(AWS|EC2|SQS|Auto Scaling|IAM|VPC|ARN|DISCOVERY|OTHER_VPCS|QUOTA_SHARE|NLB_FAST_PATH)\b|aws:/;
+  const code = (text: string) => text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  expect(core.filter(({ text }) => words.test(code(text))).map(({ path }) => path)).toEqual(Object.keys(WORDS_OF_AWS));
+});
+
 const lines = (text: string) => text.split("\n").length - 1;
 
 test("no file is longer than 400 lines, and none has a name that explains nothing", () => {
@@ -233,6 +257,8 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/version.ts": "a constant that the build replaces",
   "src/cli/yaml-text.ts": "a seam: the library for YAML is loaded where that is asked for",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
+  "src/drain/load-balancer-kinds.ts":
+    "a seam: all that the core knows of load balancers, to which a cloud adds its labels",
   "src/kubernetes/condition.ts": "what a watch and its readers both wait by",
   "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
   "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",

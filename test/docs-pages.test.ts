@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../src/cli/exit-codes.ts";
 import { DrainError, type DrainErrorCode } from "../src/drain/errors.ts";
@@ -114,6 +114,13 @@ describe("docs/cli.md", () => {
     expect(rows.sort()).toEqual(commands.filter((name) => name !== "help").sort());
     expect(firstCells(below(page, "Exit codes")).map(Number)).toEqual(Object.values(EXIT));
   });
+});
+
+test("the index of decisions lists each of them, in order", () => {
+  const pages = readdirSync("decisions").filter((file) => /^\d/.test(file));
+  const listed = [...read("decisions/README.md").matchAll(/^(\d+)\. \[.+\]\((.+)\)$/gm)];
+  expect(listed.map(([, , page]) => page)).toEqual(pages);
+  expect(listed.map(([, number]) => number?.padStart(4, "0"))).toEqual(pages.map((page) => page.slice(0, 4)));
 });
 
 test("the README tells readers who do not see the picture of the demo what it shows", () => {

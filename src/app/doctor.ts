@@ -1,7 +1,7 @@
 import type { AwsClientOptions } from "../aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import { awsClientOptions, type Config, drainTimes } from "../config/config.ts";
+import { awsClientOptions, type Config } from "../config/config.ts";
 import { findingsOf } from "../doctor/diagnose.ts";
 import type { Facts, KubernetesFacts, QueueFacts, ScalingGroupFacts, Unread } from "../doctor/facts.ts";
 import { type DoctorReport, doctorReport } from "../doctor/report.ts";
@@ -52,7 +52,6 @@ export async function examine(config: Config, parts: DoctorParts, signal: AbortS
     ...(inCluster && { kubernetes: inCluster }),
     unread: by.unread,
     settings: {
-      allowances: drainTimes(config).allowances,
       hasQueue: config.queue !== undefined,
       ...(terminationHook === undefined ? {} : { terminationHook }),
     },

@@ -51,7 +51,7 @@ type Cloud = CloudProvider &
 export interface Engine {
   readonly drainer: Drainer;
   /** Which machine a reference means. */
-  readonly cloud: Pick<Cloud, "resolve" | "recall" | "covers">;
+  readonly cloud: Pick<Cloud, "resolve" | "recall" | "covers" | "words">;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
@@ -111,6 +111,7 @@ function createProvider(
   { clock, time, aws: everywhere, leadership, onCall, onIndexFailed }: EngineOptions & { readonly clock: Clock },
   ...[aws, { place, machines }]: Parameters<ProviderAt>
 ): AwsProvider {
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs } = config;
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const clients = createAwsClients({
     ...awsClientOptions(config),
@@ -123,6 +124,7 @@ function createProvider(
   const told = onCall && ((call: CloudCall) => onCall(place === undefined ? call : { ...call, place }));
   const caller = new AwsCaller({ quota, clock, leadership, ...(told && { onCall: told }) });
   return new AwsProvider({ ...clients, caller }, clock, {
+    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     discovery,
     indexPerSecond,
     names: givenBy,

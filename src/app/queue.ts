@@ -1,6 +1,5 @@
 import type { AwsTime } from "../aws/aws-time.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
-import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Drainer } from "../drain/drainer.ts";
@@ -10,13 +9,12 @@ import { type Log, writeLine } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { AnnouncedPlaces } from "../sources/announced-places.ts";
 import { readEvent } from "../sources/events/read-event.ts";
-import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
-import { Recommendations, undoRecommended, undoReturned } from "../sources/recommendations.ts";
-import { ReturningMachines } from "../sources/returning.ts";
-import { recommendationLine, returnLine, sourceLine } from "../sources/source-event-text.ts";
+import { undoReturned } from "../sources/recommendations.ts";
+import { sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
 import { SqsQueue } from "../sources/sqs-queue.ts";
+import { openHooks, openRecommendations, openReturning } from "./announced.ts";
 import type { Engine } from "./engine.ts";
 import { placesAccess } from "./places.ts";
 
@@ -35,52 +33,50 @@ interface QueueParts {
 }
 
 /** The queue that a configuration names, with log and metrics. Undefined if it names none. */
-export async function openQueue(
-  config: Config,
-  { clock, time, metrics, log, abandon, leadership, ledger, drainer, isRunning }: QueueParts,
-): Promise<SqsQueue | undefined> {
+export async function openQueue(config: Config, parts: QueueParts): Promise<SqsQueue | undefined> {
   const { queue: address, dryRun } = config;
   if (address === undefined) return undefined;
-  const where = { ...awsClientOptions(config), time };
+  const { clock, time, metrics, log, abandon, leadership, ledger, drainer, isRunning } = parts;
   const { announced, places, autoScalingIn } = await eventPlaces(config, { clock, time });
-  const onEvent = (event: QueueEvent | HookEvent) => {
-    writeLine(log, sourceLine(event));
-    count(metrics, event);
-  };
-  const recommendations = new Recommendations({
+  const { hooks, ...calls } = openHooks(config, {
     clock,
-    undoAfterMs: config.rebalanceUndoMs,
-    undo: (drained) => undoRecommended(drained, { ledger, drainer }, abandon),
-    onEvent: (event) => writeLine(log, recommendationLine(event)),
-  });
-  const calls = { caller: new UnmeteredCaller({ clock, leadership, onCall: metrics.countCall }), clock };
-  const autoScaling = createAutoScalingClient(where);
-  const autoScalingOf = (place: string | undefined) => autoScalingIn.get(place) ?? autoScaling;
-  const hooks = new LifecycleHooks({ ...calls, autoScaling, autoScalingOf, onEvent });
-  const machines = new ReturningMachines({
-    ...calls,
-    autoScaling,
-    autoScalingOf: (instanceId) => autoScalingOf(announced.of(instanceId)),
-    isRunning,
-    afterwards: config.returningNodes,
-    onEvent: (event) => writeLine(log, returnLine(event)),
-  });
-  const queue = new SqsQueue({
-    ...calls,
     time,
-    places,
+    log,
+    leadership,
+    onCall: metrics.countCall,
+    autoScalingOf: (place) => autoScalingIn.get(place),
+    onHook: (event) => count(metrics, event),
+  });
+  const returning = openReturning(config, {
+    ...calls,
+    log,
+    isRunning,
+    autoScalingOf: (instanceId) => calls.autoScalingOf(announced.of(instanceId)),
+    undo: (left, signal) => undoReturned(left, { ledger, drainer }, signal),
+  });
+  const recommendations = openRecommendations(config, parts);
+  const queue = new SqsQueue({
+    clock,
+    time,
     address,
-    sqs: createSqsClient(where, address, config.sqsEndpoint),
+    places,
     hooks,
-    returning: { machines, undo: (taken, signal) => undoReturned(taken, { ledger, drainer }, signal) },
+    returning,
+    dryRun,
+    abandon,
+    caller: calls.caller,
+    sqs: createSqsClient({ ...awsClientOptions(config), time }, address, config.sqsEndpoint),
     read: announced.reading(withHooksNamed(config.terminationHook, readEvent)),
     foreign: config.queueForeign,
     maintenanceLeadMs: config.maintenanceLeadMs,
-    dryRun,
-    ...(config.rebalance === "drain" ? { recommendations } : {}),
+    ...(recommendations && { recommendations }),
     inFlightMax: config.queueInFlightMax,
-    observers: [onEvent],
-    abandon,
+    observers: [
+      (event) => {
+        writeLine(log, sourceLine(event));
+        count(metrics, event);
+      },
+    ],
   });
   metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
   return queue;

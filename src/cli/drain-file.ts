@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ConfigError } from "../config/config.ts";
 import type { Registration } from "../drain/cloud-provider.ts";
+import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 import type { Undoable } from "../drain/undoable.ts";
@@ -27,7 +28,7 @@ const LISTED = z.strictObject({
 });
 
 const REGISTRATION = z.object({
-  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"]),
+  kind: z.enum(LOAD_BALANCER_KINDS),
   loadBalancer: text(256).optional(),
   pool: text(256),
   place: text(64).optional(),

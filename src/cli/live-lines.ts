@@ -93,35 +93,9 @@ export class LiveLines {
       case "standing":
         for (const hold of event.holds) this.#stand(hold, at);
         break;
-      case "started":
-      case "interrupted":
-      case "disconnected":
-      case "reconnected":
-      case "resumed":
-      case "planned":
-      case "joined":
-      case "ended":
-      case "cancelled":
-      case "registered":
-      case "register-failed":
-      case "undone":
-      case "awaiting-earlier-try":
-      case "read-failed":
-      case "excluded":
-      case "included":
-      case "exclude-failed":
-      case "include-failed":
-      case "tainted":
-      case "taint-failed":
-      case "untainted":
-      case "untaint-failed":
-      case "evicting":
-      case "evicted":
-      case "eviction-refused":
-      case "evict-failed":
-        break;
       default:
-        event satisfies never;
+        // Not about a line.
+        break;
     }
   }
 

@@ -1,18 +1,12 @@
+import { openHooks, openRecommendations } from "../app/announced.ts";
 import { openEngine } from "../app/places.ts";
 import { pump } from "../app/service.ts";
-import { createAutoScalingClient } from "../aws/event-clients.ts";
-import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import { awsClientOptions, type Config, ConfigError } from "../config/config.ts";
+import { type Config, ConfigError } from "../config/config.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
-import { writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
-import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import type { InstanceIdentity } from "../sources/metadata/metadata-kind.ts";
-import { Recommendations, undoRecommended } from "../sources/recommendations.ts";
-import { recommendationLine, sourceLine } from "../sources/source-event-text.ts";
-import type { HookEvent } from "../sources/source-events.ts";
 import { TerminationHook } from "../sources/termination-hook.ts";
 import type { Watching } from "./watching.ts";
 
@@ -35,17 +29,14 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     () => {}, // It was stopped.
   );
   const hook = hookOf({ ...config, region }, watching);
-  const recommendations = new Recommendations({
-    clock,
-    undoAfterMs: config.rebalanceUndoMs,
-    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    onEvent: (event) => writeLine(log, recommendationLine(event)),
-  });
+  const recommendations = openRecommendations(config, { clock, log, ledger, drainer, abandon });
   const source = new InstanceMetadata({
     watch,
     identity,
+    clock,
+    abandon,
     dryRun: config.dryRun,
-    recommendations,
+    ...(recommendations && { recommendations }),
     ...(hook && { hook }),
   });
   await pump(source, drainer, {
@@ -54,20 +45,14 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
     onUnsettled: (_, error) => log("answer failed", { error: String(error) }),
   });
-  await Promise.all([checking, source.hookEnded]);
+  await checking;
 }
 
 /** In a dry run nothing is answered. */
-function hookOf(config: Config, { clock, log, abandon }: Watching): TerminationHook | undefined {
+function hookOf(config: Config, { clock, time, log, abandon }: Watching): TerminationHook | undefined {
   const { terminationHook: hookName, dryRun } = config;
   if (hookName === undefined || dryRun) return undefined;
-  const calls = {
-    autoScaling: createAutoScalingClient(awsClientOptions(config)),
-    caller: new UnmeteredCaller({ clock }),
-    clock,
-  };
-  const onEvent = (event: HookEvent) => writeLine(log, sourceLine(event));
-  const hooks = new LifecycleHooks({ ...calls, onEvent });
+  const { hooks, ...calls } = openHooks(config, { clock, time, log });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log(isPassing ? "hook read failed" : "hook left to time out", { hook: hookName, code, error: message });
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });

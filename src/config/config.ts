@@ -87,6 +87,11 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
   if (verb === "lambda" && (inEnvironment(OPTIONS.awsPlaces, environment) ?? "").trim() !== "") {
     problems.push("AWS_PLACES is set: deploy one function for each account and region instead");
   }
+  if (verb === "lambda" && (inEnvironment(OPTIONS.rebalance, environment) ?? "").trim() === "drain") {
+    problems.push(
+      "REBALANCE is drain: a function can't register the node again later, because no invocation knows what another one did. Use the service or the agent for recommendations, and leave REBALANCE out",
+    );
+  }
   if (verb === "serve")
     problems.push(
       ...gateProblems(config, refused),
@@ -117,11 +122,9 @@ export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): 
 
 /** The part of a configuration that the core works by. */
 export function drainTimes(config: Config): DrainTimes {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
-    config;
+  const { timeoutMs, deadlineMarginMs, givenBy } = config;
   const hasFastPath = config.nlbFastPath && config.kubernetes !== undefined;
   return {
-    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
     ...(hasFastPath && { hasFastPath }),
     ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),

@@ -1,6 +1,5 @@
-import type { Pool, PoolTerms, Registration } from "../drain/cloud-provider.ts";
+import type { Pool, Registration } from "../drain/cloud-provider.ts";
 import type { AccessProblem } from "../drain/errors.ts";
-import type { HoldAllowances } from "../drain/hold.ts";
 
 /**
  * What was read of a cluster before it is judged. A part that could not be read is absent, and named in `unread`: no rule
@@ -26,7 +25,6 @@ export interface Facts {
 
 /** What the configuration says that rules go by. */
 export interface DoctorSettings {
-  readonly allowances: HoldAllowances;
   /** Whether a queue is configured, read or not. */
   readonly hasQueue: boolean;
   /** The termination hook that the agent on the nodes answers (TERMINATION_HOOK). */
@@ -56,12 +54,24 @@ export interface PoolPlace {
 export interface PoolFacts extends PoolPlace {
   /** Attributes by the names that AWS gives them: `ConnectionDraining.Enabled` of a classic load balancer. */
   readonly attributes: ReadonlyMap<string, string>;
-  readonly terms: PoolTerms;
+  readonly terms: PoolTermsFacts;
+  /** Its health checks ask kube-proxy, and fail so many milliseconds after that says that its node goes. */
+  readonly kubeProxyCheckMs?: number;
   /** Absent of a classic load balancer. */
   readonly check?: HealthCheck;
   /** Each zone of the load balancer sends to the targets of its own zone alone. */
   readonly isZonal: boolean;
   readonly targets: readonly TargetFacts[];
+}
+
+/** How a pool releases a target, in milliseconds. */
+export interface PoolTermsFacts {
+  /** How long requests in flight are given. 0: they are cut. */
+  readonly drainMs: number;
+  /** How long a node is held for it. */
+  readonly holdMs: number;
+  /** NLB: connections of a target that becomes unhealthy are kept for so long. Absent: they are closed. */
+  readonly keepsUnhealthyMs?: number;
 }
 
 export interface HealthCheck {

@@ -4,14 +4,15 @@ import type { CloudProvider } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
 import type { DrainRun } from "./drain-run.ts";
+import { DrainSteps } from "./drain-steps.ts";
 import { DrainError, printable } from "./errors.ts";
-import type { DrainEvent } from "./events.ts";
-import { type ExclusionEvent, Marking } from "./exclusion.ts";
-import { Journal } from "./journal.ts";
+import type { DrainObserver } from "./events.ts";
+import { Marking } from "./exclusion.ts";
 import type { Ledger } from "./ledger.ts";
 import { CANCELLED, type Superseded } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
+import type { ExclusionStep, Step } from "./steps.ts";
 import { UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
 import { type Undoable, type UndoneResult, undoablesOf } from "./undoable.ts";
 
@@ -24,10 +25,11 @@ export interface CancellerOptions {
   readonly ledger?: Ledger;
   /** Those that run, by their nodes' ids. */
   readonly runs: ReadonlyMap<string, DrainRun>;
-  readonly journals: Pick<WeakMap<DrainRun, Journal>, "get">;
   /** Does nothing more for the drain: what waits to be deregistered never is. */
   readonly release: (run: DrainRun) => void;
-  readonly notify: (event: DrainEvent) => void;
+  readonly observers?: readonly DrainObserver[];
+  /** Of a drain that does not run. */
+  readonly stepsOf: (record: DrainRecord) => DrainSteps;
 }
 
 /** What to undo, from the running drain or from its record. */
@@ -72,10 +74,11 @@ export class Canceller {
       );
     }
     return this.#begin(drainId, node.id, signal, async (within) => {
-      const journal = this.#journal(drainId, record);
-      await journal?.cancelled(asker);
-      if (record.end === undefined) journal?.ended({ status: "cancelled", drainId, node, registrations: [] });
-      return this.#undo(this.#toUndo(record), journal, within);
+      const steps = this.#options.stepsOf(record);
+      steps.happened({ type: "cancelled", ...(asker && { asker }) });
+      await steps.noted();
+      if (record.end === undefined) steps.completes(endOfUnfinished(record));
+      return this.#undo(this.#toUndo(record), steps, within);
     });
   }
 
@@ -83,13 +86,13 @@ export class Canceller {
   async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
     const { id: drainId, node, end } = record;
     await this.#begin(drainId, node.id, signal, async (within) => {
-      const journal = this.#journal(drainId, record);
-      journal?.resumed();
-      if (end === undefined) journal?.ended({ status: "cancelled", drainId, node, registrations: [] });
+      const steps = this.#options.stepsOf(record);
+      steps.completes({ type: "resumed" });
+      if (end === undefined) steps.completes(endOfUnfinished(record));
       const other = this.#options.runs.get(node.id);
       if (other !== undefined) this.drainBegins(node.id, other.id);
       if (isStale(record, this.#options.clock.now())) this.#supersede(drainId, TOO_OLD);
-      return this.#undo(this.#toUndo(record), journal, within);
+      return this.#undo(this.#toUndo(record), steps, within);
     });
   }
 
@@ -107,7 +110,8 @@ export class Canceller {
 
   /** See `Drainer.undo`. */
   undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
-    return this.#undo(toUndo, undefined, signal);
+    const { drainId, node } = toUndo;
+    return this.#undo(toUndo, new DrainSteps({ drainId, node, observers: this.#options.observers }), signal);
   }
 
   /** A drain of the node begins: targets that are not registered again yet stay deregistered. */
@@ -134,47 +138,43 @@ export class Canceller {
     asker: Asker | undefined,
     signal: AbortSignal,
   ): Promise<UndoOutcome> {
-    const { clock, journals, release } = this.#options;
-    const journal = journals.get(run);
+    const { clock, release } = this.#options;
+    const { steps } = run;
     // Written before the drain's end, so that a process that reads only this one continues the undo.
-    const noted = journal?.cancelled(asker);
+    steps.happened({ type: "cancelled", ...(asker && { asker }) });
+    const noted = steps.noted();
     const ended = run.end(why);
     release(run);
     const stoppedAt = clock.now();
     const { id: drainId, node } = run;
-    const undoables = undoablesOf(run.report.registrations, journal?.registrations ?? [], stoppedAt);
+    const undoables = undoablesOf(run.report.registrations, steps.found, stoppedAt);
     await Promise.all([noted, ended]);
-    return this.#undo({ drainId, node, undoables, stoppedAt }, journal, signal);
+    return this.#undo({ drainId, node, undoables, stoppedAt }, steps, signal);
   }
 
-  async #undo(toUndo: ToUndo, journal: Journal | undefined, signal: AbortSignal): Promise<UndoOutcome> {
-    const { cloud, clock, notify } = this.#options;
+  async #undo(toUndo: ToUndo, steps: DrainSteps, signal: AbortSignal): Promise<UndoOutcome> {
+    const { cloud, clock } = this.#options;
     const { drainId, node, undoables, stoppedAt = clock.now() } = toUndo;
-    notify({ type: "cancelled", drainId, node });
-    const onEnded = (result: UndoneResult) => {
-      const { registration, state, error } = result;
-      journal?.registrationEnded(result);
-      if (state === "registered") notify({ type: "registered", drainId, node, registration });
-      if (error !== undefined) notify({ type: "register-failed", drainId, node, registration, error });
+    steps.noticed({ type: "undoing" });
+    // Untouched and left registrations are reported only at the end.
+    const onEnded = ({ registration, state, error }: UndoneResult) => {
+      if (state === "registered") steps.happened({ type: "registered", registration });
+      if (error !== undefined) steps.happened({ type: "register-failed", registration, error });
     };
     // First: a controller would take out again what is registered while the node is excluded.
-    const including = this.#include(drainId, node, journal, signal);
+    const including = this.#include(node, steps, signal);
     await including?.awaited;
     const registered = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, onEnded }, signal);
     const stillExcluded = including && (await this.#untilIncluded(including, signal));
     const outcome = { ...registered, ...(stillExcluded && { stillExcluded }) };
-    journal?.undone(outcome);
-    notify({ type: "undone", drainId, node, outcome });
+    steps.happened({ type: "undone", outcome });
     return outcome;
   }
 
-  #include(drainId: string, node: UndoneNode, journal: Journal | undefined, signal: AbortSignal): Marking | undefined {
-    const { cluster, clock, notify } = this.#options;
-    const onEvent = (event: ExclusionEvent) => {
-      journal?.exclusion(event);
-      notify({ drainId, node, ...event });
-    };
-    return cluster && new Marking("include", { cluster, clock, node: () => node, onEvent }, signal);
+  #include(node: UndoneNode, steps: DrainSteps, signal: AbortSignal): Marking | undefined {
+    const { cluster, clock } = this.#options;
+    const happened = (step: ExclusionStep) => steps.happened(step);
+    return cluster && new Marking("include", { cluster, clock, node: () => node, happened }, signal);
   }
 
   /** Why the node is still excluded, where that could not be mended in time. */
@@ -225,11 +225,12 @@ export class Canceller {
     const { id: drainId, node, entries } = record;
     return { drainId, node, undoables: undoablesOfRecord(record), stoppedAt: entries.at(-1)?.at ?? 0 };
   }
+}
 
-  #journal(drainId: string, record: DrainRecord): Journal | undefined {
-    const { ledger, clock } = this.#options;
-    return ledger && new Journal({ ledger, clock, drainId, record });
-  }
+/** Of a drain that is cancelled before any process has ended it. */
+function endOfUnfinished({ id: drainId, node }: DrainRecord): Step {
+  const outcome = { status: "cancelled", drainId, node, registrations: [] } as const;
+  return { type: "ended", outcome, tookMs: 0 };
 }
 
 const TOO_OLD = new DrainError(

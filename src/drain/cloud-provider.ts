@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
+import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "./load-balancer-kinds.ts";
 import type { NodeReference } from "./request.ts";
 import type { Urgent } from "./urgency.ts";
 
@@ -43,52 +44,68 @@ export interface NodeNetwork {
   readonly addressPrefixes: readonly string[];
 }
 
-/**
- * What sends the traffic behind a pool. It decides how long a node is held (`hold.ts`).
- * `unattached`: a target group that no load balancer uses. `unknown`: a kind that this program does not know, or load
- * balancers of several kinds. The longest rule holds for it.
- */
-export type LoadBalancerKind = "alb" | "nlb" | "gwlb" | "classic" | "unknown" | "unattached";
-
-/** What one deregister call addresses: a target group or a classic load balancer. */
+/** What one deregister call addresses, such as a target group. */
 export interface Pool {
+  /** What sends the traffic: a label for people. How long a node is held the pool's terms say. */
   readonly kind: LoadBalancerKind;
-  /** Unique: an ARN, or a classic load balancer's name, which has its place before it where there are several. */
+  /** Unique over all pools, as the cloud names it. */
   readonly id: string;
   readonly name: string;
   /** As a node's: the account and region that every call about it goes to. */
   readonly place?: string;
   /** The load balancer's name; absent when unattached. Several names where several load balancers use it. */
   readonly loadBalancer?: string;
-  /** It drains for at least so long, whatever its settings say, in milliseconds. */
-  readonly drainMinimumMs?: number;
-  /**
-   * Its health checks ask the node's kube-proxy, and a target is unhealthy so many milliseconds after that answers that the
-   * node goes. Absent: they ask something else.
-   */
-  readonly kubeProxyCheckMs?: number;
+}
+
+/**
+ * A pool as one kind of load balancer uses it: where another kind has taken it into use since, other terms hold for what is
+ * found from then on.
+ */
+export function useOf({ kind, id }: Pool): string {
+  return `${kind}|${id}`;
 }
 
 /** How a pool releases deregistered targets. Reading it takes a call of its own. */
 export interface PoolTerms {
-  /** How long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
+  /** The pool's own delay: how long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
-  /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
-  readonly terminatesConnections: boolean;
-  /** NLB: established flows of a target that becomes unhealthy are kept for so long, in milliseconds. Absent: they are closed. */
-  readonly keepsUnhealthyMs?: number;
-  /** GWLB: existing flows stay on a deregistered target until they were idle for so long, in milliseconds. Absent: not known. */
-  readonly flowsIdleMs?: number;
-  /** GWLB: `flowsIdleMs` is not known of all its listeners. The configured one counts too. */
-  readonly othersMayIdleLonger?: true;
-  /** GWLB: existing flows move to another target when `drainMs` has passed. */
-  readonly movesFlows?: true;
-  /** GWLB: TCP flows are reset when `drainMs` has passed. */
-  readonly resetsFlows?: true;
+  /**
+   * How long it may go on sending traffic, counted from when the cloud has acknowledged a deregistration, in milliseconds.
+   * At most, where `endsWhenAbsentMs` is given.
+   */
+  readonly holdMs: number;
+  /** How much of that remains once `drainMs` has passed, in milliseconds. It holds for what the cloud no longer lists. */
+  readonly holdAfterDelayMs: number;
+  /** How long new requests or connections may still come, in milliseconds, counted as `holdMs`. */
+  readonly newTrafficMs: number;
+  /**
+   * The cloud reports the end of the traffic: a registration is released as soon as it is `absent`, so many milliseconds
+   * after its deregistration at the earliest, and never while it is `draining`. Absent: the hold is a timer, which nothing
+   * that the cloud lists makes shorter.
+   */
+  readonly endsWhenAbsentMs?: number;
+  /** It sends no traffic, because no load balancer uses it: only the deregistration is to be confirmed. */
+  readonly isUnused?: true;
+  /** Of pools that wait for their calls those with a lower rank come first: they continue to send for longest. */
+  readonly callRank: number;
+  /** An address can be registered again only once `drainMs` has passed. */
+  readonly locksAddresses?: true;
+  /** Traffic that is lost even if the drain succeeds, because the cloud offers no way to save it. */
+  readonly unsaved: readonly UnsavedTraffic[];
   /** What the cloud answered that could not be used, and the value that is used instead. Sentences for people. */
   readonly warnings?: readonly string[];
   /** `false` where the provider knows that it may not deregister anything here. It is tried all the same. */
   readonly writable?: false;
+}
+
+export interface UnsavedTraffic {
+  readonly code:
+    | "requests-in-flight"
+    | "long-requests"
+    | "long-connections"
+    | "terminated-connections"
+    | "moved-connections";
+  readonly message: string;
 }
 
 /**
@@ -126,8 +143,7 @@ export function keyOf({ pool, target }: Registration): string {
 }
 
 /** The address of a target that is registered by it; undefined when it is registered by its instance id. */
-export function addressOf({ pool, target }: Registration): string | undefined {
-  if (pool.kind === "classic") return undefined;
+export function addressOf({ target }: Pick<Registration, "target">): string | undefined {
   const id = idOf(target);
   return isIP(id) === 0 ? undefined : id;
 }
@@ -139,16 +155,14 @@ export function idOf(target: string): string {
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
-const SHOWN_ORDER: readonly LoadBalancerKind[] = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"];
-
 /** For people: kind by kind, whatever was found first. */
 export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
-  return SHOWN_ORDER.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
+  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
 }
 
 /** The same of pools. */
 export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T[]): readonly T[] {
-  return SHOWN_ORDER.flatMap((kind) => list.filter(({ pool }) => pool.kind === kind));
+  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ pool }) => pool.kind === kind));
 }
 
 export interface FoundRegistrations {
@@ -199,6 +213,43 @@ export interface PoolHealth {
   readonly zoneOf?: (target: string) => string | undefined;
   /** How many machines the targets are on, as far as their names show: for targets by address, how many addresses. */
   readonly countNodes: () => number;
+}
+
+/**
+ * What failing health checks do for a drain where a load balancer opens connections for longer than the notice, and stops
+ * sooner for a target that fails its checks. The taint of `Cluster.taint` makes those fail that ask kube-proxy.
+ */
+export interface PlannedFastPath {
+  /** The names of the pools whose health checks fail. */
+  readonly pools: readonly string[];
+  /** When the last of them fails, counted from the taint, in milliseconds. */
+  readonly failsWithinMs: number;
+}
+
+export interface FastPathInput {
+  readonly found: readonly {
+    readonly registration: Registration;
+    readonly terms: PoolTerms;
+    /** Since when it is deregistered, or when it will be, in milliseconds since the epoch. */
+    readonly since: number;
+  }[];
+  /** The node's registrations that the drain does not end: nothing is known of their pools' terms. */
+  readonly elsewhere: readonly Registration[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** From now until the machine goes, in milliseconds. Absent: the shortest notice that the cloud gives is assumed. */
+  readonly noticeMs?: number;
+}
+
+/** The name of the cloud, and sentences for people. `pools`: their names. */
+export interface CloudWords {
+  readonly cloud: string;
+  /** How long the last deregistration has to wait for its call: `12 s`. */
+  readonly quotaDelays: (wait: string) => string;
+  /** The node is registered in pools that the configured discovery leaves out. */
+  readonly leftOut: (pools: string) => string;
+  /** The terms of these pools are not `writable`. */
+  readonly notWritable: (pools: string) => string;
 }
 
 /** For whom a call is made. */
@@ -263,14 +314,26 @@ export interface CloudProvider {
    */
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
-  /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
-  kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
+  /**
+   * How long the pools that the node could be in may go on sending traffic to what they no longer list, in milliseconds, as
+   * far as a search has listed the pools. 0: none is listed.
+   */
+  holdOfUnlistedMs(node: Node): number;
 
   /** Whether a pool around the node may have targets by address, as far as a search has listed them. True where none has. */
   mayHoldAddresses(node: Node): boolean;
 
   /** How the pool releases. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;
+
+  /** The pool's terms as once its delay has passed, without a call: those of one that has vanished. */
+  termsAfterDelay(pool: Pool): PoolTerms;
+
+  /** What failing health checks would do for a drain. A sentence: why that is not used. Undefined: it is not needed. */
+  fastPath(input: FastPathInput): PlannedFastPath | string | undefined;
+
+  /** What the core says about the cloud's own matters. */
+  readonly words: CloudWords;
 
   /**
    * Asks for registrations of one pool to end: those that `take` gives, of which it is asked for `max` at most, and only

@@ -1,5 +1,6 @@
 import type { Node } from "./cloud-provider.ts";
-import type { EvictionEvent, JointEviction, PlannedEviction } from "./eviction.ts";
+import type { JointEviction, PlannedEviction } from "./eviction.ts";
+import type { EvictionStep } from "./steps.ts";
 
 /**
  * Keeps a node out of the load balancers of every controller. The value is `true`: of any other value controllers differ.
@@ -76,7 +77,7 @@ export interface Cluster {
   evict(
     node: ClusterMember,
     options: JointEviction,
-    onEvent: (event: EvictionEvent) => void,
+    onEvent: (step: EvictionStep) => void,
     signal: AbortSignal,
   ): Promise<void>;
 }

@@ -109,7 +109,7 @@ export class DrainGuard {
     const notBefore = clock.now() - HEALTH_CACHED_MS;
     return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal, onFailure }, () =>
       Promise.all(
-        byPool(this.#pending.filter(isInUse)).map(
+        byPool(this.#pending.filter((one) => this.#isInUse(one))).map(
           async ([pool, leaving]) => [pool, leaving, await cloud.healthOf(pool, notBefore, by)] as const,
         ),
       ),
@@ -117,13 +117,13 @@ export class DrainGuard {
   }
 
   #force(registrations: readonly DrainingRegistration[]): void {
-    for (const draining of registrations) if (mayServe(draining)) draining.forced();
+    for (const draining of registrations) if (this.#mayServe(draining)) draining.forced();
     this.#take(registrations);
   }
 
   #goWhereEnoughStay(registrations: readonly DrainingRegistration[]): void {
-    this.#take(registrations.filter((one) => !mayServe(one)));
-    for (const [pool, leaving] of byPool(registrations.filter(mayServe))) {
+    this.#take(registrations.filter((one) => !this.#mayServe(one)));
+    for (const [pool, leaving] of byPool(registrations.filter((one) => this.#mayServe(one)))) {
       const health = this.#options.cloud.knownHealth(pool);
       if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
       this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
@@ -137,7 +137,6 @@ export class DrainGuard {
       pool,
       cloud,
       clock,
-      allowances: run.allowances,
       waitMs: guard.waitMs,
       mustEndBy: () => run.mustEndBy,
       isForced: () => run.asked.isForced,
@@ -210,18 +209,18 @@ export class DrainGuard {
     proceed(leaving);
   }
 
+  /** Whether traffic goes to it by a load balancer, as far as the search has seen. */
+  #mayServe(draining: DrainingRegistration): boolean {
+    const { isHealthy, mayBeHealthy } = draining.registration;
+    return this.#isInUse(draining) && (isHealthy || mayBeHealthy === true);
+  }
+
+  #isInUse({ foundDraining, registration }: DrainingRegistration): boolean {
+    return !foundDraining && this.#options.cloud.termsAfterDelay(registration.pool).isUnused !== true;
+  }
+
   #fail(registrations: readonly DrainingRegistration[], error: unknown): void {
     if (this.#signal.aborted) return;
     for (const draining of registrations) draining.failed(asDrainError(error), this.#options.clock.now());
   }
-}
-
-/** Whether traffic goes to it by a load balancer, as far as the search has seen. */
-function mayServe(draining: DrainingRegistration): boolean {
-  const { isHealthy, mayBeHealthy } = draining.registration;
-  return isInUse(draining) && (isHealthy || mayBeHealthy === true);
-}
-
-function isInUse({ foundDraining, registration }: DrainingRegistration): boolean {
-  return registration.pool.kind !== "unattached" && !foundDraining;
 }

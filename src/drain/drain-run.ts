@@ -8,17 +8,11 @@ import {
   type Node,
   type Registration,
 } from "./cloud-provider.ts";
-import {
-  DrainingRegistration,
-  lastHoldBegins,
-  type RegistrationEvent,
-  type RegistrationOwner,
-  resultsOf,
-} from "./draining-registration.ts";
+import type { DrainSteps } from "./drain-steps.ts";
+import { DrainingRegistration, lastHoldBegins, type RegistrationOwner, resultsOf } from "./draining-registration.ts";
 import { asDrainError, DrainError } from "./errors.ts";
-import { type EvictionEvent, type EvictionResult, resultAfter } from "./eviction.ts";
+import type { EvictionResult } from "./eviction.ts";
 import { Refused } from "./guard.ts";
-import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
 import {
   ABANDONED,
@@ -41,7 +35,9 @@ import {
   type LongestHold,
   type Patience,
 } from "./plan.ts";
+import { evictionAfter } from "./registration-state.ts";
 import { type AskedRequest, JointRequest } from "./request.ts";
+import type { Step } from "./steps.ts";
 import { Rises } from "./urgency.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
 
@@ -53,11 +49,11 @@ export interface DrainRunOptions {
   /** When the first request came, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly clock: Clock;
+  readonly cloud: RegistrationOwner["cloud"];
   readonly times: DrainTimes;
   /** Whether a guard may refuse it. */
   readonly isGuarded: boolean;
-  /** The events of its registrations. */
-  readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
+  readonly steps: DrainSteps;
 }
 
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
@@ -66,6 +62,7 @@ export class DrainRun implements RegistrationOwner {
   /** As it was last looked for. */
   node: Node;
   readonly startedAt: number;
+  readonly cloud: RegistrationOwner["cloud"];
   /** What everybody who waits has asked for. */
   readonly asked: JointRequest;
   /** Resolves once the drain can't be refused any more. Pending where it is refused. */
@@ -80,7 +77,7 @@ export class DrainRun implements RegistrationOwner {
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
   readonly #waiters: Waiters;
-  readonly #onEvent: DrainRunOptions["onEvent"];
+  readonly steps: DrainSteps;
   readonly #registrations: DrainingRegistration[] = [];
   /** Where the node stays registered, or may be: see `FoundRegistrations`. */
   readonly elsewhere: Registration[] = [];
@@ -98,10 +95,11 @@ export class DrainRun implements RegistrationOwner {
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times, isGuarded, onEvent }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, cloud, times, isGuarded, steps }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
+    this.cloud = cloud;
     this.#clock = clock;
     this.#times = times;
     this.#waiters = new Waiters(times);
@@ -110,7 +108,7 @@ export class DrainRun implements RegistrationOwner {
       this.#begun = resolve;
     });
     this.begun = isGuarded ? Promise.race([allowed, this.asked.insisted]) : Promise.resolve();
-    this.#onEvent = onEvent;
+    this.steps = steps;
   }
 
   /** Aborts when the deadline has passed, or when no caller waits for the outcome any more. */
@@ -137,10 +135,6 @@ export class DrainRun implements RegistrationOwner {
     return this.#registrations;
   }
 
-  get allowances(): HoldAllowances {
-    return this.#times.allowances;
-  }
-
   /** By what others have said, not by our own reckoning of how long it should take. */
   get mustEndBy(): number {
     return this.#mustEndBy;
@@ -165,8 +159,15 @@ export class DrainRun implements RegistrationOwner {
     return { urgency, onRise: this.rises.on, signal, repeats };
   }
 
-  onEvent(registration: Registration, event: RegistrationEvent): void {
-    this.#onEvent(this, registration, event);
+  /** Something has changed: it is written down and told, and the drain goes by it. */
+  happened(step: Step): void {
+    this.#eviction = evictionAfter(this.#eviction, step);
+    if (step.type === "evict-failed") this.#trouble = step.error;
+    if (step.type === "eviction-refused") {
+      const { code, message } = step.error;
+      this.#trouble = new DrainError(code, `${step.pod}: ${message}`, { cause: step.error });
+    }
+    this.steps.happened(step);
   }
 
   moved(): void {
@@ -179,15 +180,6 @@ export class DrainRun implements RegistrationOwner {
   /** What has become of the node's pods. Absent: none was asked to go. */
   get eviction(): EvictionResult | undefined {
     return this.#eviction;
-  }
-
-  evictionMoved(event: EvictionEvent): void {
-    this.#eviction = resultAfter(this.#eviction, event);
-    if (event.type === "evict-failed") this.#trouble = event.error;
-    if (event.type === "eviction-refused") {
-      const { code, message } = event.error;
-      this.#trouble = new DrainError(code, `${event.pod}: ${message}`, { cause: event.error });
-    }
   }
 
   /** While pods are evicted the default timeout does not run. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
+import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
@@ -7,10 +7,11 @@ import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
+import { DrainSteps } from "./drain-steps.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
-import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
+import type { DrainObserver } from "./events.ts";
 import { EVICT_ALL } from "./eviction.ts";
 import type { Exclusion } from "./exclusion.ts";
 import { type EarlierTryOptions, Finder, untilEarlierTryIsOver } from "./finder.ts";
@@ -28,7 +29,7 @@ import { Planner } from "./planner.ts";
 import { PoolWorkers } from "./pool-workers.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
 import { Ceiling, Reservations } from "./reservations.ts";
-import type { UndoOutcome } from "./undo.ts";
+import type { UndoneNode, UndoOutcome } from "./undo.ts";
 import { WorkTurns } from "./work-turns.ts";
 
 /** Short enough to read out, long enough not to repeat in a day's logs. */
@@ -55,10 +56,7 @@ export interface DrainerOptions {
   readonly registersAgain?: boolean;
 }
 
-interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
-  readonly journal: Journal | undefined;
-  /** Of other drains of the node that an earlier process has not ended: they end with this one. */
-  readonly joined?: readonly (Journal | undefined)[];
+interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt" | "steps"> {
   /** Aborts when the program stops. */
   readonly abandon: AbortSignal;
   /** By an earlier process. */
@@ -73,7 +71,6 @@ export class Drainer {
   readonly #finder: Finder;
   readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
-  readonly #journals = new WeakMap<DrainRun, Journal>();
   readonly #workers: PoolWorkers;
   /** What the guards of all drains share. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
@@ -89,15 +86,13 @@ export class Drainer {
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
-    const { allowances } = options.times;
-    this.#workers = new PoolWorkers({ ...options, allowances, turns: this.#turns });
+    this.#workers = new PoolWorkers({ ...options, turns: this.#turns });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
       runs: this.#runs,
-      journals: this.#journals,
       release: (run) => this.#workers.release(run),
-      notify: (event) => this.#notify(event),
+      stepsOf: (record) => this.#stepsOf(record.id, record.node, [record]),
     });
   }
 
@@ -154,16 +149,14 @@ export class Drainer {
   async resume(record: DrainRecord, signal: AbortSignal, others: readonly DrainRecord[] = []): Promise<void> {
     const { id, node, startedAt, undo } = record;
     if (undo !== undefined && undo.end === undefined) return this.#canceller.resume(record, signal);
-    const journal = this.#journalOf(id, record);
-    if (isStale(record, this.#options.clock.now())) return journal?.dropped();
+    const steps = this.#stepsOf(id, node, [record, ...others]);
+    if (isStale(record, this.#options.clock.now())) return steps.dropped();
     // It began after this process: what is left of this one comes after it.
     for (let other = this.#runs.get(node.id); other !== undefined; other = this.#runs.get(node.id)) await other.ended;
     signal.throwIfAborted();
-    const joined = others.map((other) => this.#journalOf(other.id, other));
-    for (const one of [journal, ...joined]) one?.resumed();
-    this.#notify({ type: "resumed", drainId: id, node });
+    steps.happened({ type: "resumed" });
     const resumed = resumedStateOf(record, ...others);
-    const run = this.#begin({ id, node, startedAt, journal, joined, abandon: signal, resumed });
+    const run = this.#begin({ id, node, startedAt, steps, abandon: signal, resumed });
     const patient = mostPatientFirst([record, ...others].flatMap(requestsOf), this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
@@ -189,7 +182,6 @@ export class Drainer {
 
   /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
   async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
-    const journal = this.#journals.get(run);
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
@@ -203,7 +195,7 @@ export class Drainer {
         const searchedAt = this.#options.clock.now();
         const onFailure = this.#readFailed(run, "registrations");
         await prepareInCluster({ exclusion, pods, eviction }, resumed !== undefined);
-        const isThere = await this.#finder.find(run, { journal, resumed, proceed, signal, onFailure });
+        const isThere = await this.#finder.find(run, { resumed, proceed, signal, onFailure });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
@@ -217,8 +209,7 @@ export class Drainer {
         await eviction.evictAfter(held);
         await held;
         await run.untilAll(({ isOver }) => isOver);
-        if (isThere)
-          await pods?.lookAgain(() => this.#finder.find(run, { journal, proceed: takeOut, signal, onFailure }));
+        if (isThere) await pods?.lookAgain(() => this.#finder.find(run, { proceed: takeOut, signal, onFailure }));
         await this.#turns.next(run.registrations.length);
       });
     } finally {
@@ -249,14 +240,12 @@ export class Drainer {
     return new DrainGuard(run, parts, signal);
   }
 
-  #readFailed({ id: drainId, node }: DrainRun, what: "registrations" | "health") {
-    return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
+  #readFailed({ steps }: DrainRun, what: "registrations" | "health") {
+    return (error: DrainError) => steps.noticed({ type: "read-failed", what, error });
   }
 
   #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
-    const notify = (event: DrainEvent) => this.#notify(event);
-    const more = { journal: this.#journals.get(run), planner: this.#planner, notify };
-    return inCluster(run, { ...this.#options, ...more }, signal);
+    return inCluster(run, { ...this.#options, planner: this.#planner }, signal);
   }
 
   /** All but what leaves with its pod. */
@@ -266,15 +255,14 @@ export class Drainer {
     signal: AbortSignal,
   ): Promise<void> {
     await run.untilAll(({ isOver, isWithPod }) => isOver || isWithPod);
-    await untilEarlierTryIsOver(run, { ...this.#options, ...known, notify: (event) => this.#notify(event) }, signal);
+    await untilEarlierTryIsOver(run, { ...this.#options, ...known }, signal);
   }
 
   /** Says what can be expected of the drain, now that everything is known. */
   #reportPlan(run: DrainRun): DrainPlan {
     const plan = this.#planner.planOf(run);
     run.planned(plan);
-    this.#journals.get(run)?.planned(plan);
-    this.#notify({ type: "planned", drainId: run.id, node: run.node, plan });
+    run.happened({ type: "planned", plan });
     return plan;
   }
 
@@ -283,8 +271,10 @@ export class Drainer {
    * and is drained only because it had stopped, is not to be drained.
    */
   async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const done = newAbort();
-    const signal = anyOf(run.signal, done.signal);
+    const within = newAbort();
+    const { signal } = within;
+    if (run.signal.aborted) within.abort(run.signal.reason);
+    const forget = onAbort(run.signal, () => within.abort(run.signal.reason));
     const decided = this.#nodeWatch
       .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
@@ -295,7 +285,8 @@ export class Drainer {
     try {
       await Promise.race([work(signal), decided]);
     } finally {
-      done.abort(WOKEN);
+      forget();
+      within.abort(WOKEN);
     }
   }
 
@@ -319,42 +310,39 @@ export class Drainer {
     asked: AskedRequest,
     abandon: AbortSignal,
   ): { readonly run: DrainRun; readonly recorded: Promise<void> } {
-    const because = {
-      ...(asked.reason === undefined ? {} : { reason: asked.reason }),
-      ...(asked.force === true ? { forced: true as const } : {}),
-    };
     const running = this.#runs.get(node.id);
-    const drainId = running?.id ?? newDrainId();
-    const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
-    const recorded = journal?.accepted(node, asked) ?? Promise.resolve();
-    this.#notify({ type: running === undefined ? "started" : "joined", drainId, node, ...because });
-    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal, abandon });
-    return { run, recorded };
+    if (running !== undefined) {
+      running.happened({ type: "joined", request: asked });
+      return { run: running, recorded: running.steps.accepted };
+    }
+    const id = newDrainId();
+    const steps = this.#stepsOf(id, node);
+    steps.happened({ type: "accepted", node, request: asked });
+    return { run: this.#begin({ id, node, startedAt: asked.askedAt, steps, abandon }), recorded: steps.accepted };
   }
 
-  #journalOf(drainId: string, record?: DrainRecord): Journal | undefined {
-    const { ledger, clock } = this.#options;
-    return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
+  /** `records`: of what earlier processes have written; those beside the first one go on as that one. */
+  #stepsOf(drainId: string, node: UndoneNode, records: readonly DrainRecord[] = []): DrainSteps {
+    const { ledger, clock, observers } = this.#options;
+    const journalOf = (record: DrainRecord) => ledger && new Journal({ ledger, clock, drainId: record.id, record });
+    const [first, ...others] = records;
+    const journal = first === undefined ? ledger && new Journal({ ledger, clock, drainId }) : journalOf(first);
+    return new DrainSteps({ drainId, node, journal, joined: others.map(journalOf), observers });
   }
 
-  #begin({ id, node, startedAt, journal, joined = [], abandon, resumed }: Begun): DrainRun {
-    const { clock, times } = this.#options;
+  #begin({ id, node, startedAt, steps, abandon, resumed }: Begun): DrainRun {
+    const { clock, cloud, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
-    const onEvent: DrainRunOptions["onEvent"] = (_, registration, event) => {
-      journal?.onEvent(registration, event);
-      this.#notify({ drainId: id, node, registration, ...event });
-    };
-    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, onEvent });
+    const isGuarded = this.#guards !== undefined;
+    const run = new DrainRun({ id, node, startedAt, clock, cloud, times, isGuarded, steps });
     run.rises.on(() => this.#workers.urgencyChanged(run));
     this.#runs.set(node.id, run);
-    if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
-      for (const one of [journal, ...joined]) one?.ended(outcome);
-      if (verdictOf(outcome) === "can-go") this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;
-      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });
+      run.happened({ type: "ended", outcome, tookMs, ...(deadline !== undefined && { deadline }) });
+      if (verdictOf(outcome) === "can-go") this.#options.cluster?.release(run.node);
     };
     run.begin((begun) => this.#takeOut(begun, abandon, resumed), onEnd);
     return run;
@@ -375,12 +363,10 @@ export class Drainer {
     const { node } = plan;
     const drainId = newDrainId();
     const outcome: DrainOutcome = { status: "planned", drainId, node, plan };
-    this.#notify({ type: "planned", drainId, node, plan, dryRun: true });
-    this.#notify({ type: "ended", drainId, node, outcome, tookMs: this.#options.clock.now() - startedAt });
+    // Of a dry run nothing is written down.
+    const steps = new DrainSteps({ drainId, node, observers: this.#options.observers });
+    steps.happened({ type: "planned", plan, dryRun: true });
+    steps.happened({ type: "ended", outcome, tookMs: this.#options.clock.now() - startedAt });
     return outcome;
-  }
-
-  #notify(event: DrainEvent): void {
-    notify(this.#options.observers, event);
   }
 }

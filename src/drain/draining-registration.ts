@@ -1,17 +1,20 @@
 import {
+  type CloudProvider,
   inOrder,
   type Node,
+  type RegistrationState as PolledState,
   type Pool,
   type PoolTerms,
   type Registration,
-  type RegistrationState,
+  useOf,
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
-import type { Standing } from "./guard.ts";
-import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
+import type { Standing as PoolStanding } from "./guard.ts";
+import type { HoldProgress } from "./hold.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
-import { newTrafficStopped } from "./plan.ts";
+import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
+import type { OfType, RegistrationStep } from "./steps.ts";
 import type { Rises } from "./urgency.ts";
 
 /** A program that registers a node again this often will not stop. */
@@ -21,8 +24,7 @@ const REFUSED_REPEATS_MAX = 1;
 
 /** Rarely set fields, kept apart to save memory. */
 interface History {
-  /** How often it was deregistered again: because another program had registered it again, and for either reason. */
-  readonly cameBack: number;
+  /** How often it was deregistered again. */
   readonly repeats: number;
   readonly error?: DrainError | undefined;
   /** Why its call is still being repeated. */
@@ -30,26 +32,27 @@ interface History {
   readonly past?: Past;
   /** What the guard did, which is a trouble too. */
   readonly guard?: RegistrationResult["guard"];
-  readonly isKept?: true;
   /** It leaves once its pod does. */
   readonly isWithPod?: boolean;
-  /** It was found draining, came back, and was deregistered by this drain then. */
-  readonly isOurs?: true;
 }
 
-const NONE: History = { cameBack: 0, repeats: 0 };
+const NONE: History = { repeats: 0 };
+
+/** How it stands; and of the hold what is read anew at each poll, and so is written nowhere. */
+type Standing = RegistrationState & Partial<Omit<HoldProgress, "since" | "isEarlier">>;
 
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
   readonly node: Node;
-  readonly allowances: HoldAllowances;
+  /** How pools release where their terms were not read yet. */
+  readonly cloud: Pick<CloudProvider, "termsAfterDelay">;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly mustEndBy: number;
   /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
   isRefused: boolean;
   /** Announces each change of `mustEndBy` and `isRefused`. */
   readonly rises: Rises;
-  readonly onEvent: (registration: Registration, event: RegistrationEvent) => void;
+  readonly happened: (step: RegistrationStep) => void;
   /** A registration has learned how long it is to be held, or that it is over. */
   readonly moved: () => void;
 }
@@ -62,9 +65,7 @@ export class DrainingRegistration {
   readonly owner: RegistrationOwner;
   readonly registration: Registration;
   #terms: PoolTerms | undefined;
-  #progress: HoldProgress | undefined;
-  /** Absent until it is over. */
-  #heldMs: number | undefined;
+  #known: Standing = OPEN;
   #isLeaving = false;
   /** Absent while there is nothing to report. */
   #unusual: History | undefined;
@@ -73,8 +74,10 @@ export class DrainingRegistration {
     this.owner = owner;
     this.registration = registration;
     if (past === undefined) return;
-    this.#unusual = { ...NONE, cameBack: past.cameBack, past, ...(past.isOurs && { isOurs: true }) };
-    this.#heldMs = past.heldMs;
+    this.#unusual = { ...NONE, past };
+    const { cameBack, isOurs } = past;
+    // What is held goes on being held once that is acknowledged here.
+    this.#known = past.state === "released" ? past : { ...OPEN, cameBack, ...(isOurs && { isOurs }) };
   }
 
   /** Another program, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
@@ -84,11 +87,11 @@ export class DrainingRegistration {
 
   /** It was over before this process began. */
   get wasReleased(): boolean {
-    return this.#past?.heldMs !== undefined;
+    return this.#past?.state === "released";
   }
 
   get isOver(): boolean {
-    return this.#heldMs !== undefined;
+    return this.#known.state !== "open" && this.#known.state !== "holding";
   }
 
   /** It is not deregistered before its pod is evicted. */
@@ -103,7 +106,7 @@ export class DrainingRegistration {
 
   /** Its pool has stopped sending traffic. */
   get isReleased(): boolean {
-    return this.#state === "released";
+    return this.#known.state === "released";
   }
 
   /** Nothing holds its deregistration back. */
@@ -117,13 +120,13 @@ export class DrainingRegistration {
 
   /** It is still to be deregistered. */
   get isWaiting(): boolean {
-    return this.#state === "registered";
+    return this.#known.state === "open";
   }
 
   /** Its hold is over as far as is known, and no poll has succeeded since. */
   awaitsPoll(now: number): boolean {
     const { holdUntil = Number.POSITIVE_INFINITY } = this;
-    return holdUntil <= now && (this.#progress?.lastPoll ?? Number.NEGATIVE_INFINITY) < holdUntil;
+    return holdUntil <= now && (this.progress?.lastPoll ?? Number.NEGATIVE_INFINITY) < holdUntil;
   }
 
   /** Another one will be made. */
@@ -133,7 +136,7 @@ export class DrainingRegistration {
 
   /** Absent until its deregistration was acknowledged, once it is over, and while it is to be deregistered again. */
   get progress(): HoldProgress | undefined {
-    return this.#progress;
+    return this.#known.state === "holding" ? (this.#known as HoldProgress) : undefined;
   }
 
   /** Absent until the pool's terms were read. */
@@ -152,45 +155,42 @@ export class DrainingRegistration {
     this.#met({ guard: "forced" });
   }
 
-  guarded(verdict: "waiting" | "waited" | "overridden" | "kept", standing: Standing | undefined, now: number): void {
+  guarded(
+    verdict: "waiting" | "waited" | "overridden" | "kept",
+    standing: PoolStanding | undefined,
+    now: number,
+  ): void {
     if (this.isOver) return;
     if (verdict === "waited" || verdict === "overridden") this.#met({ guard: verdict });
-    this.#notify({ type: "guarded", verdict, ...(standing && { standing }) });
-    if (verdict !== "kept") return;
-    this.#met({ isKept: true });
-    this.#over(now);
+    const { registration } = this;
+    this.#happened({ registration, type: "guarded", verdict, ...(standing && { standing }) }, now);
   }
 
   acknowledged(now: number): void {
     if (this.isOver) return;
-    const isFirst = this.#progress === undefined && this.#history.repeats === 0;
+    const isFirst = this.progress === undefined && this.#history.repeats === 0;
     const foundDraining = this.foundDraining && isFirst;
-    const heldSince = isFirst ? this.#past?.heldSince : undefined;
+    const since = isFirst ? this.#past?.since : undefined;
     this.#mended();
-    if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
     // When another program's deregistration began is not known: held as if it were now.
-    const seenLeaving = foundDraining && (this.#past?.isDraining ?? heldSince === undefined);
+    const seenLeaving = foundDraining && (this.#past?.isDraining ?? since === undefined);
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
-    this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
-    const held = this.#holdUntil(this.#progress.since);
-    this.#notify({ type: "deregistered", ...held, ...earlier, foundDraining, ...(heldSince && { heldSince }) });
+    this.#deregistered({ foundDraining, ...(since !== undefined && { since }), ...earlier }, seenLeaving, now);
   }
 
-  polled(at: number, state: RegistrationState): void {
+  polled(at: number, state: PolledState): void {
     this.#mended();
-    if (this.#progress === undefined) return;
-    const { seenLeaving, wasBack } = this.#progress;
+    if (this.progress === undefined) return;
+    const { seenLeaving, wasBack } = this.progress;
     const isLeaving = state === "draining" || state === "absent" || state === "unlisted";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
     const wasAbsent = state === "absent";
-    this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
+    this.#known = { ...this.#known, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
   }
 
   /** Another program has deregistered it a second time: traffic may have come meanwhile. */
   heldAnew(now: number): void {
-    this.#progress = { since: now, seenLeaving: true };
-    this.#met({ cameBack: this.#history.cameBack + 1 });
-    this.#notify({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
+    this.#deregistered({ foundDraining: true }, true, now);
   }
 
   /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
@@ -201,83 +201,66 @@ export class DrainingRegistration {
   /** It will be tried again. */
   failedForNow(type: "deregister-failed" | "poll-failed", error: DrainError): void {
     this.#met({ error });
-    this.#notify({ type, error });
+    this.owner.happened({ registration: this.registration, type, error });
   }
 
   /** Returns whether it is worth another try. */
   again(because: "back" | "ignored", now: number): boolean {
-    const { cameBack, repeats } = this.#history;
-    this.#met({ repeats: repeats + 1, cameBack: because === "back" ? cameBack + 1 : cameBack });
+    const times = this.#history.repeats + 1;
+    this.#met({ repeats: times });
+    const { registration } = this;
     const { isRefused } = this.owner;
-    if (repeats + 1 > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
-      const stays = isRefused ? "it stayed registered, although AWS answered that it is not" : "it stayed registered";
-      const what = because === "back" ? "another program registered it again" : stays;
-      this.failed(new DrainError("registered-again", `deregistered ${repeats + 1} times, and each time ${what}`), now);
-      return false;
+    if (times <= (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
+      // Until then no report may say that it is held, or that its traffic has stopped.
+      this.#happened({ registration, type: "deregistering-again", because }, now);
+      return true;
     }
-    // Until then no report may say that it is held, or that its traffic has stopped.
-    this.#progress = undefined;
-    this.#notify({ type: "deregistering-again", because });
-    return true;
+    // The failure itself tells of the last time.
+    if (because === "back") this.#known = { ...this.#known, cameBack: this.#known.cameBack + 1 };
+    const stays = isRefused ? "it stayed registered, although AWS answered that it is not" : "it stayed registered";
+    const what = because === "back" ? "another program registered it again" : stays;
+    this.failed(new DrainError("registered-again", `deregistered ${times} times, and each time ${what}`), now);
+    return false;
   }
 
   released(now: number): void {
-    if (this.#state === "released") return;
+    if (this.isReleased) return;
     this.#mended();
-    const heldMs = this.#over(now);
-    this.#progress = undefined;
-    this.#notify({ type: "released", heldMs });
+    const heldMs = heldMsAt(this.#known, now);
+    this.#happened({ registration: this.registration, type: "released", heldMs }, now);
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
     this.#met({ error });
-    this.#over(now);
-    this.#notify({ type: "failed", error });
+    this.#happened({ registration: this.registration, type: "failed", error }, now);
   }
 
   result(now: number): RegistrationResult {
-    const heldMs = this.#heldMs ?? this.#heldUntil(now);
-    const held = this.#heldBy;
-    const { cameBack, error: failure, repeating, guard } = this.#history;
+    const { state, cameBack, isOurs = false, heldMs = heldMsAt(this.#known, now), seenLeaving } = this.#known;
+    const { newTrafficMs } = this.#terms ?? this.owner.cloud.termsAfterDelay(this.registration.pool);
+    const { error: failure, repeating, guard } = this.#history;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
-      state: this.#state,
+      state: state === "open" ? "registered" : state,
       ...(guard === undefined ? {} : { guard }),
       heldMs,
-      ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
-      newTrafficStopped:
-        this.#state === "released" ||
-        (this.#progress?.seenLeaving === true &&
-          newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
+      ...(this.#terms && { holdMs: this.#terms.holdMs }),
+      newTrafficStopped: state === "released" || (seenLeaving === true && heldMs >= newTrafficMs),
       cameBack,
-      deregistered: this.#wasAcknowledged && (this.#isFoundLive || this.#history.isOurs === true),
+      deregistered: isOurs && (state === "holding" || heldMs > 0),
       ...(error === undefined ? {} : { error }),
     };
   }
 
   /** Until when it is held; undefined while that is not known, and once it is over. */
   get holdUntil(): number | undefined {
-    return this.#progress && this.#holdUntil(this.#progress.since).holdUntil;
-  }
-
-  get #heldBy(): HeldBy | undefined {
-    return this.#terms && heldBy(this.registration.pool, this.#terms);
+    return this.progress && this.#holdUntil(this.progress.since).holdUntil;
   }
 
   #holdUntil(since: number): { readonly holdUntil?: number } {
-    const held = this.#heldBy;
-    return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
-  }
-
-  get #isFoundLive(): boolean {
-    return this.registration.state !== "draining";
-  }
-
-  /** What was released without a deregistration belongs to a machine that is gone. */
-  get #wasAcknowledged(): boolean {
-    return this.#progress !== undefined || (this.#state === "released" && (this.#heldMs ?? 0) > 0);
+    return this.#terms === undefined ? {} : { holdUntil: since + this.#terms.holdMs };
   }
 
   get #history(): History {
@@ -297,57 +280,36 @@ export class DrainingRegistration {
     if (this.#unusual !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
-  get #state(): RegistrationResult["state"] {
-    if (!this.isOver) return this.#progress === undefined ? "registered" : "holding";
-    if (this.#unusual?.isKept === true) return "kept";
-    return this.#unusual?.error === undefined ? "released" : "failed";
+  #deregistered(
+    how: Pick<OfType<RegistrationStep, "deregistered">, "foundDraining" | "since" | "isEarlier">,
+    seenLeaving: boolean,
+    now: number,
+  ): void {
+    const { registration } = this;
+    const held = this.#holdUntil(how.since ?? now);
+    this.#happened({ registration, type: "deregistered", ...held, ...how }, now, seenLeaving);
   }
 
-  #over(now: number): number {
-    const heldMs = Math.round(this.#heldUntil(now));
-    this.#heldMs = heldMs;
-    this.owner.moved();
-    return heldMs;
-  }
-
-  #heldUntil(until: number): number {
-    return this.#progress === undefined ? 0 : Math.max(0, until - this.#progress.since);
-  }
-
-  #notify(event: RegistrationEvent): void {
-    this.owner.onEvent(this.registration, event);
+  /** `seenLeaving`: see `HoldProgress`. */
+  #happened(step: RegistrationStep, now: number, seenLeaving?: boolean): void {
+    const isFoundLive = this.registration.state !== "draining";
+    const known = apply(this.#known, step, { at: now, isFoundLive });
+    this.#known = seenLeaving === undefined ? known : { ...known, seenLeaving };
+    if (this.isOver) this.owner.moved();
+    this.owner.happened(step);
   }
 }
 
-/** What happens to one registration on its way out. */
-export type RegistrationEvent =
-  | {
-      readonly type: "deregistered";
-      readonly holdUntil?: number;
-      readonly foundDraining: boolean;
-      readonly heldSince?: number;
-      /** See `HoldProgress`. */
-      readonly isEarlier?: true;
-    }
-  | {
-      readonly type: "guarded";
-      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      readonly standing?: Standing;
-    }
-  | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
-  | { readonly type: "released"; readonly heldMs: number }
-  | { readonly type: "failed"; readonly error: DrainError };
-
-/** One list a pool. */
+/** One list a pool, as it was in use when it was found. */
 export function byPool(
   registrations: readonly DrainingRegistration[],
 ): readonly (readonly [Pool, readonly DrainingRegistration[]])[] {
   const pools = new Map<string, readonly [Pool, DrainingRegistration[]]>();
   for (const draining of registrations) {
     const { pool } = draining.registration;
-    const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [draining]]);
+    const use = useOf(pool);
+    const known = pools.get(use);
+    if (known === undefined) pools.set(use, [pool, [draining]]);
     else known[1].push(draining);
   }
   return [...pools.values()];

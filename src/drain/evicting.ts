@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError } from "./errors.ts";
-import { type EvictionEvent, type JointEviction, notEvicted } from "./eviction.ts";
+import { type JointEviction, notEvicted } from "./eviction.ts";
 import { CLUSTER_WITHIN_MS } from "./exclusion.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { doubtful } from "./plan.ts";
@@ -21,7 +21,6 @@ export interface EvictingOptions {
   /** Absent: nothing can be evicted. */
   readonly cluster: Cluster | undefined;
   readonly clock: Clock;
-  readonly onEvent: (event: EvictionEvent) => void;
 }
 
 /** Evicts the pods of a node that leaves, where a request asks for that. */
@@ -51,7 +50,7 @@ export class Evicting {
       const error = asDrainError(thrown);
       if (isVoluntary && !error.isPassing) throw error;
       // The machine goes in any case, or the cluster may answer later.
-      this.#notify({ type: "evict-failed", error });
+      this.#run.happened({ type: "evict-failed", error });
     }
   }
 
@@ -75,7 +74,7 @@ export class Evicting {
     run.evicting(true);
     try {
       await withLimit({ clock, limit, signal: this.#signal }, (within) =>
-        cluster.evict(run.node, eviction, (event) => this.#notify(event), within),
+        cluster.evict(run.node, eviction, (step) => run.happened(step), within),
       );
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -138,11 +137,6 @@ export class Evicting {
     await Promise.race([slept.catch(() => {}), ...(orUntil === undefined ? [] : [orUntil])]);
     done.abort(WOKEN);
     this.#signal.throwIfAborted();
-  }
-
-  #notify(event: EvictionEvent): void {
-    this.#run.evictionMoved(event);
-    this.#options.onEvent(event);
   }
 }
 

@@ -140,7 +140,7 @@ export class EvictionGate {
 
   readonly observe: DrainObserver = (event) => {
     this.#drains.note(event);
-    if (event.type === "started" || event.type === "resumed") this.#awaited.delete(event.node.id);
+    if (event.type === "accepted" || event.type === "resumed") this.#awaited.delete(event.node.id);
   };
 
   /** Never rejects but with the reason of `signal`. */

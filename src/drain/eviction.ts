@@ -68,23 +68,6 @@ export function changesEviction(known: JointEviction | undefined, asked: Evictio
   return asked !== undefined && JSON.stringify(jointEviction(known, asked)) !== JSON.stringify(known);
 }
 
-/** Pods are named as kubectl names them in all namespaces: `namespace/name`. */
-export type EvictionEvent =
-  /** The node is cordoned, and these pods are asked to go. */
-  | { readonly type: "evicting"; readonly pods: readonly string[] }
-  /** They are gone. */
-  | { readonly type: "evicted"; readonly pods: readonly string[] }
-  /** Reported again when the reason changes. `budget`: the disruption budget that does not allow it now. */
-  | {
-      readonly type: "eviction-refused";
-      readonly pod: string;
-      readonly budget?: string;
-      readonly willRetry: boolean;
-      readonly error: DrainError;
-    }
-  /** The cluster can't be asked: it is tried again, unless the drain ends with it. Reported when the reason changes. */
-  | { readonly type: "evict-failed"; readonly error: DrainError };
-
 /** How far an eviction has come, or how it has ended. */
 export interface EvictionResult {
   /** How many pods are gone. */
@@ -107,28 +90,4 @@ export function notEvicted(remaining: EvictionResult["remaining"]): DrainError {
   const more = hidden > 0 ? ` and ${hidden} more` : "";
   const pods = `${remaining.length} ${remaining.length === 1 ? "pod was" : "pods were"} not evicted`;
   return new DrainError("not-evicted", `${pods}: ${shown.join("; ")}${more}`);
-}
-
-/** With what has happened to its pods since. */
-export function resultAfter(result: EvictionResult | undefined, event: EvictionEvent): EvictionResult | undefined {
-  const { evicted = 0, remaining = [] } = result ?? {};
-  switch (event.type) {
-    case "evicting": {
-      const known = new Set(remaining.map(({ pod }) => pod));
-      const added = event.pods.filter((pod) => !known.has(pod)).map((pod) => ({ pod }));
-      return { evicted, remaining: [...remaining, ...added] };
-    }
-    case "evicted": {
-      const others = remaining.filter(({ pod }) => !event.pods.includes(pod));
-      return { evicted: evicted + event.pods.length, remaining: others };
-    }
-    case "eviction-refused": {
-      const why = event.error.message;
-      return { evicted, remaining: remaining.map((one) => (one.pod === event.pod ? { ...one, why } : one)) };
-    }
-    case "evict-failed":
-      return result;
-    default:
-      return event satisfies never;
-  }
 }

@@ -7,36 +7,27 @@ import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { backOffMs } from "./limit.ts";
 import type { DrainPlan } from "./plan.ts";
+import type { ExclusionStep } from "./steps.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
 export const CLUSTER_WITHIN_MS = 3_000;
 const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 
-export type ExclusionEvent =
-  /** `name`: of the Node object. Absent: the cluster has none for this machine. */
-  | { readonly type: "excluded" | "included"; readonly name?: string }
-  /** Health checks that ask its kube-proxy fail, or succeed again. `name` as above. */
-  | { readonly type: "tainted" | "untainted"; readonly name?: string }
-  /** It is tried again beside the drain. Reported when the reason changes. */
-  | {
-      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
-      readonly error: DrainError;
-    };
-
-const EVENTS = {
+const STEPS = {
   exclude: { done: "excluded", failed: "exclude-failed" },
   include: { done: "included", failed: "include-failed" },
   taint: { done: "tainted", failed: "taint-failed" },
   untaint: { done: "untainted", failed: "untaint-failed" },
 } as const;
-type MarkingVerb = keyof typeof EVENTS;
+type MarkingVerb = keyof typeof STEPS;
 
 export interface MarkingOptions {
   readonly cluster: Cluster;
   readonly clock: Clock;
   /** What waits for it waits for so long. Absent: `CLUSTER_WITHIN_MS`. */
   readonly withinMs?: number;
-  readonly onEvent: (event: ExclusionEvent) => void;
+  /** Hears of what the cluster has done, or fails to do. */
+  readonly happened: (step: ExclusionStep) => void;
 }
 
 export interface ExclusionOptions extends MarkingOptions {
@@ -181,7 +172,7 @@ export class Marking {
       cluster,
       clock,
       node,
-      onEvent,
+      happened,
       withinMs = CLUSTER_WITHIN_MS,
     }: MarkingOptions & { readonly node: () => ClusterMember },
     signal: AbortSignal,
@@ -189,7 +180,7 @@ export class Marking {
     let failure: DrainError | undefined;
     const refused = newAbort();
     const failed = (error: DrainError) => {
-      if (failure?.message !== error.message) onEvent({ type: EVENTS[verb].failed, error });
+      if (failure?.message !== error.message) happened({ type: STEPS[verb].failed, error });
       failure = error;
       // A moment changes nothing.
       if (!error.isPassing) refused.abort();
@@ -198,7 +189,7 @@ export class Marking {
       for (let attempt = 0; ; attempt += 1) {
         try {
           const name = await cluster[verb](node(), within);
-          onEvent({ type: EVENTS[verb].done, ...(name !== undefined && { name }) });
+          happened({ type: STEPS[verb].done, ...(name !== undefined && { name }) });
           return undefined;
         } catch (error) {
           within.throwIfAborted();

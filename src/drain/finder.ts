@@ -3,9 +3,6 @@ import { type CloudProvider, keyOf, type Registration } from "./cloud-provider.t
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import type { DrainEvent } from "./events.ts";
-import { remainingWhenUnlistedMs } from "./hold.ts";
-import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
 import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
@@ -13,6 +10,7 @@ import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unrelease
 /** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
+const HOLDING = { state: "holding", cameBack: 0 } as const;
 const NOTHING: Unreleased = new Map();
 
 export interface FinderOptions {
@@ -23,8 +21,6 @@ export interface FinderOptions {
 }
 
 export interface FindOptions {
-  /** Absent: nothing is written down. */
-  readonly journal?: Journal | undefined;
   /** By an earlier process. */
   readonly resumed?: ResumedState | undefined;
   /** Takes them out, or goes on holding them. */
@@ -45,10 +41,10 @@ export class Finder {
   }
 
   /**
-   * Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. Resolves with
+   * Passes registrations on as soon as they are recorded, and searches again where the cloud has failed in passing. Resolves with
    * whether the machine is still there.
    */
-  async find(run: DrainRun, { journal, resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
+  async find(run: DrainRun, { resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
     const until = () =>
@@ -58,7 +54,7 @@ export class Finder {
     const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
-      if (resumed?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
+      if (resumed?.open.includes(one)) return { ...HOLDING, since: now, isDraining: true };
       const past = one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, now)) : undefined;
       return past && { ...past, isDraining: true };
     };
@@ -71,35 +67,29 @@ export class Finder {
             : found.registrations.filter(resumed.mustGo).map(resumed.asFoundThen);
         const elsewhereBefore = run.elsewhere.length;
         const registrations = run.found({ ...found, registrations: listed }, foundBefore, pastOf);
-        if (journal !== undefined) {
-          const leaving = registrations.map(({ registration }) => registration);
-          await journal.found(leaving, run.elsewhere.slice(elsewhereBefore));
-        }
+        await recordFound(run, registrations, run.elsewhere.slice(elsewhereBefore));
         // The drain may have ended meanwhile.
         signal.throwIfAborted();
         proceed(registrations);
       }
     });
-    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal, onFailure });
+    if (unreleased.size > 0) await this.#hold(run, unreleased, { proceed, signal });
     if (resumed === undefined) return true;
     // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
-    const past = () => ({ heldSince: begunAt, cameBack: 0 });
+    const past = () => ({ ...HOLDING, since: begunAt });
     proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
     return true;
   }
 
   /** What the cloud lists no more, and may send traffic to all the same. */
-  async #hold(run: DrainRun, unreleased: Unreleased, { journal, proceed, signal }: FindOptions) {
+  async #hold(run: DrainRun, unreleased: Unreleased, { proceed, signal }: Pick<FindOptions, "proceed" | "signal">) {
     const unlisted = [...unreleased.values()].map(({ registration }) => registration);
     const registrations = run.found(
       { registrations: unlisted, elsewhere: [] },
       run.known(),
       (one) => unreleased.get(keyOf(one))?.past,
     );
-    await journal?.found(
-      registrations.map(({ registration }) => registration),
-      [],
-    );
+    await recordFound(run, registrations, []);
     signal.throwIfAborted();
     proceed(registrations);
   }
@@ -128,13 +118,24 @@ export class Finder {
   }
 }
 
+/** Before anything is done about them. */
+async function recordFound(
+  run: DrainRun,
+  found: readonly DrainingRegistration[],
+  elsewhere: readonly Registration[],
+): Promise<void> {
+  if (found.length === 0 && elsewhere.length === 0) return;
+  run.happened({ type: "found", registrations: found.map(({ registration }) => registration), elsewhere });
+  await run.steps.noted();
+}
+
 /** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
 function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
+  return asked.earlierTries.length === 0 ? undefined : { ...HOLDING, since: now, isEarlier: true };
 }
 
 export interface EarlierTryOptions {
-  readonly cloud: Pick<CloudProvider, "kindsAround">;
+  readonly cloud: Pick<CloudProvider, "holdOfUnlistedMs">;
   readonly clock: Clock;
   readonly ledger?: Ledger;
   /** When the search began that has found all that is listed, in milliseconds since the epoch. */
@@ -146,7 +147,6 @@ export interface EarlierTryOptions {
    * milliseconds since the epoch. Absent: nothing.
    */
   readonly unseenUntil?: number | undefined;
-  readonly notify: (event: DrainEvent) => void;
 }
 
 /**
@@ -155,19 +155,16 @@ export interface EarlierTryOptions {
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,
-  { cloud, clock, notify, unseenUntil = Number.NEGATIVE_INFINITY, ...known }: EarlierTryOptions,
+  { cloud, clock, unseenUntil = Number.NEGATIVE_INFINITY, ...known }: EarlierTryOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const since = Math.max(unseenUntil, unknownUntil(run, known) ?? Number.NEGATIVE_INFINITY);
-  const kinds = Number.isFinite(since) ? [...cloud.kindsAround(run.node)] : [];
-  const until = Math.max(
-    (known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0,
-    since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances))),
-  );
+  const holdMs = Number.isFinite(since) ? cloud.holdOfUnlistedMs(run.node) : 0;
+  const until = Math.max((known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0, since + holdMs);
   const remainingMs = until - clock.now();
   if (remainingMs <= 0) return;
   run.planned({ longestHoldMs: remainingMs });
-  notify({ type: "awaiting-earlier-try", drainId: run.id, node: run.node, until });
+  run.steps.noticed({ type: "awaiting-earlier-try", until });
   await clock.sleep(remainingMs, signal);
 }
 

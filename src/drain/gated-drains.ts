@@ -70,11 +70,11 @@ export class GatedDrains {
     const { id } = event.node;
     const known = this.#known.get(id);
     switch (event.type) {
-      case "started":
+      case "accepted":
       case "resumed":
         this.#put(id, { drainId: event.drainId, isOpen: known !== undefined && this.#hasPassed(known) });
         return;
-      case "cancelled":
+      case "undoing":
       case "undone":
         // The node stays: the next departure is another one.
         this.#known.delete(id);

@@ -2,21 +2,17 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
-import type { DrainEvent } from "./events.ts";
 import { Evicting } from "./evicting.ts";
-import type { EvictionEvent } from "./eviction.ts";
-import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
-import type { Journal } from "./journal.ts";
+import { Exclusion } from "./exclusion.ts";
 import type { DrainTimes } from "./plan.ts";
 import type { Planner } from "./planner.ts";
 import { PodTargets } from "./pod-targets.ts";
+import type { ExclusionStep } from "./steps.ts";
 
 export interface InClusterOptions {
   readonly cloud: CloudProvider;
   readonly cluster?: Cluster;
   readonly clock: Clock;
-  readonly journal: Journal | undefined;
-  readonly notify: (event: DrainEvent) => void;
   readonly times: DrainTimes;
   readonly planner: Pick<Planner, "planOf">;
 }
@@ -29,22 +25,13 @@ export interface InCluster {
 }
 
 export function inCluster(run: DrainRun, options: InClusterOptions, signal: AbortSignal): InCluster {
-  const { cloud, cluster, clock, times, planner, journal, notify } = options;
+  const { cloud, cluster, clock, times, planner } = options;
   const plan = times.hasFastPath && (() => planner.planOf(run));
-  const tell = (event: ExclusionEvent | EvictionEvent) => notify({ drainId: run.id, node: run.node, ...event });
-  const onExclusion = (event: ExclusionEvent) => {
-    journal?.exclusion(event);
-    tell(event);
-  };
-  const onEviction = (event: EvictionEvent) => {
-    journal?.eviction(event);
-    tell(event);
-  };
-  const eviction = new Evicting(run, { cluster, clock, onEvent: onEviction }, signal);
+  const happened = (step: ExclusionStep) => run.happened(step);
+  const eviction = new Evicting(run, { cluster, clock }, signal);
   const evicts = (pod: string) => eviction.takes(pod);
   return {
-    exclusion:
-      cluster && new Exclusion(run, { cloud, cluster, clock, ...(plan && { plan }), onEvent: onExclusion }, signal),
+    exclusion: cluster && new Exclusion(run, { cloud, cluster, clock, ...(plan && { plan }), happened }, signal),
     pods: cluster && new PodTargets(run, { cloud, cluster, clock, evicts }, signal),
     eviction,
   };

@@ -1,11 +1,12 @@
 import type { ClockStamp, Stamped } from "./clock-stamp.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
-import type { DrainErrorCode } from "./errors.ts";
+import type { DrainError, DrainErrorCode } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
-import type { Refusal, Standing } from "./guard.ts";
+import type { Refusal } from "./guard.ts";
 import type { DrainOutcome, RegistrationResult } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
-import type { AskedRequest, Asker } from "./request.ts";
+import type { AskedRequest } from "./request.ts";
+import type { Step } from "./steps.ts";
 import type { UndoneResult } from "./undoable.ts";
 
 /** Which registrations of a drain are meant: their numbers, in the order of `found`, from 0. */
@@ -41,80 +42,56 @@ export interface RecordedOutcome {
   readonly error?: RecordedError;
 }
 
-/** What happened in a drain. */
-export type LedgerStep =
-  /** A drain has begun; the first entry of each. */
-  | { readonly type: "accepted"; readonly node: Node; readonly startedAt: number; readonly request: AskedRequest }
-  | { readonly type: "joined"; readonly request: AskedRequest }
-  /** Registered so before anything was done about it: as the cloud listed it, with all that registering it again needs. */
-  | {
-      readonly type: "found";
-      /** The number of the first one. */
-      readonly first: number;
-      readonly registrations: readonly Registration[];
-      readonly elsewhere: readonly Registration[];
-    }
-  | {
-      readonly type: "planned";
-      readonly longestHoldMs: number;
-      readonly limit: DrainLimit;
-      readonly warnings: readonly string[];
-    }
-  /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
-  | { readonly type: "excluded" | "included"; readonly name?: string }
-  /** Health checks that ask the node's kube-proxy fail, or succeed again. `name` as above. */
-  | { readonly type: "tainted" | "untainted"; readonly name?: string }
-  | {
-      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
-      readonly error: RecordedError;
-    }
-  /** Pods of the node, by namespace and name. */
-  | { readonly type: "evicting" | "evicted"; readonly pods: readonly string[] }
-  | {
-      readonly type: "eviction-refused";
-      readonly pod: string;
-      readonly budget?: string;
-      readonly willRetry: boolean;
-      readonly error: RecordedError;
-    }
-  | { readonly type: "evict-failed"; readonly error: RecordedError }
+/** What the entries of these steps have is not what the steps have; and what is no step, but of the ledger itself. */
+export interface OwnForms {
+  /** The first entry of each drain. */
+  readonly accepted: { readonly node: Node; readonly startedAt: number; readonly request: AskedRequest };
+  readonly joined: { readonly request: AskedRequest };
+  /** As the cloud listed it, with all that registering it again needs. */
+  readonly found: {
+    /** The number of the first one. */
+    readonly first: number;
+    readonly registrations: readonly Registration[];
+    readonly elsewhere: readonly Registration[];
+  };
+  readonly planned: {
+    readonly longestHoldMs: number;
+    readonly limit: DrainLimit;
+    readonly warnings: readonly string[];
+  };
   /**
    * `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. `isEarlier`:
    * see `HoldProgress`.
    */
-  | {
-      readonly type: "deregistered";
-      readonly of: Of;
-      readonly foundDraining?: true;
-      readonly since?: number;
-      readonly isEarlier?: true;
-    }
-  | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "poll-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
-  | { readonly type: "released"; readonly of: Of }
-  | {
-      readonly type: "guarded";
-      readonly of: Of;
-      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      readonly standing?: Standing;
-    }
-  /** The drain was cancelled: its undo begins now. Before or after the drain's end. */
-  | { readonly type: "cancelled"; readonly asker?: Asker }
-  /** Seen registered again. */
-  | { readonly type: "registered"; readonly of: Of }
-  | { readonly type: "register-failed"; readonly of: Of; readonly error: RecordedError }
-  /** All that can be undone is. */
-  | { readonly type: "undone"; readonly registrations: readonly RecordedUndone[] }
+  readonly deregistered: {
+    readonly of: Of;
+    readonly foundDraining?: true;
+    readonly since?: number;
+    readonly isEarlier?: true;
+  };
+  readonly released: { readonly of: Of };
+  readonly ended: { readonly outcome: RecordedOutcome };
+  readonly undone: { readonly registrations: readonly RecordedUndone[] };
   /** The process was stopped before the drain had ended. */
-  | { readonly type: "interrupted" }
-  /** Another process has taken the drain up. */
-  | { readonly type: "resumed" }
+  readonly interrupted: object;
   /**
    * A start of the service has found that entries are missing before this one, or could not be read. Of a drain without a
    * beginning the only entry: `node` is its node's id, and absent where that may be any node.
    */
-  | { readonly type: "gap"; readonly node?: string }
-  | { readonly type: "ended"; readonly outcome: RecordedOutcome };
+  readonly gap: { readonly node?: string };
+}
+
+/** With numbers in place of registrations, and failures without their causes. */
+type CommonForm<S> = S extends unknown
+  ? Omit<S, "registration" | "error"> &
+      (S extends { readonly registration: Registration } ? { readonly of: Of } : unknown) &
+      (S extends { readonly error: DrainError } ? { readonly error: RecordedError } : unknown)
+  : never;
+
+/** A step as the ledger has it. A step without a form of its own has the common one. */
+export type LedgerStep =
+  | CommonForm<Exclude<Step, { readonly type: keyof OwnForms }>>
+  | { [T in keyof OwnForms]: { readonly type: T } & OwnForms[T] }[keyof OwnForms];
 
 /** Moments are milliseconds since the epoch. */
 export type LedgerEntry = LedgerStep & {

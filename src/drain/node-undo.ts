@@ -24,7 +24,7 @@ const NO_LEDGER: Pick<Ledger, "list" | "listOf" | "read"> = {
 };
 
 export interface NodeUndoOptions {
-  readonly cloud: Pick<CloudProvider, "resolve">;
+  readonly cloud: Pick<CloudProvider, "resolve" | "words">;
   /** Absent: there is none. */
   readonly cluster?: Cluster | undefined;
   readonly clock: Clock;
@@ -104,7 +104,10 @@ async function findNode(
       by === "id" ? ledger.listOf(value) : ledger.list(SEARCHED_MAX).filter((one) => one.node.name === value);
     if (known !== undefined && !(thrown instanceof DrainError && thrown.code === "other-cluster")) return known.node;
     throw thrown instanceof LimitPassed
-      ? new DrainError("unreachable", `AWS did not say within ${FOUND_WITHIN_MS / 1_000} s which instance is meant`)
+      ? new DrainError(
+          "unreachable",
+          `${cloud.words.cloud} did not say within ${FOUND_WITHIN_MS / 1_000} s which instance is meant`,
+        )
       : thrown;
   }
 }

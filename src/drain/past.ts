@@ -4,6 +4,7 @@ import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
 import type { EndedDrain } from "./outcome.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
+import { isOut, type RegistrationState } from "./registration-state.ts";
 import type { AskedRequest } from "./request.ts";
 
 /** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
@@ -12,18 +13,11 @@ const RESUMED_WITHIN_MS = 86_400_000;
 const DEADLINE_WITHIN_MS = 400 * 86_400_000;
 
 /** What an earlier process has done about a registration. */
-export interface Past {
+export interface Past extends RegistrationState {
   /** Deregistered then, in milliseconds since the epoch. */
-  readonly heldSince: number;
-  /** For how long it was held. Absent: it still is to be. */
-  readonly heldMs?: number;
-  readonly cameBack: number;
-  /** The drain had deregistered it, even if another program had before. */
-  readonly isOurs?: true;
+  readonly since: number;
   /** It is listed as draining now. */
   readonly isDraining?: true;
-  /** See `HoldProgress`. */
-  readonly isEarlier?: true;
 }
 
 /** Undefined: nothing. */
@@ -48,16 +42,15 @@ export interface ResumedState {
 export function resumedStateOf(...records: readonly DrainRecord[]): ResumedState {
   const known = heldLongest(records);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
-  const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
+  const out = known.filter(isOut);
   const pastOf: PastOf = (registration) => {
     const one = byRegistration.get(registration);
-    if (one === undefined || one.state === "open" || one.since === undefined) return undefined;
-    const { state, since, releasedAt, cameBack, isOurs, isEarlier, unknownUntil } = one;
-    const past = { heldSince: since, cameBack, ...(isOurs && { isOurs }) };
+    if (one?.since === undefined || !isOut(one)) return undefined;
+    const { state, since, heldMs, cameBack, isOurs, isEarlier, unknownUntil } = one;
+    const past = { since, cameBack, ...(isOurs && { isOurs }) };
     // It may have been deregistered again meanwhile.
-    if (unknownUntil !== undefined) return { ...past, heldSince: Math.max(since, unknownUntil) };
-    if (state === "holding") return { ...past, ...(isEarlier && { isEarlier }) };
-    return { ...past, heldMs: Math.max(0, (releasedAt ?? since) - since) };
+    if (unknownUntil !== undefined) return { ...past, state: "holding", since: Math.max(since, unknownUntil) };
+    return { ...past, state, ...(heldMs !== undefined && { heldMs }), ...(isEarlier && { isEarlier }) };
   };
   const isReleased = ({ state, unknownUntil }: RecordedRegistration) =>
     state === "released" && unknownUntil === undefined;
@@ -90,8 +83,8 @@ function heldLongest(records: readonly DrainRecord[]): readonly RecordedRegistra
 
 /** What is open is held from now on, or is still to be deregistered. */
 function isHeldLonger(one: RecordedRegistration, other: RecordedRegistration): boolean {
-  const rank = ({ state, since, unknownUntil }: RecordedRegistration) =>
-    state === "open" || since === undefined ? 2 : state === "holding" || unknownUntil !== undefined ? 1 : 0;
+  const rank = (known: RecordedRegistration) =>
+    !isOut(known) ? 2 : known.state === "holding" || known.unknownUntil !== undefined ? 1 : 0;
   const since = (held: RecordedRegistration) => Math.max(held.since ?? 0, held.unknownUntil ?? 0);
   return rank(one) === rank(other) ? since(one) > since(other) : rank(one) > rank(other);
 }
@@ -166,7 +159,7 @@ export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">,
       const key = keyOf(registration);
       const isOver = heldSince + holdMs <= now;
       if (isOver || registeredAgain.has(key) || unreleased.has(key)) continue;
-      unreleased.set(key, { registration, past: { heldSince, cameBack } });
+      unreleased.set(key, { registration, past: { state: "holding", since: heldSince, cameBack } });
     }
   }
   return unreleased;

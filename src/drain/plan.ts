@@ -1,15 +1,17 @@
 import {
+  type CloudProvider,
+  type CloudWords,
   type FoundRegistrations,
   inOrder,
-  type LoadBalancerKind,
   type Node,
+  type PlannedFastPath,
   type Pool,
   type PoolTerms,
   type Registration,
+  type UnsavedTraffic,
+  useOf,
 } from "./cloud-provider.ts";
-import { fastPath, type PlannedFastPath } from "./fast-path.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import { type HoldAllowances, heldBy, holdMs, propagationMs } from "./hold.ts";
 
 /** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {
@@ -47,11 +49,11 @@ interface PlannedRegistration {
   readonly isWritable: boolean;
   /** How long it waits for its deregistration, because the request quota allows no sooner, in milliseconds. */
   readonly waitMs: number;
-  /** How long it will be held, in milliseconds. A classic load balancer may release earlier. */
+  /** How long it will be held, in milliseconds. A pool that reports the end may release earlier. */
   readonly holdMs: number;
   /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
   readonly shortByMs: number;
-  /** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
+  /** Traffic that is lost even if the drain succeeds, because the cloud offers no way to save it. */
   readonly unsaved: readonly UnsavedTraffic[];
 }
 
@@ -64,19 +66,15 @@ export interface DrainLimit {
 }
 
 export interface DrainTimes {
-  readonly allowances: HoldAllowances;
   /** How long a drain may take, in milliseconds. Absent: the longest hold and a minute. */
   readonly timeoutMs?: number;
   /** What people call the timeout who set it. Absent: TIMEOUT. */
   readonly timeoutName?: string;
   /** A drain ends this long before its deadline, so that there is time to answer. */
   readonly deadlineMarginMs: number;
-  /** Whether health checks may be made to fail where a notice is too short for an NLB (`fast-path.ts`). */
+  /** Whether health checks may be made to fail where a notice is too short (`CloudProvider.fastPath`). */
   readonly hasFastPath?: boolean;
 }
-
-/** The kind that continues to send for longest comes first. */
-export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "unknown", "alb", "classic", "unattached"];
 
 /** Less than this is not worth a word. */
 const WAIT_SHOWN_MS = 5_000;
@@ -84,37 +82,36 @@ const WAIT_SHOWN_MS = 5_000;
 /** Room for reading back and noticing the end, where no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
 
-/** A pool that has vanished has no hold. */
-export const VANISHED_TERMS: PoolTerms = { drainMs: 0, terminatesConnections: false };
-
-/** By pool id. Undefined: the pool has vanished. */
-export type TermsById = ReadonlyMap<string, PoolTerms | undefined>;
+/** By `useOf` of the pool. Undefined: the pool has vanished. */
+export type TermsByUse = ReadonlyMap<string, PoolTerms | undefined>;
 
 export interface PlanInput {
   readonly node: Node;
   readonly found: FoundRegistrations & { readonly asOf: number };
   /** How each of the pools releases. */
-  readonly terms: TermsById;
+  readonly terms: TermsByUse;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly now: number;
   readonly deadline?: number | undefined;
-  /** The notice that is assumed for the fast path where there is no deadline, in milliseconds. Absent: it is not taken. */
-  readonly assumedNoticeMs?: number;
+  /** Where there is no deadline, the fast path is planned for the shortest notice. Absent: it is not taken then. */
+  readonly assumesNotice?: true;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
   /** Since when registrations are held whose pools have had their call, in milliseconds since the epoch. */
   readonly heldSince?: ReadonlyMap<Registration, number>;
-  /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
-  readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
+  readonly cloud: PlanningCloud;
 }
 
+/** What a plan asks of the cloud, all of it without a call. */
+type PlanningCloud = Pick<CloudProvider, "msToDeregister" | "termsAfterDelay" | "fastPath" | "words">;
+
 export function makePlan(input: PlanInput): DrainPlan {
-  const { node, found, terms, startedAt, now, deadline, waiting, times, heldSince = new Map() } = input;
+  const { node, found, terms, startedAt, now, deadline, waiting, times, heldSince = new Map(), cloud } = input;
   const waits = deregisterWaits(input);
   const planned = inOrder(found.registrations.map((registration) => ({ registration }))).map(({ registration }) => {
     const { pool, state } = registration;
-    const held: PoolTerms & Pick<Pool, "kind" | "name"> = { ...pool, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
+    const its = terms.get(useOf(pool)) ?? cloud.termsAfterDelay(pool);
     const isDraining = state === "draining";
     const since = heldSince.get(registration);
     const waitMs = isDraining || since !== undefined ? 0 : (waits.get(pool.id) ?? 0);
@@ -123,30 +120,46 @@ export function makePlan(input: PlanInput): DrainPlan {
       action: isDraining ? ("hold" as const) : ("deregister" as const),
       waitMs,
       since: since ?? now + waitMs,
-      holdMs: holdMs(heldBy(pool, held), times.allowances),
-      isWritable: held.writable !== false,
-      held,
+      holdMs: its.holdMs,
+      isWritable: its.writable !== false,
+      unsaved: its.unsaved,
+      terms: its,
     };
   });
   const longestHoldMs = Math.max(0, ...planned.map(({ holdMs }) => holdMs));
   const longestWaitMs = Math.max(0, ...planned.map(({ waitMs }) => waitMs));
   const hold = { longestMs: longestHoldMs, since: now + longestWaitMs };
   const limit = drainLimit({ startedAt, deadline, waiting, times, hold }) as DrainLimit;
-  const registrations = planned.map(({ held, since, ...one }) => ({
+  const registrations = planned.map(({ terms: _, since, ...one }) => ({
     ...one,
     shortByMs: Math.max(0, since + one.holdMs - limit.at),
-    unsaved: unsavedTraffic(held, one.holdMs),
   }));
   const { elsewhere } = found;
   const { timeoutName } = times;
+  const { words } = cloud;
   const fast = plannedFastPath(input, planned);
   const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
   const sentences = [
-    ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
+    ...warnings({
+      longestHoldMs,
+      longestWaitMs,
+      now,
+      limit,
+      deadline,
+      waiting,
+      elsewhere,
+      timeoutName,
+      isShort,
+      words,
+    }),
     ...(found.warning === undefined ? [] : [found.warning]),
-    ...unwritableWarnings(registrations),
+    ...unwritableWarnings(registrations, words),
     ...(typeof fast === "string" ? [fast] : []),
-    ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
+    ...new Set(
+      planned.flatMap(({ registration: { pool }, terms: { warnings = [] } }) =>
+        warnings.map((why) => `${pool.name}: ${why}`),
+      ),
+    ),
   ];
   const added = typeof fast === "object" && { fastPath: fast };
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, ...added, warnings: sentences };
@@ -154,27 +167,23 @@ export function makePlan(input: PlanInput): DrainPlan {
 
 /** A text: a warning, that it is not taken. */
 function plannedFastPath(
-  { found: { elsewhere }, now, deadline, assumedNoticeMs, times }: PlanInput,
-  planned: readonly { readonly registration: Registration; readonly held: PoolTerms; readonly since: number }[],
+  { found: { elsewhere }, now, deadline, assumesNotice, times, cloud }: PlanInput,
+  found: readonly { readonly registration: Registration; readonly terms: PoolTerms; readonly since: number }[],
 ): PlannedFastPath | string | undefined {
-  const noticeMs = deadline === undefined ? assumedNoticeMs : deadline - now;
-  if (times.hasFastPath !== true || noticeMs === undefined) return undefined;
-  const found = planned.map(({ registration, held: terms, since }) => ({ registration, terms, since }));
-  const fast = fastPath({ found, elsewhere, now, noticeMs, allowances: times.allowances });
-  if (typeof fast !== "string") return fast;
-  const when = deadline === undefined ? ` for a spot interruption (${seconds(noticeMs)})` : "";
-  return `the fast path (NLB_FAST_PATH) is not taken${when}: ${fast}`;
+  if (times.hasFastPath !== true || (deadline === undefined && assumesNotice !== true)) return undefined;
+  return cloud.fastPath({ found, elsewhere, now, ...(deadline !== undefined && { noticeMs: deadline - now }) });
 }
 
 /** By pool id: the pools in the order in which they are called. */
-function deregisterWaits({ found, heldSince, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
+function deregisterWaits({ found, heldSince, cloud }: PlanInput): ReadonlyMap<string, number> {
   const pools = new Map<string, Pool>();
   for (const registration of found.registrations) {
     const { pool, state } = registration;
     if (state !== "draining" && heldSince?.has(registration) !== true) pools.set(pool.id, pool);
   }
-  const inOrder = [...pools.values()].sort((a, b) => CALL_ORDER.indexOf(a.kind) - CALL_ORDER.indexOf(b.kind));
-  const waits = msToDeregister(inOrder);
+  const rank = (pool: Pool) => cloud.termsAfterDelay(pool).callRank;
+  const inOrder = [...pools.values()].sort((a, b) => rank(a) - rank(b));
+  const waits = cloud.msToDeregister(inOrder);
   return new Map(inOrder.map(({ id }, index) => [id, waits[index] ?? 0]));
 }
 
@@ -261,6 +270,7 @@ function warnings(input: {
   readonly elsewhere: readonly Registration[];
   readonly timeoutName: string | undefined;
   readonly isShort: boolean;
+  readonly words: CloudWords;
 }): readonly string[] {
   const {
     longestHoldMs,
@@ -272,12 +282,11 @@ function warnings(input: {
     elsewhere,
     timeoutName = "TIMEOUT",
     isShort,
+    words,
   } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
-    sentences.push(
-      `the request quota of AWS (QUOTA_SHARE) delays the last deregistration by ${seconds(longestWaitMs)}`,
-    );
+    sentences.push(words.quotaDelays(seconds(longestWaitMs)));
   }
   const remainingMs = limit.at - now;
   if (isShort) {
@@ -292,9 +301,7 @@ function warnings(input: {
   const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
   if (untagged.length > 0) {
     const pools = [...new Set(untagged.map(({ pool }) => pool.name))].join(", ");
-    sentences.push(
-      `also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change: ${pools}`,
-    );
+    sentences.push(words.leftOut(pools));
   }
   return sentences;
 }
@@ -310,83 +317,14 @@ export function doubtful(elsewhere: readonly Registration[]): readonly Registrat
   return elsewhere.filter(({ doubt }) => doubt !== undefined);
 }
 
-function unwritableWarnings(registrations: readonly PlannedRegistration[]): readonly string[] {
+function unwritableWarnings(
+  registrations: readonly PlannedRegistration[],
+  { notWritable }: CloudWords,
+): readonly string[] {
   const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
-  return [`the IAM policy does not allow deregistering from these pools, and the drain will fail: ${pools}`];
-}
-
-/** Whether new traffic had stopped `heldMs` after a deregistration. */
-export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowances: HoldAllowances): boolean {
-  return heldMs >= propagationMs(kind, allowances);
-}
-
-/** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
-interface UnsavedTraffic {
-  readonly code:
-    | "requests-in-flight"
-    | "long-requests"
-    | "long-connections"
-    | "terminated-connections"
-    | "moved-connections";
-  readonly message: string;
-}
-
-/** `hold`: how long the node is held, in milliseconds. */
-function unsavedTraffic(pool: PoolTerms & Pick<Pool, "kind">, hold: number): readonly UnsavedTraffic[] {
-  switch (pool.kind) {
-    case "alb":
-      return pool.drainMs === 0
-        ? [{ code: "requests-in-flight", message: "deregistration delay is 0: requests in flight are cut" }]
-        : [{ code: "long-requests", message: `requests that take longer than ${seconds(pool.drainMs)} are cut` }];
-    case "classic":
-      return pool.drainMs === 0
-        ? [{ code: "requests-in-flight", message: "connection draining is off: requests in flight are cut at once" }]
-        : [{ code: "long-requests", message: `requests that take longer than ${seconds(pool.drainMs)} are cut` }];
-    case "nlb":
-      return pool.terminatesConnections
-        ? [
-            {
-              code: "terminated-connections",
-              message: `connection termination is on: connections still open after ${seconds(pool.drainMs)} are closed`,
-            },
-          ]
-        : [
-            {
-              code: "long-connections",
-              message: `connections still open after ${seconds(hold)} break when the node goes`,
-            },
-          ];
-    case "gwlb":
-      return unsavedFlows(pool, hold);
-    case "unknown":
-      return [
-        {
-          code: "long-connections",
-          message: `requests and connections still open after ${seconds(hold)} may break when the node goes`,
-        },
-      ];
-    case "unattached":
-      return [];
-    default:
-      return pool.kind satisfies never;
-  }
-}
-
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html */
-function unsavedFlows({ drainMs, movesFlows, resetsFlows }: PoolTerms, hold: number): readonly UnsavedTraffic[] {
-  const after = seconds(drainMs);
-  const reset: UnsavedTraffic = {
-    code: "terminated-connections",
-    message: `TCP flows still open after ${after} are reset`,
-  };
-  const other = resetsFlows === true ? "other flows" : "flows";
-  const rest: UnsavedTraffic =
-    movesFlows === true
-      ? { code: "moved-connections", message: `${other} still open after ${after} move to another target` }
-      : { code: "long-connections", message: `${other} still active after ${seconds(hold)} break when the node goes` };
-  return resetsFlows === true ? [reset, rest] : [rest];
+  return [notWritable(pools)];
 }
 
 function seconds(ms: number): string {

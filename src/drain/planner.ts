@@ -8,11 +8,11 @@ import {
   type Node,
   poolsInOrder,
   type Registration,
+  useOf,
 } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
-import { SPOT_NOTICE_MS } from "./fast-path.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
@@ -23,7 +23,7 @@ import {
   makePlan,
   type PlanInput,
   type PlannedGuard,
-  type TermsById,
+  type TermsByUse,
 } from "./plan.ts";
 import { podAt, readPods, unreadPods, withPods } from "./pod-targets.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
@@ -77,8 +77,7 @@ export class Planner {
     const guard = await this.#guardOf(node, found.registrations, request, by);
     const { deadline, timeoutMs } = request;
     const waiting = [{ askedAt: startedAt, timeoutMs }];
-    const assumedNoticeMs = SPOT_NOTICE_MS;
-    const plan = this.make({ node, startedAt, deadline, assumedNoticeMs, waiting, found, terms });
+    const plan = this.make({ node, startedAt, deadline, assumesNotice: true, waiting, found, terms });
     const registrations = plan.registrations.map((planned) => {
       const pod = podAt(pods, planned.registration)?.name;
       return pod === undefined ? planned : { ...planned, pod };
@@ -118,16 +117,16 @@ export class Planner {
   }
 
   /** The plan for what was found. */
-  make(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
+  make(input: Omit<PlanInput, "now" | "times" | "cloud">): DrainPlan {
     const { cloud, clock, times } = this.#options;
-    return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
+    return makePlan({ ...input, now: clock.now(), times, cloud });
   }
 
   /** The plan of a drain that runs: of what it has found until now, and is not released yet. */
   planOf({ node, startedAt, deadline, waiting, elsewhere, warnings, registrations: all }: DrainRun): DrainPlan {
     const unreleased = all.filter(({ wasReleased }) => !wasReleased);
     const registrations = unreleased.map(({ registration }) => registration);
-    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
+    const terms = new Map(unreleased.map(({ registration: { pool }, terms }) => [useOf(pool), terms]));
     const heldSince = new Map(
       unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
@@ -144,7 +143,9 @@ export class Planner {
   ): Promise<PlannedGuard | undefined> {
     const { cloud, guard, reservations, ceiling } = this.#options;
     if (guard === undefined) return undefined;
-    const inUse = registrations.filter(({ pool, state }) => pool.kind !== "unattached" && state !== "draining");
+    const inUse = registrations.filter(
+      ({ pool, state }) => cloud.termsAfterDelay(pool).isUnused !== true && state !== "draining",
+    );
     const pools = new Map(inUse.map(({ pool }) => [pool.id, pool]));
     const healths = await Promise.all(
       [...pools.values()].map(
@@ -220,7 +221,7 @@ export class Planner {
       const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
       throw new DrainError(
         "unreachable",
-        `AWS did not return the registrations of the node within ${waited}: request the drain again`,
+        `${cloud.words.cloud} did not return the registrations of the node within ${waited}: request the drain again`,
       );
     }
   }
@@ -238,20 +239,20 @@ export class Planner {
     const known = cloud.lastKnown(reference);
     if (known === undefined) return undefined;
     const age = Math.round((clock.now() - known.asOf) / 1_000);
-    const why = trouble?.message ?? "AWS did not answer at once";
+    const why = trouble?.message ?? `${cloud.words.cloud} did not answer at once`;
     const warning = `this was read ${age} s ago, and may have changed since (${why})`;
     return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal }: CallFor): Promise<TermsById> {
-    const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
+  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal }: CallFor): Promise<TermsByUse> {
+    const pools = new Map(registrations.map(({ pool }) => [useOf(pool), pool]));
     const by: CallFor = {
       urgency: () => ({ ...urgency(), purpose: "describe" }),
       signal,
       ...(onRise && { onRise }),
     };
-    const described = [...pools.values()].map(
-      async (pool) => [pool.id, await this.#options.cloud.describe(pool, by)] as const,
+    const described = [...pools].map(
+      async ([use, pool]) => [use, await this.#options.cloud.describe(pool, by)] as const,
     );
     return new Map(await Promise.all(described));
   }

@@ -6,9 +6,8 @@ import type { DrainRun } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { CLUSTER_WITHIN_MS, type TakeOut } from "./exclusion.ts";
-import { heldBy, holdMs, REPEAT_MS } from "./hold.ts";
+import { REPEAT_MS } from "./hold.ts";
 import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
-import { VANISHED_TERMS } from "./plan.ts";
 
 /** How often the pods of a node are read while targets wait for their end. */
 const READ_MS = 2_000;
@@ -17,7 +16,7 @@ const LOOKS_MAX = 2;
 
 export interface PodTargetsOptions {
   readonly cluster: Pick<Cluster, "podsOf">;
-  readonly cloud: Pick<CloudProvider, "describe" | "mayHoldAddresses">;
+  readonly cloud: Pick<CloudProvider, "describe" | "termsAfterDelay" | "mayHoldAddresses">;
   readonly clock: Clock;
   /** Whether the drain evicts this pod, as far as is known. */
   readonly evicts: (pod: string) => boolean;
@@ -116,7 +115,7 @@ export class PodTargets {
     const repeat = { clock, until: () => this.#run.mustEndBy, signal: this.#signal };
     const by = this.#run.callFor(this.#signal);
     const terms = await repeatWhilePassing(repeat, () => cloud.describe(pool, by));
-    for (const draining of waiting) draining.described(terms ?? VANISHED_TERMS);
+    for (const draining of waiting) draining.described(terms ?? cloud.termsAfterDelay(pool));
   }
 
   /** Takes each out once its pod is terminating or gone. Resolves when none waits. */
@@ -143,12 +142,10 @@ export class PodTargets {
   }
 
   /** With its pod, or in time for its hold. */
-  #leaves({ terms, registration }: DrainingRegistration, { uid }: ClusterPod): boolean {
+  #leaves({ terms }: DrainingRegistration, { uid }: ClusterPod): boolean {
     const pod = this.#pods.find((one) => one.uid === uid);
     if (pod === undefined || pod.isLeaving) return true;
-    const { mustEndBy, allowances } = this.#run;
-    const hold = terms === undefined ? 0 : holdMs(heldBy(registration.pool, terms), allowances);
-    return mustEndBy - hold - REPEAT_MS <= this.#options.clock.now();
+    return this.#run.mustEndBy - (terms?.holdMs ?? 0) - REPEAT_MS <= this.#options.clock.now();
   }
 
   #fail(waiting: readonly DrainingRegistration[], error: unknown): void {

@@ -1,21 +1,20 @@
 import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { LoadBalancerKind } from "./cloud-provider.ts";
+import type { PoolTerms } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
-import { type HeldBy, type HoldAllowances, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
-import { CALL_ORDER } from "./plan.ts";
+import { type HoldTerms, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
 import { type Purpose, Rises, type Urgency, type Urgent } from "./urgency.ts";
 
 /** How urgent the calls to one pool are, and whom they are for: as urgent as the most urgent drain that waits. */
 export class PoolUrgency {
-  readonly #kind: LoadBalancerKind;
+  readonly #callRank: number;
   readonly #turn: number;
   /** Reading every registration for each call that waits would be most of the work when thousands leave at once. */
   readonly #reckoned = new Map<Purpose, Urgency>();
   readonly #rises = new Rises();
 
-  constructor(kind: LoadBalancerKind, turn: number) {
-    this.#kind = kind;
+  constructor({ callRank }: Pick<PoolTerms, "callRank">, turn: number) {
+    this.#callRank = callRank;
     this.#turn = turn;
   }
 
@@ -46,7 +45,7 @@ export class PoolUrgency {
       someHealthy ||= registration.isHealthy;
       someKnown ||= !owner.isRefused;
     }
-    const rank = 2 * CALL_ORDER.indexOf(this.#kind) + (someHealthy ? 0 : 1);
+    const rank = 2 * this.#callRank + (someHealthy ? 0 : 1);
     // Whom the cloud does not know gets no traffic from it, most likely: no other target is to wait for that.
     const isLast = purpose === "deregister" && !someKnown;
     const urgency: Urgency = { purpose: isLast ? "confirm" : purpose, deadline, rank, turn: this.#turn };
@@ -78,9 +77,8 @@ function compare(a: number, b: number): number {
 
 export interface PollScheduleOptions {
   readonly clock: Clock;
-  readonly allowances: HoldAllowances;
-  /** What a registration's hold goes by. */
-  readonly heldBy: (draining: DrainingRegistration) => HeldBy;
+  /** The pool's. */
+  readonly terms: () => HoldTerms;
 }
 
 /** Whose poll is due so soon after another one's shares it. */
@@ -105,10 +103,10 @@ export class PollSchedule {
 
   /** When a poll may end a wait; before that it only confirms. */
   endsFor(held: Iterable<DrainingRegistration>): number {
-    const { heldBy, allowances } = this.#options;
+    const { terms } = this.#options;
     let at = Number.POSITIVE_INFINITY;
     for (const draining of held) {
-      if (draining.progress !== undefined) at = Math.min(at, mayEndAt(heldBy(draining), draining.progress, allowances));
+      if (draining.progress !== undefined) at = Math.min(at, mayEndAt(terms(), draining.progress));
     }
     return at;
   }
@@ -123,12 +121,9 @@ export class PollSchedule {
   }
 
   #dueAt(draining: DrainingRegistration): number {
-    const { clock, allowances, heldBy } = this.#options;
+    const { clock, terms } = this.#options;
     const { progress } = draining;
-    return (
-      this.#repeats.get(draining) ??
-      (progress === undefined ? clock.now() : nextPoll(heldBy(draining), progress, allowances))
-    );
+    return this.#repeats.get(draining) ?? (progress === undefined ? clock.now() : nextPoll(terms(), progress));
   }
 }
 

@@ -6,9 +6,9 @@ import type { Undoable, UndoneResult } from "./undoable.ts";
 
 /** What was not seen registered again within this time will not be. */
 const SEEN_WITHIN_MS = 300_000;
-/** While an ALB lets go of an address: nothing but the end of its delay is to be seen. */
+/** While a pool locks an address: nothing but the end of its delay is to be seen. */
 const DELAYED_READ_MS = 10_000;
-/** What AWS has accepted and not done so often it does not do. */
+/** What the cloud has accepted and not done so often it does not do. */
 const REGISTERED_MAX = 5;
 
 export interface PoolUndoOptions {
@@ -25,7 +25,7 @@ export interface PoolUndoOptions {
 interface Return extends Undoable {
   /** It is known to be out, and may be registered again. */
   isOut: boolean;
-  /** An ALB takes an address again only once its deregistration delay has passed. */
+  /** See `PoolTerms.locksAddresses`. */
   readonly isDelayed: boolean;
   /** It is not looked at before. */
   readFrom: number;
@@ -72,8 +72,9 @@ export class PoolUndo {
 
   async #begin(undoables: readonly Undoable[], signal: AbortSignal): Promise<readonly Return[]> {
     const { clock, cloud, node, stoppedAt } = this.#options;
+    const { locksAddresses } = cloud.termsAfterDelay(this.#pool);
     const isDelayed = ({ registration }: Undoable) =>
-      this.#pool.kind === "alb" && !registration.target.startsWith(node.id);
+      locksAddresses === true && !registration.target.startsWith(node.id);
     const terms = undoables.some(isDelayed) ? await cloud.describe(this.#pool, this.#callFor(signal)) : undefined;
     const now = clock.now();
     return undoables.map((one) => {
@@ -164,7 +165,7 @@ export class PoolUndo {
     one.readFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_READ_MS : REPEAT_MS);
     if (!isIn) one.seenOut = true;
     if (registeredAt === undefined) {
-      // While it drains an ALB does not take an address again.
+      // While it drains its address is locked.
       if (!isIn) one.isOut = state === "absent" || !isDelayed;
       else if (one.deregisteredBy === "perhaps" && !one.seenOut) this.#end(registration, "untouched");
       else if (this.#isProof(one, state, at)) this.#end(registration, "registered");

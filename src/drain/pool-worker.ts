@@ -3,15 +3,13 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolTerms } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import { type HeldBy, type HoldAllowances, heldBy, judge, REPEAT_MS } from "./hold.ts";
-import { VANISHED_TERMS } from "./plan.ts";
+import { judge, REPEAT_MS } from "./hold.ts";
 import { PollSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
 import type { WorkTurns } from "./work-turns.ts";
 
 export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  readonly allowances: HoldAllowances;
   /** Shared with all other pools. */
   readonly turns: WorkTurns;
   /** The pool's place among all that were begun. */
@@ -47,9 +45,9 @@ export class PoolWorker {
   constructor(pool: Pool, options: PoolWorkerOptions) {
     this.#pool = pool;
     this.#options = options;
-    const { clock, allowances, begun } = options;
-    this.#urgency = new PoolUrgency(pool.kind, begun);
-    this.#schedule = new PollSchedule({ clock, allowances, heldBy: (draining) => this.#heldBy(draining) });
+    const { clock, cloud, begun } = options;
+    this.#urgency = new PoolUrgency(cloud.termsAfterDelay(pool), begun);
+    this.#schedule = new PollSchedule({ clock, terms: () => this.#heldBy });
   }
 
   get isIdle(): boolean {
@@ -120,7 +118,7 @@ export class PoolWorker {
     while (this.#terms === undefined) {
       try {
         const terms = await cloud.describe(this.#pool, this.#callFor("describe", new PoolCall(signal)));
-        this.#terms = terms ?? VANISHED_TERMS;
+        this.#terms = terms ?? cloud.termsAfterDelay(this.#pool);
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
@@ -280,11 +278,11 @@ export class PoolWorker {
 
   /** Records what a poll has seen. What remains to be done: to wait, or to deregister it again. */
   #apply(draining: DrainingRegistration, poll: Parameters<typeof judge>[2]) {
-    const { clock, allowances } = this.#options;
+    const { clock } = this.#options;
     const { progress } = draining;
     // Deregistered again while the poll was under way: what it saw is from before.
     if (progress === undefined || progress.since > poll.at) return "wait";
-    const verdict = judge(this.#heldBy(draining), progress, poll, allowances);
+    const verdict = judge(this.#heldBy, progress, poll);
     draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
     if (verdict === "over") draining.released(clock.now());
@@ -313,9 +311,9 @@ export class PoolWorker {
     this.#busy = new Set();
   }
 
-  /** By the pool as it was when it was found: a load balancer may have taken a group into use since. */
-  #heldBy({ registration }: DrainingRegistration): HeldBy {
-    return heldBy(registration.pool, this.#terms ?? VANISHED_TERMS);
+  /** Nothing is polled before its terms were read. */
+  get #heldBy(): PoolTerms {
+    return this.#terms ?? this.#options.cloud.termsAfterDelay(this.#pool);
   }
 
   #callFor(purpose: "describe" | "deregister" | "poll", { registrations, signal, stillIncluded }: PoolCall): CallFor {

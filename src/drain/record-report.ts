@@ -16,8 +16,14 @@ import {
   undoReport,
 } from "./report.ts";
 import type { AskedRequest } from "./request.ts";
+import type { OfType } from "./steps.ts";
 
-export type StepReport = ReturnType<typeof stepReport>;
+/** Which other fields it has depends on its type: `web/drain-schemas.ts` describes them. */
+export interface StepReport {
+  readonly id: number;
+  readonly at: string;
+  readonly type: LedgerEntry["type"];
+}
 
 /** Drains of the ledger as outsiders get them in JSON. As in `report.ts`, no field is renamed or taken away. */
 export function drainListReport(summaries: readonly DrainSummary[]) {
@@ -90,80 +96,55 @@ function evictionReport(options: EvictionOptions) {
 }
 
 /** One step of a drain. `record`: of the drain, at least up to this step. */
-export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
-  const step = { id: entry.n, at: moment(entry.at), type: entry.type };
-  const meant = (of: readonly number[]) => ({
-    registrations: of.flatMap((number) => {
-      const known = record.registrations[number];
-      return known === undefined ? [] : [foundReport(known.registration)];
-    }),
-  });
-  switch (entry.type) {
-    case "accepted":
-    case "joined":
-      return { ...step, request: requestReport(entry.request) };
-    case "found":
-      return {
-        ...step,
-        registrations: entry.registrations.map(foundReport),
-        elsewhere: entry.elsewhere.map(foundReport),
-      };
-    case "planned":
-      return {
-        ...step,
-        longestHoldSeconds: seconds(entry.longestHoldMs),
-        limit: limitReport(entry.limit),
-        warnings: entry.warnings,
-      };
-    case "deregistered":
-      return {
-        ...step,
-        ...meant(entry.of),
-        foundDraining: entry.foundDraining ?? false,
-        heldSince: moment(entry.since ?? entry.at),
-      };
-    case "deregistering-again":
-      return { ...step, ...meant(entry.of), because: entry.because };
-    case "deregister-failed":
-    case "poll-failed":
-    case "failed":
-    case "register-failed":
-      return { ...step, ...meant(entry.of), error: entry.error };
-    case "released":
-    case "registered":
-      return { ...step, ...meant(entry.of) };
-    case "guarded":
-      return { ...step, ...meant(entry.of), verdict: entry.verdict, ...standingReport(entry.standing) };
-    case "cancelled":
-      return { ...step, ...(entry.asker && { asker: entry.asker }) };
-    case "interrupted":
-    case "resumed":
-    case "gap":
-      return step;
-    case "excluded":
-    case "included":
-    case "tainted":
-    case "untainted":
-      return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
-    case "exclude-failed":
-    case "include-failed":
-    case "taint-failed":
-    case "untaint-failed":
-    case "evict-failed":
-      return { ...step, error: entry.error };
-    case "evicting":
-    case "evicted":
-      return { ...step, pods: entry.pods };
-    case "eviction-refused":
-      return { ...step, ...evictionRefusedReport(entry) };
-    case "ended":
-      return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
-    case "undone":
-      return { ...step, registrations: (record.undo?.end?.registrations ?? []).map(undoneReport) };
-    default:
-      return entry satisfies never;
-  }
+export function stepReport(entry: LedgerEntry, record: KnownRecord): StepReport {
+  const own = OWN_REPORTS[entry.type as keyof typeof OWN_REPORTS] as OwnReport<never> | undefined;
+  const more = own === undefined ? commonReport(entry, record) : own(entry as never, record);
+  return { id: entry.n, at: moment(entry.at), type: entry.type, ...more };
 }
+
+type KnownRecord = Pick<DrainRecord, "registrations"> & Partial<DrainRecord>;
+type OwnReport<E> = (entry: E, record: KnownRecord) => object;
+
+/** What the entry has, with registrations in place of their numbers. */
+function commonReport(entry: LedgerEntry, record: KnownRecord): object {
+  const { drain: _, n: __, at: ___, type: ____, clock: _____, of, ...more } = entry as LedgerEntry & { of?: Numbers };
+  return { ...(of && meant(of, record)), ...more };
+}
+
+type Numbers = readonly number[];
+
+function meant(of: Numbers, { registrations }: KnownRecord) {
+  return {
+    registrations: of.flatMap((number) => registrations[number] ?? []).map((known) => foundReport(known.registration)),
+  };
+}
+
+const askedReport = ({ request }: { readonly request: AskedRequest }) => ({ request: requestReport(request) });
+
+/** Of the steps whose reports have other fields than their entries, or other units. */
+const OWN_REPORTS = {
+  accepted: askedReport,
+  joined: askedReport,
+  found: ({ registrations, elsewhere }) => ({
+    registrations: registrations.map(foundReport),
+    elsewhere: elsewhere.map(foundReport),
+  }),
+  planned: ({ longestHoldMs, limit, warnings }) => ({
+    longestHoldSeconds: seconds(longestHoldMs),
+    limit: limitReport(limit),
+    warnings,
+  }),
+  deregistered: ({ at, of, foundDraining = false, since = at }, record) => ({
+    ...meant(of, record),
+    foundDraining,
+    heldSince: moment(since),
+  }),
+  guarded: ({ of, verdict, standing }, record) => ({ ...meant(of, record), verdict, ...standingReport(standing) }),
+  ended: (_, { end }) => ({ ...(end && { outcome: outcomeReport(end.outcome) }) }),
+  undone: (_, { undo }) => ({ registrations: (undo?.end?.registrations ?? []).map(undoneReport) }),
+  // Which node it may be is for the next start alone.
+  gap: () => ({}),
+} satisfies { readonly [T in LedgerEntry["type"]]?: OwnReport<OfType<LedgerEntry, T>> };
 
 /** As `GuardedPool` has it. */
 function standingReport(standing: Standing | undefined) {
@@ -174,15 +155,6 @@ function standingReport(standing: Standing | undefined) {
 
 function moment(at: number): string {
   return new Date(at).toISOString();
-}
-
-function evictionRefusedReport({
-  pod,
-  budget,
-  willRetry,
-  error,
-}: Extract<LedgerEntry, { readonly type: "eviction-refused" }>) {
-  return { pod, ...(budget === undefined ? {} : { budget }), willRetry, error };
 }
 
 export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;

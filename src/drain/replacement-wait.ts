@@ -1,7 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
 import { HEALTH_CACHED_MS, type Standing } from "./guard.ts";
-import { type HoldAllowances, heldBy, holdMs } from "./hold.ts";
 import { withLimit } from "./limit.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
 
@@ -16,7 +15,6 @@ export interface ReplacementWait {
   readonly pool: Pool;
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  readonly allowances: HoldAllowances;
   /** How long it waits at most, in milliseconds. */
   readonly waitMs: number;
   /** When the drain ends at the latest, in milliseconds since the epoch. Asked again: others may join. */
@@ -43,7 +41,7 @@ export interface WaitEnd {
  * before the end of its drain, and at most `waitMs`. If health can't be read, there is no wait.
  */
 export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal): Promise<WaitEnd> {
-  const { pool, cloud, clock, waitMs, allowances } = wait;
+  const { pool, cloud, clock, waitMs } = wait;
   const since = clock.now();
   const firstBy = since + FIRST_ANSWER_MS;
   // Until it is known that it has to wait the node gets traffic that no drain protects.
@@ -78,7 +76,7 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   function lastMoment(terms: PoolTerms | undefined): number {
     const mustEndBy = wait.mustEndBy();
     if (!Number.isFinite(mustEndBy) || terms === undefined) return mustEndBy;
-    return mustEndBy - NOTICE_MS - holdMs(heldBy(pool, terms), allowances);
+    return mustEndBy - NOTICE_MS - terms.holdMs;
   }
 
   /** Undefined when it fails, or has no answer by then. */

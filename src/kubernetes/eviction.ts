@@ -1,7 +1,8 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "../drain/errors.ts";
-import { type EvictionEvent, type JointEviction, notEvicted, OWN_EVICTION } from "../drain/eviction.ts";
+import { type JointEviction, notEvicted, OWN_EVICTION } from "../drain/eviction.ts";
 import { backOffMs } from "../drain/limit.ts";
+import type { EvictionStep } from "../drain/steps.ts";
 import { type ApiServer, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import type { NodePods } from "./node-pods.ts";
@@ -22,7 +23,7 @@ export interface NodeEvictionOptions {
   readonly pods: NodePods;
   readonly clock: Clock;
   readonly options: JointEviction;
-  readonly onEvent: (event: EvictionEvent) => void;
+  readonly onEvent: (step: EvictionStep) => void;
 }
 
 /** Those on the node that the options select. */

@@ -1,7 +1,8 @@
 import type { Clock } from "../drain/clock.ts";
 import type { Cluster, ClusterMember, ClusterNode, ClusterPod, PodsRead } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
-import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
+import type { JointEviction, PlannedEviction } from "../drain/eviction.ts";
+import type { EvictionStep } from "../drain/steps.ts";
 import type { ApiServer } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import { longestGraceMs, NodeEviction, podsToEvict } from "./eviction.ts";
@@ -113,7 +114,7 @@ export class KubernetesCluster implements Cluster {
   async evict(
     node: ClusterMember,
     options: JointEviction,
-    onEvent: (event: EvictionEvent) => void,
+    onEvent: (step: EvictionStep) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { server, clock } = this.#options;

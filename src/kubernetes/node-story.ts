@@ -38,7 +38,7 @@ export class NodeStory {
   of(event: DrainEvent): readonly NodeReport[] {
     const { drainId } = event;
     switch (event.type) {
-      case "started":
+      case "accepted":
       case "resumed":
         return [{ state: { state: "draining", "drain-id": drainId } }];
       case "excluded":
@@ -85,7 +85,7 @@ export class NodeStory {
         this.#details.delete(drainId);
         this.#troubles.delete(drainId);
         return ended(event.outcome, drainId, event.tookMs);
-      case "cancelled":
+      case "undoing":
         return [
           {
             ...normal("Cancelled", "Undo", `Drain ${drainId} is undone: its targets are registered again.`),
@@ -99,15 +99,9 @@ export class NodeStory {
           return [{ ...normal("Undone", "Undo", `Drain ${drainId} is undone.`), state: "none" }];
         return [warning("NotUndone", "Undo", `Drain ${drainId} is not undone: ${failed} targets failed.`)];
       }
-      case "joined":
-      case "awaiting-earlier-try":
-      case "read-failed":
-      case "included":
-      case "untainted":
-      case "registered":
-        return [];
       default:
-        return event satisfies never;
+        // Nothing that a reader of the Node object needs.
+        return [];
     }
   }
 

@@ -1,21 +1,23 @@
+import { openHooks, openReturning } from "../app/announced.ts";
 import { skewLog } from "../app/clocks.ts";
 import { createEngine } from "../app/engine.ts";
 import { AwsTime } from "../aws/aws-time.ts";
 import type { AwsClientOptions } from "../aws/clients.ts";
-import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
+import { createSqsClient } from "../aws/event-clients.ts";
 import type { QueueAddress } from "../aws/queue-address.ts";
-import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, readConfig } from "../config/config.ts";
+import type { ToUndo } from "../drain/canceller.ts";
 import type { Clock } from "../drain/clock.ts";
+import { undoFailure } from "../drain/undo.ts";
+import { undoablesOf } from "../drain/undoable.ts";
 import { jsonLog, writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { readEvent } from "../sources/events/read-event.ts";
-import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
 import { QueueCalls } from "../sources/queue-calls.ts";
-import { type ReturnEvent, ReturningMachines } from "../sources/returning.ts";
+import type { LeftMachine } from "../sources/returning.ts";
 import { returnLine, sourceLine } from "../sources/source-event-text.ts";
-import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
+import type { QueueEvent } from "../sources/source-events.ts";
 import { Departures } from "./departures.ts";
 import { EventBridgeHandler } from "./event-bridge-handler.ts";
 import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
@@ -46,18 +48,21 @@ export function createHandlers({ environment, write, clock, aws = {} }: Handlers
     onLookupFailed: lookupLog(log),
     aws,
   });
-  const where = { ...awsClientOptions(config), ...aws, time };
-  const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
-  const calls = { caller: new UnmeteredCaller({ clock }), clock };
-  const autoScaling = createAutoScalingClient(where);
-  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
-  const tellReturn = (event: ReturnEvent) => writeLine(log, returnLine(event));
-  const returning = new ReturningMachines({
-    ...calls,
-    autoScaling,
+  const { hooks, ...calls } = openHooks(config, { clock, time, log, aws });
+  const onEvent = (event: QueueEvent) => writeLine(log, sourceLine(event));
+  const machines = openReturning(config, {
+    clock,
+    caller: calls.caller,
+    autoScaling: calls.autoScaling,
+    log,
     isRunning,
-    afterwards: config.returningNodes,
-    onEvent: tellReturn,
+    undo: async (left, signal) => {
+      const deregistered = deregisteredBefore(left, clock.now());
+      if (deregistered === undefined) return 0;
+      const failure = undoFailure(await drainer.undo(deregistered, signal));
+      if (failure !== undefined) throw failure;
+      return 1;
+    },
   });
   const departures = new Departures({
     drainer,
@@ -68,11 +73,18 @@ export function createHandlers({ environment, write, clock, aws = {} }: Handlers
     onEvent,
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
-    returning,
-    onNotReturned: (instanceId) => tellReturn({ type: "not-registered-again", instanceId, error: undefined }),
+    returning: {
+      isOver: (instanceId, since, signal) => machines.isOver(instanceId, since, signal),
+      settled: async (left, signal) => {
+        if (deregisteredBefore(left, clock.now()) === undefined) return;
+        // The next invocation would know of nothing to register again: what this one has no time for is left as it is.
+        const notReturned = { type: "not-registered-again", instanceId: left.instanceId, error: undefined } as const;
+        await machines.settled(left, signal).catch(() => writeLine(log, returnLine(notReturned)));
+      },
+    },
   });
   const queues = new Map<string, QueueCalls>();
-  const sqs = createSqsClient(where, { name: "" });
+  const sqs = createSqsClient({ ...awsClientOptions(config), ...aws, time }, { name: "" });
   const queueOf = ({ eventSourceARN }: SqsRecord) => {
     const queue = queues.get(eventSourceARN) ?? new QueueCalls({ ...calls, sqs, address: addressOf(eventSourceARN) });
     queues.set(eventSourceARN, queue);
@@ -94,4 +106,16 @@ function addressOf(arn: string): QueueAddress {
   const [, partition, , region = "", accountId = "", name = ""] = arn.split(":");
   const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
   return { name, url: `https://sqs.${region}.${suffix}/${accountId}/${name}` };
+}
+
+/**
+ * What the drain of a machine that has left has deregistered. There is no ledger: the invocation that has drained it knows.
+ * Undefined: nothing.
+ */
+function deregisteredBefore({ drainId, outcome }: LeftMachine, now: number): ToUndo | undefined {
+  if (drainId === undefined || outcome === undefined || !("registrations" in outcome)) return undefined;
+  const undoables = undoablesOf(outcome.registrations, [], now).filter(
+    ({ deregisteredBy }) => deregisteredBy === "drain",
+  );
+  return outcome.node && undoables.length > 0 ? { drainId, node: outcome.node, undoables } : undefined;
 }

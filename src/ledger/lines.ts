@@ -1,5 +1,6 @@
 import { GRACE_SECONDS_MAX } from "../drain/eviction.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
+import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
 
 /** What every line of ours begins with, so that a drain's lines are found without reading the others. */
 export function lineStart(drain: string): string {
@@ -75,7 +76,7 @@ const STATUSES = [
   "cancelled",
   "superseded",
 ];
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"];
+const KINDS: readonly string[] = LOAD_BALANCER_KINDS;
 const STATES = ["live", "initial", "draining", "absent", "unlisted"];
 
 /** For each kind of entry, whether it has all that a drain is resumed by. */

@@ -66,7 +66,7 @@ export class DrainNotices {
 
   readonly observe = (event: DrainEvent): void => {
     const now = this.#options.clock.now();
-    if (event.type === "started" || event.type === "resumed") this.#begin(event, now);
+    if (event.type === "accepted" || event.type === "resumed") this.#begin(event, now);
     else if (event.type === "ended") this.#end(event, now);
     else if (event.type === "undone") this.#undone(event, now);
     else this.#step(event, now);
@@ -95,10 +95,10 @@ export class DrainNotices {
     }
   }
 
-  #begin(event: Extract<DrainEvent, { type: "started" | "resumed" }>, now: number): void {
+  #begin(event: Extract<DrainEvent, { type: "accepted" | "resumed" }>, now: number): void {
     const { drainId: drain, node } = event;
-    const reason =
-      "reason" in event && event.reason !== undefined ? printable(event.reason, REASON_CHARACTERS_MAX) : "";
+    const given = event.type === "accepted" ? event.request.reason : undefined;
+    const reason = given === undefined ? "" : printable(given, REASON_CHARACTERS_MAX);
     const about = {
       drain,
       node: { id: node.id, name: node.name },

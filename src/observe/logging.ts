@@ -1,91 +1,95 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
-import type { EvictionEvent } from "../drain/eviction.ts";
-import type { ExclusionEvent } from "../drain/exclusion.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
-import { type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import { type AskedRequest, type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import type { ExclusionStep, OfType } from "../drain/steps.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
 
 /** One line for each step of each drain: the event, the drain, the node and the pool. */
 export function drainLog(log: Log): DrainObserver {
   return (event) => {
-    const about = { drain: event.drainId, node: event.node.id };
-    switch (event.type) {
-      case "started":
-        return log("drain started", { ...about, name: event.node.name, ...why(event) });
-      case "resumed":
-        return log("drain resumed", { ...about, name: event.node.name });
-      case "planned": {
-        const { registrations, longestHoldMs, limit, warnings } = event.plan;
-        log("drain planned", {
-          ...about,
-          name: event.node.name,
-          registrations: registrations.length,
-          longestHoldSeconds: seconds(longestHoldMs),
-          limit: limit.reason,
-          limitAt: new Date(limit.at).toISOString(),
-        });
-        for (const warning of warnings) log("plan warning", { ...about, warning });
-        return;
-      }
-      case "joined":
-        return log("drain joined", { ...about, ...why(event) });
-      case "deregistered":
-        return log(beginningOf(event), { ...about, ...where(event.registration), ...holdUntil(event) });
-      case "guarded":
-        return log(guardMessage(event), { ...about, ...where(event.registration), ...event.standing });
-      case "deregister-failed":
-        return log("deregistration failed", { ...about, ...where(event.registration), ...failure(event.error) });
-      case "deregistering-again": {
-        const message = event.because === "back" ? "target came back" : "deregistration had no effect";
-        return log(message, { ...about, ...where(event.registration) });
-      }
-      case "poll-failed":
-        return log("target health read failed", { ...about, ...where(event.registration), ...failure(event.error) });
-      case "read-failed": {
-        const message = event.what === "health" ? "pool health read failed" : "registrations read failed";
-        return log(message, { ...about, ...failure(event.error) });
-      }
-      case "released": {
-        const heldSeconds = seconds(event.heldMs);
-        return log("target released", { ...about, ...where(event.registration), heldSeconds });
-      }
-      case "failed":
-        return log("target not drained", { ...about, ...where(event.registration), ...failure(event.error) });
-      case "excluded":
-      case "included":
-      case "tainted":
-      case "untainted":
-      case "exclude-failed":
-      case "include-failed":
-      case "taint-failed":
-      case "untaint-failed":
-        return logExclusion(log, about, event);
-      case "evicting":
-      case "evicted":
-      case "eviction-refused":
-      case "evict-failed":
-        return logEviction(log, about, event);
-      case "awaiting-earlier-try":
-        return log("drain extended", { ...about, until: new Date(event.until).toISOString() });
-      case "ended":
-        return logEnd(log, event.outcome, { ...about, tookSeconds: seconds(event.tookMs) });
-      case "cancelled":
-        return log("undo started", about);
-      case "registered":
-        return log("target registered", { ...about, ...where(event.registration) });
-      case "register-failed":
-        return log("registration failed", { ...about, ...where(event.registration), ...failure(event.error) });
-      case "undone":
-        return logUndone(log, about, event.outcome);
-      default:
-        return event satisfies never;
-    }
+    const line = LINES[event.type] as (log: Log, about: DrainFields, event: DrainEvent) => void;
+    line(log, { drain: event.drainId, node: event.node.id }, event);
   };
 }
+
+interface DrainFields {
+  readonly drain: string;
+  readonly node: string;
+}
+
+type LineOf<T> = (log: Log, about: DrainFields, event: OfType<DrainEvent, T>) => void;
+
+const NO_LINE = () => {};
+
+/** What the log has of each step. */
+const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
+  accepted: (log, about, { node, request }) => log("drain started", { ...about, name: node.name, ...why(request) }),
+  joined: (log, about, { request }) => log("drain joined", { ...about, ...why(request) }),
+  resumed: (log, about, { node }) => log("drain resumed", { ...about, name: node.name }),
+  // The plan sums them up.
+  found: NO_LINE,
+  planned: (log, about, { node, plan }) => {
+    const { registrations, longestHoldMs, limit, warnings } = plan;
+    log("drain planned", {
+      ...about,
+      name: node.name,
+      registrations: registrations.length,
+      longestHoldSeconds: seconds(longestHoldMs),
+      limit: limit.reason,
+      limitAt: new Date(limit.at).toISOString(),
+    });
+    for (const warning of warnings) log("plan warning", { ...about, warning });
+  },
+  deregistered: (log, about, event) =>
+    log(beginningOf(event), { ...about, ...where(event.registration), ...holdUntil(event) }),
+  guarded: (log, about, event) =>
+    log(guardMessage(event), { ...about, ...where(event.registration), ...event.standing }),
+  "deregister-failed": (log, about, { registration, error }) =>
+    log("deregistration failed", { ...about, ...where(registration), ...failure(error) }),
+  "deregistering-again": (log, about, { registration, because }) => {
+    const message = because === "back" ? "target came back" : "deregistration had no effect";
+    log(message, { ...about, ...where(registration) });
+  },
+  "poll-failed": (log, about, { registration, error }) =>
+    log("target health read failed", { ...about, ...where(registration), ...failure(error) }),
+  "read-failed": (log, about, { what, error }) => {
+    const message = what === "health" ? "pool health read failed" : "registrations read failed";
+    log(message, { ...about, ...failure(error) });
+  },
+  released: (log, about, { registration, heldMs }) =>
+    log("target released", { ...about, ...where(registration), heldSeconds: seconds(heldMs) }),
+  failed: (log, about, { registration, error }) =>
+    log("target not drained", { ...about, ...where(registration), ...failure(error) }),
+  excluded: logExclusion,
+  included: logExclusion,
+  tainted: logExclusion,
+  untainted: logExclusion,
+  "exclude-failed": logExclusion,
+  "include-failed": logExclusion,
+  "taint-failed": logExclusion,
+  "untaint-failed": logExclusion,
+  evicting: (log, about, { pods }) => log("eviction started", { ...about, pods }),
+  evicted: (log, about, { pods }) => log("pods evicted", { ...about, pods }),
+  "eviction-refused": (log, about, { pod, budget, willRetry, error }) => {
+    const more = { pod, ...(budget === undefined ? {} : { budget }), willRetry };
+    log("eviction refused", { ...about, ...more, ...failure(error) });
+  },
+  "evict-failed": (log, about, { error }) => log("eviction failed", { ...about, ...failure(error) }),
+  "awaiting-earlier-try": (log, about, { until }) =>
+    log("drain extended", { ...about, until: new Date(until).toISOString() }),
+  ended: (log, about, { outcome, tookMs }) => logEnd(log, outcome, { ...about, tookSeconds: seconds(tookMs) }),
+  // The end of the drain says so, and what begins then.
+  cancelled: NO_LINE,
+  undoing: (log, about) => log("undo started", about),
+  registered: (log, about, { registration }) => log("target registered", { ...about, ...where(registration) }),
+  "register-failed": (log, about, { registration, error }) =>
+    log("registration failed", { ...about, ...where(registration), ...failure(error) }),
+  undone: (log, about, { outcome }) => logUndone(log, about, outcome),
+};
 
 /** One line for each failure to find the node of a request. */
 export function lookupLog(log: Log): (asked: NodeReference, error: DrainError) => void {
@@ -103,31 +107,13 @@ const EXCLUSION = {
   "untaint-failed": "node taint not removed",
 } as const;
 
-function logExclusion(log: Log, about: DrainFields, event: ExclusionEvent): void {
+function logExclusion(log: Log, about: DrainFields, event: ExclusionStep): void {
   if ("error" in event) log(EXCLUSION[event.type], { ...about, ...failure(event.error) });
   else if (event.name === undefined) log("node not in cluster", about);
   else log(EXCLUSION[event.type], { ...about, name: event.name });
 }
 
-function logEviction(log: Log, about: { readonly drain: string; readonly node: string }, event: EvictionEvent) {
-  switch (event.type) {
-    case "evicting":
-      return log("eviction started", { ...about, pods: event.pods });
-    case "evicted":
-      return log("pods evicted", { ...about, pods: event.pods });
-    case "eviction-refused": {
-      const { pod, budget, willRetry } = event;
-      const more = { pod, ...(budget === undefined ? {} : { budget }), willRetry };
-      return log("eviction refused", { ...about, ...more, ...failure(event.error) });
-    }
-    case "evict-failed":
-      return log("eviction failed", { ...about, ...failure(event.error) });
-    default:
-      return event satisfies never;
-  }
-}
-
-function guardMessage({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>) {
+function guardMessage({ verdict, standing }: OfType<DrainEvent, "guarded">) {
   return verdict === "overridden" && standing === undefined ? "guard skipped" : GUARDED[verdict];
 }
 
@@ -151,11 +137,6 @@ function logUndone(log: Log, about: DrainFields, { registrations }: UndoOutcome)
   const failed = registrations.filter(({ state }) => state === "failed").length;
   if (failed === 0) log("undo completed", about);
   else log("undo failed", { ...about, failed });
-}
-
-interface DrainFields {
-  readonly drain: string;
-  readonly node: string;
 }
 
 function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
@@ -214,10 +195,10 @@ function nameOf({ pool, target }: Registration): string {
   return `${pool.name} ${target}`;
 }
 
-function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {
+function why({ reason, force }: Pick<AskedRequest, "reason" | "force">) {
   return {
     ...(reason === undefined ? {} : { reason: printable(reason, REASON_CHARACTERS_MAX) }),
-    ...(forced === undefined ? {} : { forced }),
+    ...(force === true ? { forced: true as const } : {}),
   };
 }
 
@@ -235,8 +216,8 @@ function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 
-function beginningOf({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>) {
-  if (heldSince !== undefined) return "hold resumed";
+function beginningOf({ foundDraining, since }: OfType<DrainEvent, "deregistered">) {
+  if (since !== undefined) return "hold resumed";
   return foundDraining ? "target found draining" : "target deregistered";
 }
 

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { keyOf, type LoadBalancerKind } from "../drain/cloud-provider.ts";
+import { keyOf } from "../drain/cloud-provider.ts";
 import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
+import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 
 interface RunningDrain {
@@ -8,7 +9,6 @@ interface RunningDrain {
   readonly held: Map<string, string>;
 }
 
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const PREFIX = "hasta_la_vista_";
 /** Gauges named like counters, which say no more than those by type beside them. */
 const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
@@ -97,7 +97,7 @@ export class Metrics {
       ["kind"],
       () => {
         // Kinds that are held no more must fall to zero, not vanish.
-        for (const kind of KINDS) draining.set({ kind }, 0);
+        for (const kind of LOAD_BALANCER_KINDS) draining.set({ kind }, 0);
         for (const { held } of this.#running.values()) for (const kind of held.values()) draining.inc({ kind });
       },
     );
@@ -208,7 +208,7 @@ export class Metrics {
 
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
-      case "started":
+      case "accepted":
       case "resumed":
         this.#running.set(event.drainId, { held: new Map() });
         return;
@@ -250,21 +250,8 @@ export class Metrics {
       case "ended":
         this.#end(event);
         return;
-      case "planned":
-      case "joined":
-      case "deregister-failed":
-      case "poll-failed":
-      case "cancelled":
-      case "registered":
-      case "register-failed":
-      case "undone":
-      case "awaiting-earlier-try":
-      case "read-failed":
-      case "evicting":
-      case "evict-failed":
-        return;
       default:
-        event satisfies never;
+      // Not counted.
     }
   };
 

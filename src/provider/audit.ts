@@ -1,7 +1,6 @@
 import type { Instance } from "@aws-sdk/client-ec2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import type { MachineFacts, PoolFacts, TargetFacts, Unread } from "../doctor/facts.ts";
-import type { Clock } from "../drain/clock.ts";
 import { addressOf, type CallFor, idOf, type PoolHealth, type Registration } from "../drain/cloud-provider.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import { carriesClusterTag, clusterOf } from "./cluster-tags.ts";
@@ -11,7 +10,9 @@ import type { KnownTerms } from "./known-terms.ts";
 import { NodeAddresses, networksOf } from "./node-addresses.ts";
 import type { PoolHealths } from "./pool-healths.ts";
 import type { KnownClassic, KnownGroup, PoolList } from "./pool-list.ts";
+import type { ReleaseTerms } from "./release-terms.ts";
 import { readTags, type Tags } from "./tags.ts";
+import type { AwsPool } from "./target-groups.ts";
 
 /** The pools of a region with what decides whether they lose requests, and the machines behind them. */
 export interface PoolAudit {
@@ -22,17 +23,17 @@ export interface PoolAudit {
 
 export interface AuditScope {
   /** Only pools that carry its tag or have one of its instances. Absent: all. */
-  readonly cluster?: string;
+  readonly clusterName?: string;
   /** Only pools in this VPC. Absent: in all. */
   readonly vpcId?: string;
-  readonly region?: string;
+  readonly region: string | undefined;
 }
 
 interface AuditParts {
   readonly aws: AwsAccess;
-  readonly clock: Clock;
   readonly pools: PoolList;
   readonly terms: KnownTerms;
+  readonly release: ReleaseTerms;
   readonly healths: Pick<PoolHealths, "of">;
   readonly tags: KnownTags;
 }
@@ -80,7 +81,7 @@ export async function auditPools(parts: AuditParts, scope: AuditScope, by: CallF
     const its = tags?.get(pool.pool.id);
     return { ...pool, targets: targetsOf(pool, health, machines, byId), ...(its === undefined ? {} : { tags: its }) };
   });
-  const { cluster } = scope;
+  const { clusterName: cluster } = scope;
   return {
     pools: cluster === undefined ? all : all.filter((pool) => isOf(cluster, pool, byId)),
     machines: byId,
@@ -96,23 +97,27 @@ function isOf(cluster: string, { tags, targets }: PoolFacts, machines: ReadonlyM
 
 /** Side by side: the request quota lets them through one after the other. */
 async function readPools(
-  { clock, terms: known, healths }: AuditParts,
+  { pools: { listedAt }, terms: known, release, healths }: AuditParts,
   pools: readonly Known[],
   { region }: AuditScope,
   by: CallFor,
   unread: Unread[],
 ): Promise<readonly Found[]> {
-  const notBefore = clock.now() - KEPT_MS;
+  const notBefore = listedAt - KEPT_MS;
   const read = async (one: Known): Promise<readonly Found[]> => {
     const { pool } = one;
     try {
       const [terms, health] = await Promise.all([known.of(pool, by), healths.of(pool, notBefore, by)]);
       // It is gone.
       if (terms === undefined) return [];
+      const { drainMs, holdMs, keepsUnhealthyMs } = release.of(pool.kind, terms);
+      const { kubeProxyCheckMs }: AwsPool = pool;
+      const its = { drainMs, holdMs, ...(keepsUnhealthyMs === undefined ? {} : { keepsUnhealthyMs }) };
       return [
         {
           ...placeOf(one),
-          terms,
+          terms: its,
+          ...(kubeProxyCheckMs === undefined ? {} : { kubeProxyCheckMs }),
           attributes: terms.attributes,
           isZonal: health.zoneOf !== undefined,
           health,
@@ -166,7 +171,7 @@ function machineOf(instance: Instance): Machine {
 async function readPoolTags(
   { tags }: AuditParts,
   pools: readonly Known[],
-  { cluster }: AuditScope,
+  { clusterName: cluster }: AuditScope,
   by: CallFor,
   unread: Unread[],
 ): Promise<ReadonlyMap<string, Tags> | undefined> {

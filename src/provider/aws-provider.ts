@@ -23,6 +23,7 @@ import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
+import { fastPath } from "./fast-path.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { asEc2Writes, InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -45,10 +46,13 @@ import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
+import { AWS_WORDS, type HoldAllowances, ReleaseTerms } from "./release-terms.ts";
 import { DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
+  /** How long traffic goes on after deregistrations, whatever the pools' own settings say. */
+  readonly allowances: HoldAllowances;
   /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
   readonly discovery: "vpc" | "tag";
   /** How many pools a second are read to know beforehand who is registered where. 0: none. */
@@ -78,7 +82,6 @@ export interface Machines {
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
 export class AwsProvider implements CloudProvider, Machines {
   readonly #aws: AwsAccess;
-  readonly #clock: Clock;
   readonly #options: AwsProviderOptions;
   readonly #machines: Machines;
   readonly #known: KnownInstances;
@@ -92,12 +95,15 @@ export class AwsProvider implements CloudProvider, Machines {
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
   readonly #healths: PoolHealths;
+  readonly #releases: ReleaseTerms;
+  readonly words = AWS_WORDS;
+  readonly fastPath = fastPath;
 
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
-    this.#clock = clock;
     this.#options = options;
     this.#machines = options.machines ?? this;
+    this.#releases = new ReleaseTerms(options.allowances);
     const zones = new InstanceZones(aws);
     const crossZone = new CrossZoneSettings(aws, clock);
     this.#classicHealth = new ClassicHealth(aws, clock);
@@ -217,9 +223,10 @@ export class AwsProvider implements CloudProvider, Machines {
     return this.#healths.strictlyOf(pool, notBefore, by);
   }
 
-  kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
+  holdOfUnlistedMs(node: Node): number {
     const { pools } = this.#index;
-    return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
+    const around = [...pools.groupsOf(node), ...pools.classicsOf(node)];
+    return around.reduce((longest, { pool }) => Math.max(longest, this.termsAfterDelay(pool).holdMs), 0);
   }
 
   mayHoldAddresses(node: Node): boolean {
@@ -233,7 +240,12 @@ export class AwsProvider implements CloudProvider, Machines {
 
   async describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     this.#checkPlace(pool);
-    return this.#terms.of(pool, by);
+    const settings = await this.#terms.of(pool, by);
+    return settings && this.#releases.of(pool.kind, settings);
+  }
+
+  termsAfterDelay({ kind }: Pool): PoolTerms {
+    return this.#releases.afterDelay(kind);
   }
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
@@ -337,13 +349,11 @@ export class AwsProvider implements CloudProvider, Machines {
     return checkAccess(this.#aws, this.#options, signal);
   }
 
-  /** Reads what decides whether pools lose requests: see `auditPools`. */
+  /** What decides whether pools lose requests. See `auditPools`. */
   async audit(region: string | undefined, by: CallFor): Promise<PoolAudit> {
-    const { clusterName, vpcId } = this.#options;
-    const scope = { ...(clusterName && { cluster: clusterName }), ...(vpcId && { vpcId }), ...(region && { region }) };
-    const { auditPools } = await import("./audit.ts");
-    const parts = { aws: this.#aws, clock: this.#clock, pools: this.#index.pools, terms: this.#terms };
-    return auditPools({ ...parts, healths: this.#healths, tags: this.#tags }, scope, by);
+    const [terms, release, healths, tags] = [this.#terms, this.#releases, this.#healths, this.#tags];
+    const parts = { aws: this.#aws, pools: this.#index.pools, terms, release, healths, tags };
+    return (await import("./audit.ts")).auditPools(parts, { ...this.#options, region }, by);
   }
 
   async asItIsNow(node: Node, by: CallFor): Promise<Node> {

@@ -56,6 +56,7 @@ export class BranchInterfaces {
 
   /** As `of`, where that is soon known. What fails in passing, or takes long, is left to be asked for again (`arePartial`). */
   async soonOf(instance: Instance, by: CallFor): Promise<Branches> {
+    if (trunksOf(instance).length === 0) return NO_BRANCHES;
     const enough = newAbort();
     const repeats = (error: DrainError) => {
       by.repeats?.(error);
@@ -81,10 +82,8 @@ export class BranchInterfaces {
    * Only an instance with a trunk interface costs a call. Where AWS refuses it, a warning names what is missed; what has
    * failed in passing is thrown.
    */
-  async of({ InstanceId, NetworkInterfaces }: Instance, by: CallFor): Promise<Branches> {
-    const trunks = (NetworkInterfaces ?? []).flatMap(({ InterfaceType, NetworkInterfaceId = "" }) =>
-      InterfaceType === "trunk" && NetworkInterfaceId !== "" ? [NetworkInterfaceId] : [],
-    );
+  async of(instance: Instance, by: CallFor): Promise<Branches> {
+    const trunks = trunksOf(instance);
     if (trunks.length === 0) return NO_BRANCHES;
     try {
       const found = await this.#byTrunk.ask(trunks, by);
@@ -93,9 +92,15 @@ export class BranchInterfaces {
       by.signal.throwIfAborted();
       const failure = asDrainError(error);
       if (!isNeverAnswered(failure)) throw failure;
-      return { interfaces: [], warning: warning(InstanceId ?? "", failure.message) };
+      return { interfaces: [], warning: warning(instance.InstanceId ?? "", failure.message) };
     }
   }
+}
+
+function trunksOf({ NetworkInterfaces = [] }: Instance): readonly string[] {
+  return NetworkInterfaces.flatMap(({ InterfaceType, NetworkInterfaceId = "" }) =>
+    InterfaceType === "trunk" && NetworkInterfaceId !== "" ? [NetworkInterfaceId] : [],
+  );
 }
 
 function warning(instanceId: string, why: string): string {

@@ -2,7 +2,6 @@ import {
   DeregisterInstancesFromLoadBalancerCommand,
   DescribeInstanceHealthCommand,
   type DescribeInstanceHealthCommandOutput,
-  DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
   type DescribeLoadBalancersCommandOutput,
   type InstanceState,
@@ -14,13 +13,8 @@ import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Node, Observed, Pool, Registration, RegistrationState } from "../drain/cloud-provider.ts";
 import { LIST_CLASSICS, unlessListed } from "./listed-pools.ts";
-import { type AwsPoolTerms, inParts } from "./target-groups.ts";
+import { inParts } from "./target-groups.ts";
 
-const DESCRIBE_ATTRIBUTES: AwsAction = {
-  name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
-  bucket: "classic-read",
-  answersWith: "LoadBalancerAttributes",
-};
 export const DESCRIBE_HEALTH: AwsAction = {
   name: "elasticloadbalancing:DescribeInstanceHealth",
   bucket: "classic-read",
@@ -32,12 +26,6 @@ export const DEREGISTER_INSTANCES: AwsAction = {
 };
 
 const PAGE_SIZE = 400;
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html */
-const DRAINING_DEFAULT_MS = 300_000;
-/** AWS's largest is 3600. What is longer than a week is no timeout. */
-const DRAINING_MAX_SECONDS = 999_999;
-const UNUSABLE_TIMEOUT =
-  "its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used";
 const NOTHING = Promise.resolve({ InstanceStates: [] });
 const INSTANCES_PER_CALL_MAX = 100;
 
@@ -88,46 +76,6 @@ export async function listClassicLoadBalancers(
 
 export function poolOfClassic(name: string): Pool {
   return { kind: "classic", id: name, name, loadBalancer: name };
-}
-
-/** See `CloudProvider.describe`. */
-export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
-  try {
-    const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
-      unlessListed(aws, id, by, () =>
-        aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), {
-          abortSignal: by.signal,
-        }),
-      ),
-    );
-    const { Enabled, Timeout } = LoadBalancerAttributes?.ConnectionDraining ?? {};
-    const isUsable = Timeout !== undefined && Timeout >= 0 && Timeout <= DRAINING_MAX_SECONDS;
-    const isOn = Enabled !== false;
-    return {
-      // AWS's default, also where it does not say whether draining is on.
-      drainMs: isOn ? (isUsable ? Timeout * 1_000 : DRAINING_DEFAULT_MS) : 0,
-      ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
-      terminatesConnections: false,
-      crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
-      attributes: namedAttributes({
-        "ConnectionDraining.Enabled": Enabled,
-        "ConnectionDraining.Timeout": Timeout,
-        "CrossZoneLoadBalancing.Enabled": LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled,
-      }),
-    };
-  } catch (error) {
-    if (isPoolGone(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Those that AWS has answered with, as texts. */
-function namedAttributes(
-  answered: Readonly<Record<string, boolean | number | undefined>>,
-): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(answered).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])),
-  );
 }
 
 /** See `CloudProvider.deregister`. One instance that AWS doesn't know fails the call for all: then in parts. */

@@ -5,9 +5,10 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNeverAnswered, isPoolGone } from "../aws/errors.ts";
-import type { CallFor, Pool, PoolTerms } from "../drain/cloud-provider.ts";
+import type { CallFor, Pool } from "../drain/cloud-provider.ts";
 import { asDrainError, printable } from "../drain/errors.ts";
 import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
+import type { ReleaseSettings } from "./release-terms.ts";
 
 const DESCRIBE_LISTENERS: AwsAction = {
   name: "elasticloadbalancing:DescribeListeners",
@@ -27,7 +28,7 @@ const DESCRIBE_LISTENER_ATTRIBUTES: AwsAction = {
 const IDLE_KEY = "tcp.idle_timeout.seconds";
 const OTHER_FLOWS_IDLE_MS = 120_000;
 
-type Flows = Pick<PoolTerms, "flowsIdleMs" | "othersMayIdleLonger" | "movesFlows" | "resetsFlows" | "warnings">;
+type Flows = Pick<ReleaseSettings, "flowsIdleMs" | "othersMayIdleLonger" | "movesFlows" | "resetsFlows" | "warnings">;
 
 /** A listener's idle timeout in milliseconds, or why it is not known. */
 type Idle = number | { readonly why: string };

@@ -3,9 +3,8 @@ import { isWritableByTag } from "../aws/policy.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
-import { describeClassic } from "./classic-load-balancers.ts";
 import type { KnownTags } from "./known-tags.ts";
-import { type AwsPoolTerms, describeGroup } from "./target-groups.ts";
+import { describeClassic, describeGroup, type PoolSettings } from "./pool-settings.ts";
 
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
 const KEPT_MS = 3_600_000;
@@ -16,8 +15,8 @@ export class KnownTerms {
   readonly #clock: Clock;
   readonly #writableCluster: string | undefined;
   readonly #tags: KnownTags;
-  readonly #known = new Map<string, { readonly terms: AwsPoolTerms; readonly at: number }>();
-  readonly #asked = new Map<string, SharedCall<undefined, AwsPoolTerms | undefined>>();
+  readonly #known = new Map<string, { readonly terms: PoolSettings; readonly at: number }>();
+  readonly #asked = new Map<string, SharedCall<undefined, PoolSettings | undefined>>();
 
   /** `writableCluster`: the policy lets only pools with this cluster's tag be written. */
   constructor(aws: AwsAccess, clock: Clock, tags: KnownTags, writableCluster: string | undefined) {
@@ -28,12 +27,12 @@ export class KnownTerms {
   }
 
   /** Undefined when the pool has vanished. */
-  async of(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+  async of(pool: Pool, by: CallFor): Promise<PoolSettings | undefined> {
     return this.recall(pool) ?? this.ask(pool, by);
   }
 
   /** The answer of AWS, at most an hour old. */
-  recall(pool: Pool): AwsPoolTerms | undefined {
+  recall(pool: Pool): PoolSettings | undefined {
     return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : undefined;
   }
 
@@ -43,7 +42,7 @@ export class KnownTerms {
   }
 
   /** The current answer of AWS. Callers share a call that is in flight. */
-  ask(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+  ask(pool: Pool, by: CallFor): Promise<PoolSettings | undefined> {
     const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
     this.#asked.set(pool.id, shared);
     return shared.ask(undefined, by);
@@ -56,7 +55,7 @@ export class KnownTerms {
     }
   }
 
-  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<AwsPoolTerms | undefined> {
+  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<PoolSettings | undefined> {
     const asked = this.#asked.get(pool.id);
     const describe = pool.kind === "classic" ? describeClassic : describeGroup;
     const [described, isWritable] = await Promise.all([describe(this.#aws, pool, by), this.#isWritable(pool, by)]);

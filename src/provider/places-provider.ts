@@ -2,11 +2,13 @@ import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type {
   CallFor,
   CloudProvider,
+  CloudWords,
+  FastPathInput,
   FoundRegistrations,
   LastKnown,
-  LoadBalancerKind,
   Node,
   Observed,
+  PlannedFastPath,
   Pool,
   PoolHealth,
   PoolTerms,
@@ -105,8 +107,8 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#at(pool, (provider, within) => provider.strictHealthOf(within, notBefore, by));
   }
 
-  kindsAround(node: Node): ReadonlySet<LoadBalancerKind> {
-    return new Set(this.#places.flatMap(({ provider }) => [...provider.kindsAround(node)]));
+  holdOfUnlistedMs(node: Node): number {
+    return Math.max(...this.#places.map(({ provider }) => provider.holdOfUnlistedMs(node)));
   }
 
   mayHoldAddresses(node: Node): boolean {
@@ -119,6 +121,23 @@ export class PlacesProvider implements CloudProvider, Machines {
 
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#at(pool, (provider, within) => provider.describe(within, by));
+  }
+
+  termsAfterDelay(pool: Pool): PoolTerms {
+    return this.#any.termsAfterDelay(pool);
+  }
+
+  fastPath(input: FastPathInput): PlannedFastPath | string | undefined {
+    return this.#any.fastPath(input);
+  }
+
+  get words(): CloudWords {
+    return this.#any.words;
+  }
+
+  /** What needs no call is the same in all places. */
+  get #any(): AwsProvider {
+    return (this.#places[0] as Place).provider;
   }
 
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

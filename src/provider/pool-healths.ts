@@ -6,7 +6,8 @@ import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { InstanceZones } from "./instance-zones.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
-import { type AwsPoolTerms, registrationOf, zoneOf } from "./target-groups.ts";
+import type { PoolSettings } from "./pool-settings.ts";
+import { registrationOf, zoneOf } from "./target-groups.ts";
 import type { TargetReads } from "./target-reads.ts";
 
 /** Health of a classic load balancer's instances is read only for callers that ask. */
@@ -113,7 +114,7 @@ export class PoolHealths {
     return { at: read.at, targets: read.targets.map((listed) => registrationOf(pool, listed)) };
   }
 
-  #health({ at, targets }: ReadTargets, terms: AwsPoolTerms | undefined, isZonal: boolean): PoolHealth {
+  #health({ at, targets }: ReadTargets, terms: PoolSettings | undefined, isZonal: boolean): PoolHealth {
     return {
       at,
       targets,
@@ -134,7 +135,7 @@ export class PoolHealths {
 }
 
 /** Undefined: it follows its load balancer, which `isOn` does not know. */
-function isZonalBy({ crossZone }: AwsPoolTerms, isOn: () => boolean | undefined): boolean | undefined {
+function isZonalBy({ crossZone }: PoolSettings, isOn: () => boolean | undefined): boolean | undefined {
   if (crossZone !== "as-load-balancer") return crossZone === "off";
   const on = isOn();
   return on === undefined ? undefined : !on;

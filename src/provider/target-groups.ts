@@ -1,7 +1,6 @@
 import { isIPv6 } from "node:net";
 import {
   DeregisterTargetsCommand,
-  DescribeTargetGroupAttributesCommand,
   DescribeTargetGroupsCommand,
   type DescribeTargetGroupsCommandOutput,
   type TargetDescription,
@@ -11,26 +10,12 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
-import {
-  type CallFor,
-  type HealthyMinimum,
-  idOf,
-  type LoadBalancerKind,
-  type Pool,
-  type PoolTerms,
-  type Registration,
-  type RegistrationState,
-} from "../drain/cloud-provider.ts";
+import { type CallFor, idOf, type Pool, type Registration, type RegistrationState } from "../drain/cloud-provider.ts";
 import { printable } from "../drain/errors.ts";
-import { flowsOf } from "./gateway-flows.ts";
-import { keepsUnhealthyMs, kubeProxyCheckOf } from "./health-checks.ts";
-import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
+import type { LoadBalancerKind } from "../drain/load-balancer-kinds.ts";
+import { kubeProxyCheckOf } from "./health-checks.ts";
+import { LIST_GROUPS } from "./listed-pools.ts";
 
-const DESCRIBE_ATTRIBUTES: AwsAction = {
-  name: "elasticloadbalancing:DescribeTargetGroupAttributes",
-  bucket: "v2-read",
-  answersWith: "Attributes",
-};
 export const DEREGISTER_TARGETS: AwsAction = {
   name: "elasticloadbalancing:DeregisterTargets",
   bucket: "v2-register",
@@ -96,7 +81,18 @@ export async function listTargetGroups(
   return groups;
 }
 
-export function poolOfGroup(group: TargetGroup): Pool {
+/** A pool with what else its listing says. Its `id` is an ARN, or the name of a classic load balancer. */
+export interface AwsPool extends Pool {
+  /** It drains for at least so long, whatever its attributes say, in milliseconds. */
+  readonly drainMinimumMs?: number;
+  /**
+   * Its health checks ask the node's kube-proxy, and a target is unhealthy so many milliseconds after that answers that the
+   * node goes. Absent: they ask something else.
+   */
+  readonly kubeProxyCheckMs?: number;
+}
+
+export function poolOfGroup(group: TargetGroup): AwsPool {
   const { TargetGroupArn: id = "", TargetGroupName: name = id, LoadBalancerArns: arns, Protocol = "" } = group;
   const loadBalancer = (arns ?? []).map((arn) => arn.split("/").at(-2) ?? arn).join(", ");
   const kind = kindOfAll(arns);
@@ -115,7 +111,7 @@ export function poolOfGroup(group: TargetGroup): Pool {
  * AWS's default for every type that has a delay.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  */
-const DELAY_DEFAULT_MS = 300_000;
+export const DELAY_DEFAULT_MS = 300_000;
 /** Their connections get the group's deregistration delay. */
 const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
 
@@ -126,81 +122,6 @@ const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "T
  */
 function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
   return kind !== "alb" && kind !== "gwlb" && !DELAY_PROTOCOLS.has(protocol);
-}
-
-/** Attributes of a pool besides its terms of release. */
-export interface AwsPoolTerms extends PoolTerms {
-  /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
-  readonly crossZone: "on" | "off" | "as-load-balancer";
-  /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
-  readonly minimum?: HealthyMinimum;
-  /** The attributes by AWS's names, where it names them: those of a classic load balancer as the path in its answer. */
-  readonly attributes: ReadonlyMap<string, string>;
-}
-
-/** See `CloudProvider.describe`. */
-export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
-  const { id } = pool;
-  try {
-    const { Attributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
-      unlessListed(aws, id, by, () =>
-        aws.v2.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: id }), { abortSignal: by.signal }),
-      ),
-    );
-    const attributes = new Map((Attributes ?? []).map(({ Key, Value = "" }) => [Key ?? "", Value] as const));
-    const delay = delayOf(attributes.get(DELAY_KEY));
-    const { warnings: flowWarnings = [], ...flows } = await flowsOf(aws, pool, attributes, by);
-    const warnings = [...delay.warnings, ...flowWarnings];
-    const keptMs = keepsUnhealthyMs(attributes);
-    return {
-      drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
-      terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
-      ...(keptMs === undefined ? {} : { keepsUnhealthyMs: keptMs }),
-      ...flows,
-      ...(warnings.length === 0 ? {} : { warnings }),
-      crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
-      minimum: healthyMinimum(attributes),
-      attributes,
-    };
-  } catch (error) {
-    if (isPoolGone(error)) return undefined;
-    throw error;
-  }
-}
-
-const DELAY_KEY = "deregistration_delay.timeout_seconds";
-
-/** AWS's largest is 3600. A delay that is no number of seconds, or weeks of them, is not used: then AWS's default counts. */
-function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
-  if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
-  if (/^\d{1,6}(\.\d{1,9})?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
-  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a usable number of seconds: AWS's default of 300 s is used`;
-  return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
-}
-
-/**
- * A group that does not say follows its load balancers. An ALB always has cross-zone load balancing on.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
- */
-function crossZoneOf({ kind }: Pool, attribute: string | undefined): AwsPoolTerms["crossZone"] {
-  if (attribute === "true") return "on";
-  if (attribute === "false") return "off";
-  return kind === "alb" || kind === "unattached" ? "on" : "as-load-balancer";
-}
-
-/**
- * Below either of these numbers AWS sends requests to unhealthy targets too, or takes the zone out of DNS. "off", and what
- * is no number, sets no minimum.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
- */
-function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | undefined>): HealthyMinimum {
-  const largest = (unit: "count" | "percentage") => {
-    const values = ["dns_failover", "unhealthy_state_routing"].map((action) =>
-      Number(attributes.get(`target_group_health.${action}.minimum_healthy_targets.${unit}`)),
-    );
-    return Math.max(0, ...values.filter((value) => Number.isFinite(value)));
-  };
-  return { count: largest("count"), percent: largest("percentage") };
 }
 
 /** See `CloudProvider.deregister`. Each target goes back exactly as AWS listed it, or the call would do nothing. */

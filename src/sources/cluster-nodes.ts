@@ -4,7 +4,7 @@ import { type ClusterNode, EXCLUDE_LABEL, type NodeChange, type NodeTrigger } fr
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import type { ServerTime } from "../drain/server-time.ts";
-import { announcedRequest } from "./announced-request.ts";
+import { announcedRequest } from "./announced-drain.ts";
 import type { Announcement } from "./announcement.ts";
 import { autoscalerTaint } from "./cluster/autoscaler-taint.ts";
 import { cordon } from "./cluster/cordon.ts";

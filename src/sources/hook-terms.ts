@@ -29,6 +29,8 @@ export const HEARTBEATS_MAX = 100;
 
 interface Known {
   readonly terms: Promise<HookTerms | undefined>;
+  /** Absent until AWS has answered, and where it did not say. */
+  answered?: HookTerms;
   freshUntil: number;
 }
 
@@ -57,24 +59,27 @@ export class KnownHookTerms {
   /** Undefined where AWS does not say within `waitMs`, or at all: then it is asked again later. */
   async of(action: LifecycleAction, waitMs: number, signal: AbortSignal): Promise<HookTerms | undefined> {
     const { clock } = this.#options;
+    const { terms, answered } = this.#shared(action);
+    if (answered !== undefined) return answered;
     const limit = { reason: "timeout", at: clock.now() + waitMs } as const;
     try {
-      return await withLimit({ clock, limit, signal }, () => this.#shared(action));
+      return await withLimit({ clock, limit, signal }, () => terms);
     } catch {
       signal.throwIfAborted();
       return undefined;
     }
   }
 
-  #shared(action: LifecycleAction): Promise<HookTerms | undefined> {
+  #shared(action: LifecycleAction): Known {
     const { clock } = this.#options;
     const key = JSON.stringify([action.groupName, action.hookName, action.place]);
     const known = this.#known.get(key);
-    if (known !== undefined && clock.now() < known.freshUntil) return known.terms;
+    if (known !== undefined && clock.now() < known.freshUntil) return known;
     const asked: Known = {
       terms: this.#ask(action).then(
         (terms) => {
           asked.freshUntil = clock.now() + (terms === undefined ? UNKNOWN_FRESH_MS : FRESH_MS);
+          if (terms !== undefined) asked.answered = terms;
           return terms;
         },
         () => {
@@ -90,7 +95,7 @@ export class KnownHookTerms {
       if (this.#known.size <= HOOKS_MAX) break;
       this.#known.delete(oldest);
     }
-    return asked.terms;
+    return asked;
   }
 
   /** Shared by all callers, so that no single caller's abort cancels it; its attempts are bounded. */

@@ -7,6 +7,8 @@ import {
 import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import type { MaybeDrained } from "./recommendations.ts";
 
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 const READ_INTERVAL_MS = 10_000;
@@ -59,7 +61,14 @@ export interface ReturningOptions extends ScalingMembersOptions {
   readonly afterwards: "register" | "leave";
   /** Whether EC2 says that it runs. */
   readonly isRunning: (instanceId: string, signal: AbortSignal) => Promise<boolean>;
+  /** Registers again what was deregistered, and resolves with how many drains it has undone. */
+  readonly undo: (left: LeftMachine, signal: AbortSignal) => Promise<number>;
   readonly onEvent: (event: ReturnEvent) => void;
+}
+
+/** A machine that has left service to come back. `outcome`: of its drain, in the process that has drained it. */
+export interface LeftMachine extends MaybeDrained {
+  readonly outcome?: DrainOutcome;
 }
 
 /**
@@ -96,10 +105,10 @@ export class ReturningMachines {
   /**
    * Waits until a machine that was drained, and whose hook was completed, serves again, and registers it again. Whatever
    * becomes of it is told. Rejects with `stop`'s reason alone: then the announcement has to be delivered again.
-   * `undo` registers again what was deregistered, and resolves with how many drains it has undone.
    */
-  async settled(instanceId: string, undo: (signal: AbortSignal) => Promise<number>, stop: AbortSignal): Promise<void> {
-    const { clock, afterwards, onEvent } = this.#options;
+  async settled(left: LeftMachine, stop: AbortSignal): Promise<void> {
+    const { clock, afterwards, undo, onEvent } = this.#options;
+    const { instanceId } = left;
     if (afterwards === "leave") return onEvent({ type: "left-to-controllers", instanceId });
     const until = clock.now() + BACK_WITHIN_MS;
     onEvent({ type: "awaiting-return", instanceId, until });
@@ -108,7 +117,7 @@ export class ReturningMachines {
       const end = await this.#untilBack(instanceId, until, stop);
       if (end === "gone") return onEvent({ type: "not-returning", instanceId });
       if (end === "late") return onEvent({ type: "not-registered-again", instanceId, error: undefined });
-      onEvent({ type: "returned", instanceId, undone: await undo(stop) });
+      onEvent({ type: "returned", instanceId, undone: await undo(left, stop) });
     } catch (error) {
       stop.throwIfAborted();
       onEvent({ type: "not-registered-again", instanceId, error: asDrainError(error) });

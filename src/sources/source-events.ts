@@ -57,4 +57,4 @@ export type QueueEvent =
   | { readonly type: "not-receiving"; readonly error: DrainError }
   | { readonly type: "receiving" };
 
-export type SourceObserver = (event: HookEvent | QueueEvent) => void;
+export type SourceObserver = (event: QueueEvent) => void;

@@ -1,21 +1,27 @@
 import { AwsTime } from "../aws/aws-time.ts";
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, DrainError } from "../drain/errors.ts";
+import { asDrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { notify } from "../drain/events.ts";
-import { LimitPassed, withLimit } from "../drain/limit.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
-import { announcedRequest } from "./announced-request.ts";
+import {
+  type Announced,
+  AnnouncedDrain,
+  type AnnouncedDrainOptions,
+  asksScaling,
+  type Ending,
+  type ScalingAnswer,
+  scalingAnswer,
+} from "./announced-drain.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
+import { AnswerLimits } from "./answer-limits.ts";
 import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
-import { boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
-import { drainedNode, type MaybeDrained, type Recommendations } from "./recommendations.ts";
+import type { Recommendations } from "./recommendations.ts";
 import type { ReturningMachines } from "./returning.ts";
 import type { EventPlace, ForeignEvents, Settlement } from "./settlement.ts";
 import { foreignSettlement, isOfOtherAccount, isOfOthers, secondsUntilBack, settlementOf } from "./settlement.ts";
@@ -29,13 +35,9 @@ const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 const ignore = () => {};
 
-interface Announced {
+/** An announcement, and the message that it came in. */
+interface Received extends Announced {
   readonly message: MessageInFlight;
-  readonly announcement: Announcement;
-  /** When it was made, by this machine's clock, in milliseconds since the epoch. */
-  readonly since: number;
-  /** When it was received for the first time, by this machine's clock. Absent: now. */
-  readonly firstTriedAt?: number;
 }
 
 /**
@@ -53,9 +55,12 @@ export class SqsQueue implements EventSource {
   readonly #inFlight = new Map<string, MessageInFlight>();
   /** Work that only the end of `deliveries` waits for. */
   readonly #underWay = new Set<Promise<void>>();
+  readonly #announcing: AnnouncedDrainOptions;
+  readonly #ending: Ending;
   readonly #stopping = newAbort();
   /** Ends all calls, when the process has taken long enough to end. */
   readonly #cut = newAbort();
+  readonly #limits: AnswerLimits;
   readonly #over = newAbort();
   #hasEnded = false;
   #wake: () => void = () => {};
@@ -67,6 +72,14 @@ export class SqsQueue implements EventSource {
     this.#time = time;
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
+    this.#announcing = { ...options, onEvent };
+    this.#limits = new AnswerLimits(clock, this.#cut.signal);
+    this.#ending = {
+      stop: this.#stopping.signal,
+      limited: (work) => this.#limited(SETTLE_MAX_MS, work),
+      // There is room for another message now.
+      onAwaiting: () => this.#wake(),
+    };
     this.#receiver = new Receiver(shared);
     this.#postponing = new Postponing({ ...shared, limited: (work) => this.#limited(SETTLE_MAX_MS, work) });
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
@@ -103,19 +116,17 @@ export class SqsQueue implements EventSource {
     if (abandon.aborted) onAbandon();
     else abandon.addEventListener("abort", onAbandon, { once: true, signal: over });
     while (!stop.aborted) {
-      const hooked: Announced[] = [];
+      const asking: Promise<readonly [Received, ScalingAnswer]>[] = [];
       for (const message of await this.#next(stop)) {
-        for (const announced of this.#received(message)) {
+        for (const received of this.#received(message)) {
           // A request that has no time is not delayed by a question to Auto Scaling.
-          const { lifecycleAction, returns } = announced.announcement;
-          if (lifecycleAction === undefined && !returns) yield this.#delivery(announced, undefined);
-          else hooked.push(announced);
+          if (!asksScaling(received.announcement)) yield this.#delivery(received, {});
+          else asking.push(scalingAnswer(received, this.#announcing, stop).then((answer) => [received, answer]));
         }
       }
-      const asked = await Promise.all(hooked.map((announced) => this.#askedOfScaling(announced, stop)));
-      for (const { announced, deadline, isOver } of asked) {
-        if (isOver) this.#inBackground(this.#returned(announced));
-        else yield this.#delivery(announced, deadline);
+      for (const [received, answer] of await Promise.all(asking)) {
+        if (answer.isBack) this.#inBackground(this.#returned(received));
+        else yield this.#delivery(received, answer);
       }
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
@@ -127,7 +138,7 @@ export class SqsQueue implements EventSource {
   async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { inFlightMax = IN_FLIGHT_MAX, recommendations, returning } = this.#options;
     // Of nodes that are out on a recommendation, or that are to come back, the drains have ended.
-    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0) - (returning?.machines.waiting ?? 0);
+    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0) - (returning?.waiting ?? 0);
     const isFull = () => draining() > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX);
     while (isFull() && !this.#isStopping) {
       await new Promise<void>((resolve) => {
@@ -138,7 +149,7 @@ export class SqsQueue implements EventSource {
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
-  #received(received: ReceivedMessage): readonly Announced[] {
+  #received(received: ReceivedMessage): readonly Received[] {
     const { clock, read, places, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
@@ -185,7 +196,9 @@ export class SqsQueue implements EventSource {
     return announcements.flatMap((announcement) => {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
-      if (!isOfOthers(announcement, places)) return [{ message, announcement, since, ...firstTried }];
+      const deadline = announcement.deadline === undefined ? undefined : this.#time.here(announcement.deadline);
+      if (!isOfOthers(announcement, places))
+        return [{ message, messageId, announcement, since, deadline, ...firstTried }];
       this.#notify({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
       const { message: result } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
       this.#inBackground(this.#done(message, result));
@@ -200,99 +213,39 @@ export class SqsQueue implements EventSource {
     return isOurs && !dryRun && this.#postponing.canWait(receives);
   }
 
-  #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
-    const { clock, hooks, dryRun, recommendations } = this.#options;
-    const { instanceId, lifecycleAction: action } = announcement;
-    const announced = announcement.deadline === undefined ? undefined : this.#time.here(announcement.deadline);
-    const deadline = boundedDeadline([announced, hookDeadline], clock.now());
-    this.#notify({
-      type: "announced",
-      messageId: message.id,
-      announcement,
-      ...(deadline === undefined ? {} : { deadline }),
-    });
-    if (!announcement.isVoluntary) recommendations?.followed(instanceId);
-    const alive = newAbort();
-    if (action !== undefined && !dryRun)
-      this.#inBackground(hooks.sendHeartbeats({ action, instanceId }, since, alive.signal));
+  #delivery(received: Received, answer: Partial<ScalingAnswer>): Delivery {
+    const { message, announcement } = received;
+    const drain = new AnnouncedDrain(received, answer, this.#announcing);
     return {
-      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt, saidAt: since }),
+      request: drain.request,
       // The message itself outlives the process.
-      accepted: () => {},
-      unrecorded: () => {},
-      settle: (outcome) => {
-        alive.abort(WOKEN);
-        return this.#settle(message, announcement, outcome);
+      accepted: ignore,
+      unrecorded: ignore,
+      settle: async (outcome) => {
+        const { foreign, dryRun, places } = this.#options;
+        const isOtherAccount = isOfOtherAccount(announcement.accountId, this.#calls.accountId, places);
+        const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
+        let result: Settlement["message"] = "leave";
+        try {
+          await drain.ended();
+          result = await drain.settle(outcome, settlement, this.#ending);
+        } finally {
+          await this.#done(message, result);
+        }
       },
     };
   }
 
-  /** Until when the hook waits, and whether the machine has come back already. */
-  async #askedOfScaling(announced: Announced, stop: AbortSignal) {
-    const { hooks, returning, dryRun } = this.#options;
-    const { announcement, since } = announced;
-    const { lifecycleAction: action, instanceId, returns } = announcement;
-    const stopped = () => undefined;
-    const [deadline, isOver = false] = await Promise.all([
-      action && hooks.deadlineOf(action, since, stop).catch(stopped),
-      returns && !dryRun ? returning?.machines.isOver(instanceId, since, stop).catch(stopped) : false,
-    ]);
-    return { announced, deadline, isOver };
-  }
-
   /** What an earlier try has taken out is registered again. */
-  async #returned({ message, announcement: { instanceId }, firstTriedAt }: Announced): Promise<void> {
-    this.#notify({
-      type: "nothing-asked",
-      messageId: message.id,
-      what: `root volume of ${instanceId}: replaced already`,
-    });
+  async #returned({ message, announcement: { instanceId }, firstTriedAt }: Received): Promise<void> {
+    const what = `root volume of ${instanceId}: replaced already`;
+    this.#notify({ type: "nothing-asked", messageId: message.id, what });
     try {
-      const { returning } = this.#options;
-      if (firstTriedAt !== undefined && returning !== undefined) {
-        const undo = (signal: AbortSignal) => returning.undo({ instanceId }, signal);
-        await returning.machines.settled(instanceId, undo, this.#stopping.signal);
-      }
+      if (firstTriedAt !== undefined) await this.#options.returning?.settled({ instanceId }, this.#stopping.signal);
     } catch {
       return this.#done(message, "release"); // Stopped.
     }
     await this.#done(message, "delete");
-  }
-
-  /** The hook first: were the message deleted first, the hook would stay incomplete if the process died then. */
-  async #settle(
-    message: MessageInFlight,
-    { instanceId, lifecycleAction: action, accountId, isVoluntary, returns }: Announcement,
-    outcome: DrainOutcome,
-  ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations, returning, places } = this.#options;
-    const isOtherAccount = isOfOtherAccount(accountId, this.#calls.accountId, places);
-    const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
-    try {
-      const drained = isVoluntary ? drainedNode(instanceId, outcome) : undefined;
-      if (drained !== undefined && recommendations !== undefined) {
-        const ended = recommendations.drainEnded(drained, this.#stopping.signal);
-        // There is room for another message now.
-        this.#wake();
-        await ended;
-        return await this.#done(message, "delete");
-      }
-      if (settlement.hook === "continue" && action !== undefined)
-        await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
-      const leaves = returns && settlement.message === "delete" ? drainedNode(instanceId, outcome) : undefined;
-      if (leaves !== undefined && returning !== undefined) {
-        const undo = (signal: AbortSignal) => returning.undo(leaves, signal);
-        const settled = returning.machines.settled(instanceId, undo, this.#stopping.signal);
-        this.#wake();
-        await settled;
-      }
-    } catch (error) {
-      // The next reader of the queue goes on waiting for the departure, or the return.
-      if (this.#isStopping && (isVoluntary || returns)) return this.#done(message, "release");
-      await this.#done(message, "leave");
-      throw error;
-    }
-    await this.#done(message, settlement.message);
   }
 
   /** Of one announcement; the message's last one decides what becomes of the message. Throws `DrainError`. */
@@ -336,7 +289,7 @@ export class SqsQueue implements EventSource {
   }
 
   #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    return answeredWithin(ms, { clock: this.#options.clock, signal: this.#cut.signal }, work);
+    return this.#limits.within(ms, work);
   }
 
   /** What can fail has said so by then. */
@@ -347,21 +300,6 @@ export class SqsQueue implements EventSource {
 
   #notify(event: QueueEvent): void {
     notify(this.#options.observers, event);
-  }
-}
-
-/** Does `work`, which calls AWS, in `ms` milliseconds and before `signal` aborts, or throws `unreachable`. */
-async function answeredWithin(
-  ms: number,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  try {
-    await withLimit({ clock, limit: { reason: "timeout", at: clock.now() + ms }, signal }, work);
-  } catch (error) {
-    if (error instanceof LimitPassed || signal.aborted)
-      throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
-    throw error;
   }
 }
 
@@ -379,11 +317,8 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly dryRun: boolean;
   /** Absent: recommendations ask for nothing. */
   readonly recommendations?: Recommendations;
-  /** What becomes of machines that come back, and `undoReturned`. Absent: they are left to their controllers. */
-  readonly returning?: {
-    readonly machines: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
-    readonly undo: (taken: MaybeDrained, signal: AbortSignal) => Promise<number>;
-  };
+  /** What becomes of machines that come back. Absent: they are left to their controllers. */
+  readonly returning?: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
   /** The accounts and regions that are drained in. Absent: events of any. */
   readonly places?: readonly EventPlace[];
   /** Messages whose drains run, at most; more are left to others. */

@@ -1,7 +1,8 @@
 import { withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
-import type { LifecycleHooks } from "./lifecycle-hooks.ts";
+import type { LifecycleAction } from "./announcement.ts";
+import type { LifecycleHooks, WaitingInstance } from "./lifecycle-hooks.ts";
 import { type ScalingMembersOptions, scalingMember } from "./returning.ts";
 
 export interface TerminationHookOptions extends ScalingMembersOptions {
@@ -14,15 +15,6 @@ export interface TerminationHookOptions extends ScalingMembersOptions {
   readonly onFailure: (error: DrainError) => void;
 }
 
-export interface Attendance {
-  /** The machine can go. */
-  readonly drained: AbortSignal;
-  /** The hook is left as it is, to its own timeout. */
-  readonly untouched: AbortSignal;
-  /** Whether the first heartbeat comes at once, for the hook may have waited for long. */
-  readonly beatsAtOnce: boolean;
-}
-
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const READ_INTERVAL_MS = 10_000;
 /** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and is not terminated. */
@@ -30,55 +22,59 @@ const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
 /** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
 const WAITS = /:Wait$/;
 
-/** The termination hook of this machine's Auto Scaling group, whose token is not known here: AWS takes the machine's id too. */
-export class TerminationHook {
+/**
+ * The termination hook of this machine's Auto Scaling group, in place of `LifecycleHooks`: nothing tells the group's name
+ * or the action's token here. Auto Scaling is asked for the one, and takes the machine's id for the other.
+ */
+export class TerminationHook implements Pick<LifecycleHooks, "deadlineOf" | "sendHeartbeats" | "complete"> {
   readonly #options: TerminationHookOptions;
+  /** Why Auto Scaling could not be asked when it was tried last, which is reported once. */
+  #reported: DrainError["code"] | undefined;
 
   constructor(options: TerminationHookOptions) {
     this.#options = options;
   }
 
-  /**
-   * Keeps the hook of a machine that is being terminated waiting until `drained` aborts, and lets it go then. Resolves
-   * when it does not wait any more, or it was `untouched`. Never rejects.
-   */
-  attend(instanceId: string, attendance: Attendance): Promise<void> {
-    return withAnyOf([attendance.untouched, this.#options.abandon], (signal) =>
-      this.#attend(instanceId, attendance, signal),
-    );
+  /** Of which group is not known before it waits. */
+  get action(): LifecycleAction {
+    return { groupName: "", hookName: this.#options.hookName };
   }
 
-  async #attend(instanceId: string, { drained, beatsAtOnce }: Attendance, signal: AbortSignal): Promise<void> {
-    const { hookName, hooks, clock } = this.#options;
-    try {
-      const groupName = await this.#groupThatWaits(instanceId, signal);
-      if (groupName === undefined) return;
-      const waiting = { action: { groupName, hookName }, instanceId };
-      const since = beatsAtOnce ? 0 : clock.now();
-      await withAnyOf([drained, signal], (either) => hooks.sendHeartbeats(waiting, since, either));
-      // The hooks report a failure themselves.
-      if (drained.aborted) await hooks.complete(waiting, signal).catch(() => {});
-    } catch (error) {
-      if (!signal.aborted) this.#options.onFailure(asDrainError(error));
-    }
+  /** Since when the hook waits is not known here. */
+  async deadlineOf(): Promise<undefined> {}
+
+  /** Once the hook waits, keeps it waiting until `signal` aborts. Never rejects. */
+  async sendHeartbeats({ instanceId }: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
+    const { hooks, abandon } = this.#options;
+    const waits = withAnyOf([signal, abandon], async (either) => {
+      const waiting = await this.#untilItWaits(instanceId, either);
+      if (waiting !== undefined) await hooks.sendHeartbeats(waiting, since, either);
+    });
+    await waits.catch(() => {}); // It was aborted.
   }
 
-  /** Waits until the hook waits: completing it before has no effect. Undefined: the machine is past it. */
-  async #groupThatWaits(instanceId: string, signal: AbortSignal): Promise<string | undefined> {
-    const { clock, onFailure } = this.#options;
-    let hasFailed = false;
+  /** Once the hook waits, completes it: before that it would have no effect. Throws `DrainError`, or the signal's reason. */
+  async complete({ instanceId }: WaitingInstance, signal: AbortSignal): Promise<void> {
+    const waiting = await this.#untilItWaits(instanceId, signal);
+    if (waiting !== undefined) await this.#options.hooks.complete(waiting, signal);
+  }
+
+  /** Undefined: the machine is past the hook, or AWS does not let it be asked for. */
+  async #untilItWaits(instanceId: string, signal: AbortSignal): Promise<WaitingInstance | undefined> {
+    const { clock, hookName } = this.#options;
     for (;;) {
       try {
         const member = await scalingMember(instanceId, this.#options, signal);
-        const state = member?.LifecycleState ?? "";
-        if (WAITS.test(state)) return member?.AutoScalingGroupName;
+        this.#reported = undefined;
+        const { LifecycleState: state = "", AutoScalingGroupName: groupName = "" } = member ?? {};
+        if (WAITS.test(state)) return { action: { groupName, hookName }, instanceId };
         if (member === undefined || PAST.test(state)) return undefined;
       } catch (error) {
         signal.throwIfAborted();
         const why = asDrainError(error);
-        if (!why.isPassing) throw why;
-        if (!hasFailed) onFailure(why);
-        hasFailed = true;
+        if (why.code !== this.#reported) this.#options.onFailure(why);
+        this.#reported = why.code;
+        if (!why.isPassing) return undefined;
       }
       await clock.sleep(READ_INTERVAL_MS, signal);
     }

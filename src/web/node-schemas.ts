@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
 
 const awsPlace = z
   .string()
@@ -20,7 +21,7 @@ export const node = z
 /** Which registration is meant. */
 export const place = {
   kind: z
-    .enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"])
+    .enum(LOAD_BALANCER_KINDS)
     .describe(
       "Kind of the load balancer. unattached: no load balancer uses the target group. unknown: a kind that is not known, or several kinds.",
     ),

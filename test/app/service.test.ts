@@ -8,7 +8,7 @@ import type { Ledger } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
-import { ALLOWANCES, DrainScene } from "../support/drain-scene.ts";
+import { DrainScene } from "../support/drain-scene.ts";
 
 /** A list of requests, and how each was answered. */
 class ListSource implements EventSource {
@@ -135,7 +135,7 @@ test("what HTTP callers asked before the stop is still drained, and nothing afte
 /** A pump on a scene whose drainer has this ledger. */
 function recorded(scene: DrainScene, ledger: Ledger) {
   const { cloud, clock } = scene;
-  const drainer = new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+  const drainer = new Drainer({ cloud, clock, ledger, times: { deadlineMarginMs: 10_000 } });
   const source = new ListSource([scene.request("i-1")]);
   return { source, running: pump(source, drainer, options().pumped) };
 }

@@ -367,6 +367,15 @@ describe("the configuration", () => {
     expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
   });
 
+  test("refuses REBALANCE=drain for a function, which could not register the node again", () => {
+    expect(problems({ REBALANCE: "drain" }, "lambda")).toEqual([
+      expect.stringMatching(
+        /^REBALANCE is drain: a function can't register the node again later, .*leave REBALANCE out$/,
+      ),
+    ]);
+    expect(problems({ REBALANCE: "ignore" }, "lambda")).toEqual([]);
+  });
+
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({
       timeoutMs: undefined,
@@ -469,8 +478,9 @@ describe("the configuration", () => {
 
   test("hands its times to the core in milliseconds", () => {
     const config = readConfig({ verb: "drain", environment: { TIMEOUT: "60", NLB_PROPAGATION: "1.5" } });
+    const allowances = { albPropagationMs: 30_000, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 };
+    expect(config).toMatchObject({ ...allowances, nlbPropagationMs: 1_500 });
     expect(drainTimes(config)).toEqual({
-      allowances: { albPropagationMs: 30_000, nlbPropagationMs: 1_500, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 },
       timeoutMs: 60_000,
       timeoutName: "TIMEOUT",
       deadlineMarginMs: 10_000,

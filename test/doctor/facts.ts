@@ -1,16 +1,11 @@
 import { findingsOf } from "../../src/doctor/diagnose.ts";
 import type { Facts, MachineFacts, PoolFacts, ScalingGroupFacts, TargetFacts } from "../../src/doctor/facts.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
-import type { LoadBalancerKind, Pool } from "../../src/drain/cloud-provider.ts";
+import type { Pool } from "../../src/drain/cloud-provider.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 
 export const ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef";
 const VPC = "vpc-0123456789abcdef0";
-const ALLOWANCES = {
-  albPropagationMs: 30_000,
-  nlbPropagationMs: 210_000,
-  gwlbIdleMs: 350_000,
-  classicMinimumMs: 10_000,
-};
 
 /** Two healthy nodes behind an ALB, with nothing wrong. */
 export function poolFacts(
@@ -27,7 +22,7 @@ export function poolFacts(
     region: "eu-west-1",
     targetType: "instance",
     attributes: new Map(),
-    terms: { drainMs: 60_000, terminatesConnections: false },
+    terms: { drainMs: 60_000, holdMs: kind === "nlb" ? 210_000 : 60_000 },
     ...(kind !== "classic" && {
       check: { protocol: "TCP", port: "traffic-port", path: "", intervalSeconds: 30, unhealthyThreshold: 2 },
     }),
@@ -60,7 +55,7 @@ export function facts(
     pools: [poolFacts()],
     denied: [],
     unread: [],
-    settings: { allowances: ALLOWANCES, hasQueue: false },
+    settings: { hasQueue: false },
     ...rest,
     machines: new Map(machines.map((one) => [one.id, one])),
   };

@@ -4,7 +4,7 @@ import { shellWords } from "../support/mending.ts";
 import { ARN, all, found, machine, poolFacts, scalingGroup, target } from "./facts.ts";
 
 const spot = [machine(1, { isSpot: true }), machine(2)];
-const draining = { terminatesConnections: false } as const;
+const draining = { holdMs: 210_000 } as const;
 const COUNT = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count";
 const PERCENT = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
 const TERMINATES = "target_health_state.unhealthy.connection_termination.enabled";
@@ -91,8 +91,8 @@ describe("of health checks, doctor finds", () => {
     ],
     ["nothing where it asks kube-proxy in time", { kubeProxyCheckMs: 20_000 }, spot, []],
     ["nothing without spot instances", {}, [machine(1)], []],
-  ])("%s", (_, pool, machines, expected) => {
-    expect(found({ pools: [poolFacts("nlb", { pool })], machines })).toEqual(expected);
+  ])("%s", (_, asked, machines, expected) => {
+    expect(found({ pools: [poolFacts("nlb", asked)], machines })).toEqual(expected);
   });
 
   test("nothing in an NLB whose targets are pods", () => {
@@ -117,10 +117,10 @@ describe("of health checks, doctor finds", () => {
     ["nothing where they are kept for ever", { kubeProxyCheckMs: 20_000 }, "false", Number.POSITIVE_INFINITY, []],
     ["nothing where the check asks something else", {}, "true", undefined, []],
     ["nothing where AWS has no such attribute", { kubeProxyCheckMs: 20_000 }, undefined, undefined, []],
-  ])("%s", (_, pool, value, keepsUnhealthyMs, expected) => {
+  ])("%s", (_, asked, value, keepsUnhealthyMs, expected) => {
     const attributes = new Map(value === undefined ? [] : [[TERMINATES, value]]);
     const terms = { ...draining, drainMs: 60_000, ...(keepsUnhealthyMs === undefined ? {} : { keepsUnhealthyMs }) };
-    expect(found({ pools: [poolFacts("nlb", { pool, attributes, terms })] })).toEqual(expected);
+    expect(found({ pools: [poolFacts("nlb", { ...asked, attributes, terms })] })).toEqual(expected);
   });
 });
 

@@ -108,6 +108,27 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     expect(await found(scene, scene.ids[1])).toHaveLength(1);
   });
 
+  test("says how long each pool goes on sending and what ends that, and without a call what is left after its delay", async () => {
+    const scene = makeScene();
+    const { provider } = scene.provider;
+    const registrations = await found(scene, scene.ids[0]);
+    const terms = await Promise.all(registrations.map(({ pool }) => scene.provider.describe(pool, never)));
+    const shown = new Map(registrations.map(({ pool }, index) => [pool.kind, terms[index]]));
+    const [short, rank] = [30_000, expect.any(Number)];
+    expect(shown.get("alb")).toEqual({
+      drainMs: 60_000,
+      ...{ holdMs: 60_000, holdAfterDelayMs: short, newTrafficMs: short, callRank: rank, locksAddresses: true },
+      unsaved: [{ code: "long-requests", message: "requests that take longer than 60 s are cut" }],
+    });
+    expect(shown.get("classic")).toMatchObject({ holdMs: 60_000, holdAfterDelayMs: 10_000, endsWhenAbsentMs: 10_000 });
+    for (const { pool } of registrations) {
+      const { holdAfterDelayMs, newTrafficMs, callRank } = shown.get(pool.kind) ?? {};
+      const after = { drainMs: 0, holdMs: holdAfterDelayMs, holdAfterDelayMs, newTrafficMs, callRank };
+      expect(provider.termsAfterDelay(pool)).toMatchObject(after);
+    }
+    expect(provider.holdOfUnlistedMs(await resolve(scene, scene.ids[0]))).toBe(short);
+  });
+
   test("deregisters: draining for the delay, then absent, and the other node stays live", async () => {
     const scene = makeScene();
     for (const registration of await found(scene, scene.ids[0])) {

@@ -4,7 +4,6 @@ import { type DrainRecord, drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -14,7 +13,7 @@ async function heldSeconds({ restarts }: { readonly restarts: boolean }): Promis
   const cloud = new FakeCloud(clock);
   const web = cloud.addPool("alb", "web", [cloud.addNode("i-1")], { drainMs: 600_000 });
   const ledger = new MemoryLedger();
-  const life = () => new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+  const life = () => new Drainer({ cloud, clock, ledger, times: { deadlineMarginMs: 10_000 } });
   cloud.force(web, "draining");
   const stop = newAbort();
   const request = { node: { by: "id", value: "i-1" }, dryRun: false, firstTriedAt: clock.now() - 500_000 } as const;

@@ -5,7 +5,7 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES, DrainScene } from "../support/drain-scene.ts";
+import { DrainScene } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -72,7 +72,7 @@ describe("a request that was tried before, by another process", () => {
     const { made, clock, start, drain, awaited } = scene("nlb");
     const drainer = new Drainer({
       ...{ cloud: made.cloud, clock, ledger: new MemoryLedger() },
-      times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 },
+      times: { deadlineMarginMs: 10_000 },
       observers: [(event) => made.events.push(event)],
     });
     expect((await drain(undefined, undefined, drainer)).status).toBe("drained");
@@ -93,7 +93,7 @@ function replicas() {
   const elapsed = () => (clock.now() - start) / 1_000;
   const replica = (ledger = new MemoryLedger()) => {
     const died = newAbort();
-    const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+    const times = { deadlineMarginMs: 10_000 };
     const drainer = new Drainer({ cloud, clock, times, ledger });
     const receive = (isFirst: boolean, event: string | undefined = "message-1", timeoutMs?: number) =>
       drainer.drain(

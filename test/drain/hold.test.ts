@@ -1,83 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { LoadBalancerKind, RegistrationState } from "../../src/drain/cloud-provider.ts";
-import {
-  type HeldBy,
-  type HoldProgress,
-  type HoldVerdict,
-  holdMs,
-  judge,
-  nextPoll,
-  propagationMs,
-} from "../../src/drain/hold.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
+import type { RegistrationState } from "../../src/drain/cloud-provider.ts";
+import { type HoldProgress, type HoldVerdict, judge, nextPoll } from "../../src/drain/hold.ts";
+import { LOAD_BALANCER_KINDS as KINDS, type LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
+import { RELEASES } from "../support/fake-cloud.ts";
 
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const STATES = ["live", "initial", "draining", "absent", "unlisted"] as const satisfies readonly RegistrationState[];
 
-function pool(kind: LoadBalancerKind, drainSeconds: number): HeldBy {
-  return { kind, drainMs: drainSeconds * 1_000 };
+/** The terms of AWS's load balancers, which have each form that terms can have. */
+function pool(kind: LoadBalancerKind, drainSeconds: number) {
+  return RELEASES.of(kind, { drainMs: drainSeconds * 1_000 });
 }
-
-describe("how long a node is held", () => {
-  test.each<[LoadBalancerKind, number, number]>([
-    ["alb", 300, 300],
-    ["alb", 5, 30],
-    ["alb", 0, 30],
-    ["nlb", 0, 210],
-    ["nlb", 30, 210],
-    ["nlb", 300, 300],
-    ["gwlb", 300, 350],
-    ["gwlb", 3_600, 3_600],
-    ["classic", 0, 10],
-    ["classic", 300, 300],
-    ["unknown", 0, 350],
-    ["unknown", 3_600, 3_600],
-    ["unattached", 300, 0],
-  ])("%s with a delay of %i s: %i s", (kind, delay, expected) => {
-    expect(holdMs(pool(kind, delay), ALLOWANCES)).toBe(expected * 1_000);
-  });
-
-  test.each<[string, Partial<HeldBy>, number]>([
-    ["whose flows may be idle for 6000 s", { flowsIdleMs: 6_000_000 }, 6_000],
-    ["whose flows may be idle for 120 s, though new ones come for longer", { flowsIdleMs: 120_000 }, 210],
-    [
-      "whose flows may be idle for 120 s by one listener, and for longer by another one",
-      { flowsIdleMs: 120_000, othersMayIdleLonger: true },
-      350,
-    ],
-    [
-      "whose flows may be idle for 6000 s by one listener, and for an unknown time by another one",
-      { flowsIdleMs: 6_000_000, othersMayIdleLonger: true },
-      6_000,
-    ],
-    ["whose flows move to another target", { movesFlows: true }, 210],
-    ["whose flows move to another target after a long delay", { movesFlows: true, drainMs: 600_000 }, 600],
-  ])("gwlb %s", (_, flows, expected) => {
-    expect(holdMs({ ...pool("gwlb", 0), ...flows }, ALLOWANCES)).toBe(expected * 1_000);
-  });
-
-  test("a Gateway Load Balancer among several keeps its flows until they were idle as its listener says", () => {
-    expect(holdMs({ ...pool("unknown", 0), flowsIdleMs: 6_000_000 }, ALLOWANCES)).toBe(6_000_000);
-    expect(holdMs({ ...pool("unknown", 0), flowsIdleMs: 120_000 }, ALLOWANCES)).toBe(350_000);
-  });
-
-  test("a load balancer of an unknown kind is held by the longest rule there is, whatever is configured", () => {
-    for (const longest of ["albPropagationMs", "nlbPropagationMs", "gwlbIdleMs"])
-      expect(holdMs(pool("unknown", 0), { ...ALLOWANCES, [longest]: 7_200_000 })).toBe(7_200_000);
-  });
-
-  test.each<[LoadBalancerKind, number]>([
-    ["alb", 30],
-    ["nlb", 210],
-    ["gwlb", 210],
-    ["classic", 10],
-    ["unknown", 210],
-    ["unattached", 0],
-  ])("new traffic from %s may come for %i s", (kind, expected) => {
-    expect(propagationMs(kind, ALLOWANCES)).toBe(expected * 1_000);
-  });
-});
 
 describe("what a look means", () => {
   const BACK = { seenLeaving: false, wasBack: true };
@@ -105,7 +38,7 @@ describe("what a look means", () => {
   ];
   test.each(cases)("%s", (_, kind, delay, progress, state, at, expected) => {
     const held: HoldProgress = { since: 0, seenLeaving: true, ...progress };
-    expect(judge(pool(kind, delay), held, { state, at: at * 1_000 }, ALLOWANCES)).toBe(expected);
+    expect(judge(pool(kind, delay), held, { state, at: at * 1_000 })).toBe(expected);
   });
 
   test("nothing is over before the shortest time its kind allows", () => {
@@ -118,8 +51,8 @@ describe("what a look means", () => {
         fc.boolean(),
         (kind, state, delay, at, seenLeaving) => {
           const target = pool(kind, delay);
-          const verdict = judge(target, { since: 0, seenLeaving }, { state, at: at * 1_000 }, ALLOWANCES);
-          if (verdict === "over") expect(at * 1_000).toBeGreaterThanOrEqual(propagationMs(kind, ALLOWANCES));
+          const verdict = judge(target, { since: 0, seenLeaving }, { state, at: at * 1_000 });
+          if (verdict === "over") expect(at * 1_000).toBeGreaterThanOrEqual(target.newTrafficMs);
           if (state === "live" || state === "initial") expect(verdict).not.toBe("over");
         },
       ),
@@ -129,7 +62,7 @@ describe("what a look means", () => {
 
 describe("when a pool is looked at", () => {
   const look = (kind: LoadBalancerKind, delay: number, progress: Partial<HoldProgress> = {}) =>
-    nextPoll(pool(kind, delay), { since: 0, seenLeaving: true, ...progress }, ALLOWANCES) / 1_000;
+    nextPoll(pool(kind, delay), { since: 0, seenLeaving: true, ...progress }) / 1_000;
 
   test("a deregistration is read back after seven seconds", () => {
     expect(look("alb", 300)).toBe(7);
@@ -164,7 +97,7 @@ describe("when a pool is looked at", () => {
         fc.nat(4_000_000),
         fc.boolean(),
         (kind, delay, lastPoll, seen) => {
-          const at = nextPoll(pool(kind, delay), { since: 0, seenLeaving: seen, lastPoll }, ALLOWANCES);
+          const at = nextPoll(pool(kind, delay), { since: 0, seenLeaving: seen, lastPoll });
           expect(at).toBeGreaterThan(lastPoll);
           expect(at - lastPoll).toBeLessThanOrEqual(61_000);
         },

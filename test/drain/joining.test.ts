@@ -3,7 +3,7 @@ import { newAbort } from "../../src/drain/abort.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES, DrainScene } from "../support/drain-scene.ts";
+import { DrainScene } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 
 /** Counts what grows with callers: limits that are computed, sleeps, lookups, listeners on the signal that all share. */
@@ -16,7 +16,6 @@ async function workOf(callers: number, timeoutMs: (caller: number) => number | u
     }
   })();
   const times: DrainTimes = {
-    allowances: ALLOWANCES,
     deadlineMarginMs: 10_000,
     get timeoutMs() {
       count.limits += 1;

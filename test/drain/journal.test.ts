@@ -3,7 +3,7 @@ import { drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
-import { ALLOWANCES, DrainScene } from "../support/drain-scene.ts";
+import { DrainScene } from "../support/drain-scene.ts";
 import { never } from "../support/simulated-region.ts";
 
 /** A node in three ALB pools, and a drainer with a ledger. */
@@ -13,7 +13,7 @@ function scene() {
   for (const name of ["a", "b", "c"]) drains.cloud.addPool("alb", name, [node]);
   const ledger = new MemoryLedger();
   const { cloud, clock } = drains;
-  const drainer = new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+  const drainer = new Drainer({ cloud, clock, ledger, times: { deadlineMarginMs: 10_000 } });
   const ask = () => drainer.drain(drains.request("i-1"), never);
   const steps = async () => (await ledger.read(ledger.list(1)[0]?.drain ?? "")) ?? [];
   return { ...drains, cloud, clock, node, ask, steps, ledger };

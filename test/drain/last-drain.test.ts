@@ -3,7 +3,6 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import { nodeStatusReport } from "../../src/drain/report.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -15,7 +14,7 @@ function scene() {
   cloud.addPool("alb", "web", [alone], { drainMs: 30_000 });
   cloud.addPool("alb", "api", [other, cloud.addNode("i-3", "10.0.0.3")], { drainMs: 30_000 });
   const ledger = new MemoryLedger();
-  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const times = { deadlineMarginMs: 10_000 };
   const guard = { minHealthy: { count: 1 }, waitMs: 10_000, maxVoluntary: { count: 9 } };
   const drainer = new Drainer({ cloud, clock, times, ledger, guard });
   const accept = (id: string, more = {}) =>

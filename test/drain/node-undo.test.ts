@@ -6,7 +6,6 @@ import { type NodeUndo, nodeUndoFailure, undoNode } from "../../src/drain/node-u
 import type { NodeReference } from "../../src/drain/request.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { never } from "../support/simulated-region.ts";
@@ -22,8 +21,7 @@ function scene() {
   const web = cloud.addPool("alb", "web", [node]);
   cloud.addPool("nlb", "tcp", [node]);
   const ledger = new MemoryLedger();
-  const life = () =>
-    new Drainer({ cloud, cluster, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 1 } });
+  const life = () => new Drainer({ cloud, cluster, clock, ledger, times: { deadlineMarginMs: 1 } });
   const drainer = life();
   const ask = (more: object = {}, signal = never) => drainer.drain({ node: ID, dryRun: false, ...more }, signal);
   const undo = (reference = ID, uncordons = false, parts: { readonly cluster?: FakeCluster } = { cluster }) =>

@@ -1,24 +1,26 @@
 import { describe, expect, test } from "vitest";
-import type {
-  FoundRegistrations,
-  LoadBalancerKind,
-  Node,
-  Pool,
-  PoolTerms,
-  Registration,
+import {
+  type FoundRegistrations,
+  type Node,
+  type Pool,
+  type Registration,
+  useOf,
 } from "../../src/drain/cloud-provider.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import { type DrainTimes, makePlan } from "../../src/drain/plan.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
+import type { ReleaseSettings } from "../../src/provider/release-terms.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { FakeCloud, RELEASES } from "../support/fake-cloud.ts";
 
 const NODE: Node = { id: "i-1", name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
-const TIMES: DrainTimes = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+const TIMES: DrainTimes = { deadlineMarginMs: 10_000 };
 
-type PoolInput = Partial<Pool & PoolTerms>;
+type PoolInput = Partial<Pool & ReleaseSettings>;
 
 function registered(kind: LoadBalancerKind, pool: PoolInput = {}, state: Registration["state"] = "live"): Registration {
-  const terms = { drainMs: 300_000, terminatesConnections: false };
+  const settings = { drainMs: 300_000 };
   return {
-    pool: { kind, id: kind, name: "p", loadBalancer: "lb", ...terms, ...pool } as Pool & PoolTerms,
+    pool: { kind, id: kind, name: "p", loadBalancer: "lb", ...settings, ...pool } as Pool,
     target: "i-1:80",
     state,
     detail: "healthy",
@@ -40,8 +42,10 @@ function plan(
   return makePlan({
     node: NODE,
     found: { registrations, elsewhere, asOf: 0 },
-    terms: new Map(registrations.map(({ pool }) => [pool.id, pool as Pool & PoolTerms])),
-    msToDeregister: (pools) => pools.map((_, index) => (index + 1) * msPerCall),
+    terms: new Map(
+      registrations.map(({ pool }) => [useOf(pool), RELEASES.of(pool.kind, pool as Pool & ReleaseSettings)]),
+    ),
+    cloud: Object.assign(new FakeCloud(new VirtualClock()), { msPerDeregistration: msPerCall }),
     heldSince,
     startedAt: 0,
     now: 0,
@@ -137,45 +141,6 @@ describe("what a plan says beforehand", () => {
       ({ action }) => action,
     );
     expect(actions).toEqual(["deregister", "hold"]);
-  });
-
-  test.each<[string, LoadBalancerKind, PoolInput, string, string]>([
-    ["an ALB cuts long requests", "alb", { drainMs: 60_000 }, "long-requests", "60 s"],
-    ["an ALB without a delay cuts requests in flight", "alb", { drainMs: 0 }, "requests-in-flight", "in flight"],
-    [
-      "a classic load balancer without draining cuts requests in flight",
-      "classic",
-      { drainMs: 0 },
-      "requests-in-flight",
-      "draining is off",
-    ],
-    ["a classic load balancer cuts long requests", "classic", { drainMs: 30_000 }, "long-requests", "30 s"],
-    ["an NLB's old connections break with the node", "nlb", { drainMs: 30_000 }, "long-connections", "210 s"],
-    [
-      "an NLB with connection termination closes them",
-      "nlb",
-      { drainMs: 30_000, terminatesConnections: true },
-      "terminated-connections",
-      "30 s",
-    ],
-    ["a GWLB's active flows break with the node", "gwlb", {}, "long-connections", "350 s"],
-    ["a GWLB's flows move on", "gwlb", { drainMs: 5_000, movesFlows: true }, "moved-connections", "after 5 s move"],
-    ["a load balancer of an unknown kind may break anything", "unknown", {}, "long-connections", "350 s"],
-  ])("what nobody can save: %s", (_, kind, pool, code, words) => {
-    const [planned] = plan([registered(kind, pool)]).registrations;
-    expect(planned?.unsaved).toEqual([{ code, message: expect.stringContaining(words) }]);
-  });
-
-  test("that a GWLB which resets TCP flows does so at the end of the delay, and what becomes of the others", () => {
-    const unsavedOf = (pool: PoolInput) => plan([registered("gwlb", pool)]).registrations[0]?.unsaved;
-    expect(unsavedOf({ drainMs: 60_000, resetsFlows: true, movesFlows: true })).toEqual([
-      { code: "terminated-connections", message: "TCP flows still open after 60 s are reset" },
-      { code: "moved-connections", message: "other flows still open after 60 s move to another target" },
-    ]);
-    expect(unsavedOf({ drainMs: 60_000, resetsFlows: true })).toEqual([
-      { code: "terminated-connections", message: "TCP flows still open after 60 s are reset" },
-      { code: "long-connections", message: "other flows still active after 350 s break when the node goes" },
-    ]);
   });
 
   test("what a pool's terms warn of, by the pool's name, and once for all of its registrations", () => {

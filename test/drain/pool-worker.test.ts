@@ -205,7 +205,7 @@ describe("nodes of one pool", () => {
     made.cloud.addPool("nlb", "web", [second], { drainMs: 0 });
     const late = made.ask("i-1");
     expect(await made.clock.run(early)).toMatchObject({ status: "drained" });
-    expect(made.elapsedSeconds).toBe(8);
+    expect(made.elapsedSeconds).toBe(7);
     expect(await made.clock.run(late)).toMatchObject({ status: "drained", registrations: [{ heldMs: 210_000 }] });
   });
 

@@ -33,7 +33,7 @@ describe("a voluntary drain", () => {
       },
     });
     expect(scene.cloud.callsOf("deregister")).toEqual([]);
-    expect(scene.events.map(({ type }) => type)).toEqual(["started", "ended"]);
+    expect(scene.events.map(({ type }) => type)).toEqual(["accepted", "found", "ended"]);
   });
 
   test("says what is short in which zone, and what can be done", async () => {
@@ -149,7 +149,7 @@ describe("a voluntary drain", () => {
       status: "drained",
       registrations: [{ state: "released", guard: "forced" }],
     });
-    expect(scene.events[0]).toMatchObject({ type: "started", forced: true });
+    expect(scene.events[0]).toMatchObject({ type: "accepted", request: { force: true } });
     expect(scene.cloud.callsOf("healthOf")).toEqual([]);
     expect(scene.secondsOf("deregister")).toEqual([0]);
   });

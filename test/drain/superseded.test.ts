@@ -4,7 +4,6 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainRequest, HoldsWhile } from "../../src/drain/request.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -15,7 +14,7 @@ function scene({ registersAgain = true } = {}) {
   const nodes = [cloud.addNode("i-1"), cloud.addNode("i-2", "10.0.0.2")];
   const web = cloud.addPool("alb", "web", nodes);
   const ledger = new MemoryLedger();
-  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const times = { deadlineMarginMs: 10_000 };
   const life = () => new Drainer({ cloud, clock, ledger, times, registersAgain });
   const drainer = life();
   const ask = (more: Partial<DrainRequest> = {}, signal = never) =>

@@ -7,7 +7,6 @@ import { DrainError } from "../../src/drain/errors.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -17,7 +16,7 @@ function scene(guard?: GuardOptions) {
   const cloud = new FakeCloud(clock);
   const nodes = ["i-1", "i-2", "i-3"].map((id, number) => cloud.addNode(id, `10.0.0.${number + 1}`));
   const ledger = new MemoryLedger();
-  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const times = { deadlineMarginMs: 10_000 };
   const life = () => new Drainer({ cloud, clock, ledger, times, ...(guard && { guard }) });
   const ask = (by: Drainer, id: string, signal = never, isVoluntary = false) =>
     by.drain({ node: { by: "id", value: id }, dryRun: false, isVoluntary }, signal);
@@ -138,7 +137,7 @@ test("what others have deregistered stays so when a drain is cancelled before it
   const events: string[] = [];
   const drainer = new Drainer({
     ...{ cloud, clock, guard, ledger: new MemoryLedger() },
-    times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 },
+    times: { deadlineMarginMs: 10_000 },
     observers: [({ drainId }) => events.push(drainId)],
   });
   const outcome = ask(drainer, "i-1", never, true);

@@ -8,7 +8,6 @@ import type { DrainEvent } from "../../src/drain/events.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -22,7 +21,7 @@ function scene() {
   const ledger = new MemoryLedger();
   const events: DrainEvent[] = [];
   const life = (observers = [(event: DrainEvent) => void events.push(event)]) =>
-    new Drainer({ cloud, clock, ledger, observers, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+    new Drainer({ cloud, clock, ledger, observers, times: { deadlineMarginMs: 10_000 } });
   const drainer = life();
   const ask = (id = "i-1", by = drainer) => by.drain({ node: { by: "id", value: id }, dryRun: false }, never);
   const drainId = () => ledger.list(9).at(-1)?.drain ?? "";
@@ -102,7 +101,7 @@ describe("a drain is cancelled", () => {
     expect(cloud.callsOf("deregister")).toHaveLength(2);
     expect(events.map(({ type }) => type).slice(-5)).toEqual([
       "ended",
-      "cancelled",
+      "undoing",
       "registered",
       "registered",
       "undone",

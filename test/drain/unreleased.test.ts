@@ -4,7 +4,6 @@ import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -17,7 +16,7 @@ function scene() {
   const cloud = new FakeCloud(clock);
   const node = cloud.addNode("i-1");
   const tcp = cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
-  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const times = { deadlineMarginMs: 10_000 };
   const life = () => new Drainer({ cloud, clock, times, ledger });
   const drainer = life();
   const drain = async (by = drainer, timeoutMs?: number) => {

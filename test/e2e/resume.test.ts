@@ -165,7 +165,7 @@ describe("a drain that is taken up", () => {
     expect(region.clock.elapsedMs / 1_000).toBeLessThan((told()["tcp"] ?? 0) + HOLDS.tcp + 3);
     expect(ledger.list(10)).toHaveLength(1);
     expect(await record()).toMatchObject({ startedAt: region.clock.now() - region.clock.elapsedMs, missing: 0 });
-    expect(second.events.filter(({ type }) => type === "resumed" || type === "started")).toHaveLength(1);
+    expect(second.events.filter(({ type }) => type === "resumed" || type === "accepted")).toHaveLength(1);
     // Nothing had to be told again.
     expect(region.callsOf("DeregisterTargets")).toHaveLength(2);
   });

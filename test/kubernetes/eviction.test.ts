@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
-import type { EvictionEvent, JointEviction } from "../../src/drain/eviction.ts";
+import type { JointEviction } from "../../src/drain/eviction.ts";
+import type { EvictionStep } from "../../src/drain/steps.ts";
 import { KubernetesCluster } from "../../src/kubernetes/kubernetes-cluster.ts";
 import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -26,7 +27,7 @@ async function scene(pods: readonly Pod[]) {
   const start = clock.now();
   const seconds = () => (clock.now() - start) / 1_000;
   const cluster = new KubernetesCluster({ server: await clientOf(fake, clock), clock });
-  const events: EvictionEvent[] = [];
+  const events: EvictionStep[] = [];
   const evict = async (options: JointEviction = {}, signal = never) =>
     whileTimePasses(
       clock,

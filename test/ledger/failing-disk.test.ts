@@ -7,7 +7,6 @@ import { type LedgerEntry, NOTED_WITHIN_MS } from "../../src/drain/ledger.ts";
 import type { FileBounds } from "../../src/ledger/file-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FailingFiles, noSpace } from "../support/failing-files.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { closeAtEnd, EntriesOf, stateDir } from "../support/ledger-entries.ts";
@@ -181,7 +180,7 @@ describe.each(["hangs", "fails"] as const)("a disk whose reads %s", (how) => {
     const cloud = new FakeCloud(clock);
     const node = cloud.addNode("i-1");
     cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
-    const drainer = new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+    const drainer = new Drainer({ cloud, clock, ledger, times: { deadlineMarginMs: 10_000 } });
     const drain = (more: { readonly timeoutMs?: number; readonly deadline?: number } = {}) =>
       clock.run(drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...more }, never));
     for (let times = 0; times < count; times += 1)

@@ -9,7 +9,7 @@ import { type ModelCase, TIMES } from "./model-case.ts";
 function limitOf({ request, askedAt, settled: [settled] }: Asked, { events }: ModelCase): number {
   const { deadline = Number.POSITIVE_INFINITY, timeoutMs = Number.POSITIVE_INFINITY } = request;
   const drainId = settled !== undefined && "drainId" in settled.outcome ? settled.outcome.drainId : undefined;
-  const begun = events.find(({ event }) => event.type === "started" && event.drainId === drainId);
+  const begun = events.find(({ event }) => event.type === "accepted" && event.drainId === drainId);
   const noticeMs = Math.max(0, deadline - Math.max(askedAt, begun?.at ?? askedAt));
   const marginMs = Math.min(TIMES.deadlineMarginMs, noticeMs / 2);
   return Math.min(Math.max(askedAt, deadline - marginMs), askedAt + timeoutMs);

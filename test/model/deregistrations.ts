@@ -13,7 +13,7 @@ export const DEREGISTRATIONS: Watcher = {
     const { pool, name } = target;
     assert(!pool.isElsewhere, `${name} of ${pool.id} is deregistered, which the discovery leaves alone`);
     // Whoever is asked for at that moment, or was until a call that is on its way was made.
-    const meant = new Set(events.filter(({ event }) => event.type === "started").map(({ event }) => event.node.id));
+    const meant = new Set(events.filter(({ event }) => event.type === "accepted").map(({ event }) => event.node.id));
     const owners = [at, at - OWNER_KNOWN_FOR_MS].map((moment) => world.ownerOf(target, moment));
     const isMeant = owners.some((owner) => owner !== undefined && meant.has(owner.id));
     assert(isMeant, `${name} of ${pool.id} is deregistered, and nobody has asked for ${owners[0]?.id} to go`);

@@ -49,7 +49,7 @@ export class Drains {
   heard(event: DrainEvent, at: number, life: number): void {
     const { drainId: id, node } = event;
     const known = this.all.get(id);
-    if (event.type === "started")
+    if (event.type === "accepted")
       this.all.set(id, {
         ...{ id, node: node.id, life, since: at, isRunning: true, hasAccepted: false, isBegun: false },
         ...{ requests: [], asked: new Map(), found: new Map() },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
-import { type HeardEvent, type ModelCase, TIMES, type Watcher } from "./model-case.ts";
+import { ALLOWANCES } from "../support/fake-cloud.ts";
+import type { HeardEvent, ModelCase, Watcher } from "./model-case.ts";
 import type { WorldNode, WorldPool, WorldTarget } from "./world.ts";
 
 /**
@@ -8,7 +9,7 @@ import type { WorldNode, WorldPool, WorldTarget } from "./world.ts";
  * time on purpose: what the product reckons by is not asked.
  */
 function heldMs({ kind, delayMs }: WorldPool): number {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs } = TIMES.allowances;
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs } = ALLOWANCES;
   return {
     alb: Math.max(delayMs, albPropagationMs),
     nlb: Math.max(delayMs, nlbPropagationMs),
@@ -61,7 +62,7 @@ function drainedForGood(model: ModelCase, { event, at, life }: HeardEvent): void
   const node = model.world.nodeOf(event.node.id) as WorldNode;
   if (node.terminatedAt !== undefined) return;
   const begun = model.events.findLast(
-    (one) => one.event.drainId === event.drainId && (one.event.type === "started" || one.event.type === "resumed"),
+    (one) => one.event.drainId === event.drainId && (one.event.type === "accepted" || one.event.type === "resumed"),
   );
   for (const pool of model.world.pools) {
     if (pool.isElsewhere || pool.vanishedAt !== undefined) continue;
@@ -97,7 +98,7 @@ function stoppedInTime(model: ModelCase, { event, at, life }: HeardEvent): void 
     const what = `new traffic to ${name} of ${pool.id} is said to have stopped`;
     assert(since !== undefined && since !== "live", `${what}, and it was last seen registered`);
     const lagMs = Math.min(heldMs(target.pool), heldMs({ ...target.pool, delayMs: 0 }));
-    const newFlowsMs = pool.kind === "gwlb" ? TIMES.allowances.nlbPropagationMs : lagMs;
+    const newFlowsMs = pool.kind === "gwlb" ? ALLOWANCES.nlbPropagationMs : lagMs;
     assert(at >= since + newFlowsMs, `${what} ${since + newFlowsMs - at} ms too early`);
   }
 }

@@ -4,7 +4,6 @@ import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { CallLog, type Change, type MadeChanges } from "./call-log.ts";
 import { Cancels } from "./cancels.ts";
 import { type Asked, Deliveries } from "./deliveries.ts";
@@ -17,7 +16,7 @@ import { Told } from "./told.ts";
 import { Wire } from "./wire.ts";
 import { World, type WorldSpec } from "./world.ts";
 
-export const TIMES = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+export const TIMES = { deadlineMarginMs: 10_000 };
 
 /** What an event said, when, and which process said it. */
 export interface HeardEvent {

@@ -13,6 +13,8 @@ import type {
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
+import { AWS_WORDS } from "../../src/provider/release-terms.ts";
+import { RELEASES } from "../support/fake-cloud.ts";
 import type { CallLog, Method } from "./call-log.ts";
 import { CloudWrites } from "./cloud-writes.ts";
 import type { Drains } from "./drains.ts";
@@ -42,6 +44,7 @@ export interface ModelCloudOptions {
 
 /** The world as one process gets to see it: late, at times old, and refusing. What it does show was so. */
 export class ModelCloud implements CloudProvider {
+  readonly words = AWS_WORDS;
   readonly #options: ModelCloudOptions;
   readonly #writes: CloudWrites;
   readonly #healthReads: HealthReads;
@@ -140,16 +143,25 @@ export class ModelCloud implements CloudProvider {
     return this.#call("describe", by, pool, (at) =>
       (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= at
         ? undefined
-        : { drainMs: pool.delayMs, terminatesConnections: false },
+        : RELEASES.of(pool.kind, { drainMs: pool.delayMs }),
     );
+  }
+
+  termsAfterDelay({ kind }: Pool): PoolTerms {
+    return RELEASES.afterDelay(kind);
+  }
+
+  /** The taint is not played. */
+  fastPath(): undefined {
+    return undefined;
   }
 
   mayHoldAddresses(): boolean {
     return true;
   }
 
-  kindsAround(): ReadonlySet<Pool["kind"]> {
-    return new Set(this.#options.world.pools.map(({ kind }) => kind));
+  holdOfUnlistedMs(): number {
+    return Math.max(0, ...this.#options.world.pools.map(({ kind }) => RELEASES.afterDelay(kind).holdMs));
   }
 
   msToDeregister(pools: readonly Pool[]): readonly number[] {

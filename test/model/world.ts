@@ -1,5 +1,6 @@
-import type { LoadBalancerKind, RegistrationState } from "../../src/drain/cloud-provider.ts";
+import type { RegistrationState } from "../../src/drain/cloud-provider.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 
 /** What there is when a case begins. Members are numbers of nodes; what is beyond the last counts from the first again. */
 export interface WorldSpec {

@@ -79,7 +79,7 @@ describe("the end of a drain", () => {
     ["failed", { error, registrations }, "failed", "error", /DeregisterTargets is denied. Load balancers may still/],
   ])("%s: %j is told as %s", async (status, more, event, level, text) => {
     const { told, drain, ended, stop } = scene();
-    drain("started", { reason: "spot-interruption" });
+    drain("accepted", { request: { reason: "spot-interruption" } });
     ended({ status, ...more });
     await stop();
     expect(told.map((one) => one.event)).toEqual(["started", event]);
@@ -99,7 +99,7 @@ describe("the end of a drain", () => {
     ["planned", { plan: {} }],
   ])("that is %s is not told: nothing has ended", async (status, more) => {
     const { told, drain, ended, stop } = scene();
-    drain("started");
+    drain("accepted", { request: {} });
     ended({ status, ...more });
     await stop();
     expect(told.map((one) => one.event)).toEqual(["started"]);
@@ -108,7 +108,7 @@ describe("the end of a drain", () => {
   test("is told once in ten minutes while a caller asks for the same again", async () => {
     const { clock, told, drain, ended, stop } = scene();
     for (let again = 0; again < 5; again++) {
-      drain("started", {}, `d-${again}`);
+      drain("accepted", { request: {} }, `d-${again}`);
       ended({ status: "refused", refusal }, `d-${again}`);
       await clock.advance(3 * MINUTE_MS);
     }
@@ -118,7 +118,7 @@ describe("the end of a drain", () => {
 
   test("has the targets that were not released first, and no more than fifty", async () => {
     const { told, drain, ended, stop } = scene();
-    drain("started");
+    drain("accepted", { request: {} });
     const many = Array.from({ length: 60 }, (_, index) => result("released", `i-0123456789abcdef0:${index}`));
     ended({ status: "failed", error, registrations: [...many, result("failed", "i-0123456789abcdef0:99")] });
     await stop();

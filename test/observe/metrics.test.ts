@@ -5,7 +5,6 @@ import { DrainError } from "../../src/drain/errors.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -20,7 +19,7 @@ function scene(guard?: GuardOptions) {
   const clock = new VirtualClock();
   const cloud = new FakeCloud(clock);
   const metrics = new Metrics({ version: "1.2.3", now: () => clock.now() });
-  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const times = { deadlineMarginMs: 10_000 };
   const drainer = new Drainer({ cloud, clock, times, observers: [metrics.observe], ...(guard && { guard }) });
   const node = cloud.addNode("i-1");
   const ask = (deadlineSeconds?: number, timeoutMs?: number) => {

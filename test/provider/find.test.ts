@@ -141,7 +141,7 @@ test.each([
     detail: "healthy",
     isHealthy: true,
   });
-  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 45_000, terminatesConnections: false });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 45_000 });
 });
 
 test.each([
@@ -160,17 +160,15 @@ test("where AWS names no deregistration delay, its default of 300 s holds", asyn
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "web", nodes: [node] }).attributes.clear();
-  expect(await onlyTermsOf(region, node)).toMatchObject({
-    drainMs: 300_000,
-    terminatesConnections: false,
-  });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 300_000 });
 });
 
 test.each([true, false])("reads connection termination: %s", async (connectionTermination) => {
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "tcp", type: "network", nodes: [node], connectionTermination });
-  expect(await onlyTermsOf(region, node)).toMatchObject({ terminatesConnections: connectionTermination });
+  const code = connectionTermination ? "terminated-connections" : "long-connections";
+  expect(await onlyTermsOf(region, node)).toMatchObject({ unsaved: [{ code }] });
 });
 
 test.each([
@@ -185,7 +183,7 @@ test.each([
     target: node.id,
     state: "live",
   });
-  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs, terminatesConnections: false });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs });
 });
 
 test("finds a node that somebody else is deregistering from a classic load balancer, though it is not listed", async () => {

@@ -58,9 +58,10 @@ export async function onlyRegistrationOf(
 export async function onlyTermsOf(
   region: SimulatedRegion,
   instance: { readonly id: string },
+  options: Partial<AwsProviderOptions> = {},
 ): Promise<PoolTerms | undefined> {
   const { pool } = await onlyRegistrationOf(region, instance);
-  return providerOf(region).describe(pool, never);
+  return providerOf(region, options).describe(pool, never);
 }
 
 /** `group:target` of each, in alphabetical order. */

@@ -163,7 +163,6 @@ test.each([
   const node = region.node();
   const group = region.group({ name: "web", nodes: [node] });
   listedWith(region, group, { LoadBalancerArns: { member } });
-  expect(await onlyTermsOf(region, node)).toMatchObject({ crossZone: "as-load-balancer" });
   const { pool } = await onlyRegistrationOf(region, node);
   const { zoneOf } = await providerOf(region).healthOf(pool, 0, never);
   expect(zoneOf).toBeDefined();

@@ -85,7 +85,7 @@ async function scene({
     onSettled: ({ status }) => outcomes.push(status),
     onUnsettled: (_, error) => unsettled.push(error),
   });
-  const requests = () => made.events.flatMap((event) => (event.type === "started" ? [event.reason] : []));
+  const requests = () => made.events.flatMap((event) => (event.type === "accepted" ? [event.request.reason] : []));
   const registered = () => made.cloud.callsOf("register").length;
   return { made, cluster, ledger, change, events, outcomes, unsettled, requests, registered, stop, pumping, source };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import type { Delivery } from "../../src/drain/event-source.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -21,13 +22,13 @@ import {
 const INTERVAL_MS = 5_000;
 const UNDO_AFTER_MS = 1_800_000;
 const GONE: DrainOutcome = { status: "instance-gone", message: "it is terminated" };
-const DRAINED: DrainOutcome = {
+const DRAINED = {
   status: "drained",
   drainId: "d-1",
   node: { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] },
   elsewhere: [],
   registrations: [],
-};
+} as const satisfies DrainOutcome;
 const ABANDONED: DrainOutcome = { status: "abandoned", registrations: [] };
 const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
   status: "deadline-passed",
@@ -61,7 +62,7 @@ async function watched({ dryRun = false, heedsRecommendations = false, bootedMs 
   const identity = await clock.run(watch.identity(stop.signal));
   const deliveries: Delivery[] = [];
   const ended = (async () => {
-    const source = new InstanceMetadata({ watch, identity, dryRun, recommendations });
+    const source = new InstanceMetadata({ watch, identity, clock, dryRun, recommendations, abandon: stop.signal });
     for await (const delivery of source.deliveries(stop.signal)) {
       deliveries.push(delivery);
     }
@@ -378,6 +379,28 @@ describe("a rebalance recommendation in instance metadata", () => {
     await clock.advance(UNDO_AFTER_MS);
     await settled;
     expect({ undone, count: deliveries.length }).toEqual({ undone: [ID], count: 1 });
+  });
+
+  test("is undone and not repeated when its drain has failed in part", async () => {
+    const { clock, imds, deliveries, undone } = await watched({ heedsRecommendations: true });
+    imds.bodies.set(REBALANCE, RECOMMENDED);
+    await clock.advance(INTERVAL_MS);
+    const { drainId, node } = DRAINED;
+    const error = new DrainError("throttled", "why");
+    const settled = deliveries[0]?.settle({ status: "failed", drainId, node, error, registrations: [] });
+    await clock.advance(UNDO_AFTER_MS);
+    await settled;
+    expect({ undone, count: deliveries.length }).toEqual({ undone: [ID], count: 1 });
+  });
+
+  test("is repeated when nothing was taken out yet", async () => {
+    const { clock, imds, deliveries, undone } = await watched({ heedsRecommendations: true });
+    imds.bodies.set(REBALANCE, RECOMMENDED);
+    await clock.advance(INTERVAL_MS);
+    const error = new DrainError("throttled", "why");
+    await deliveries[0]?.settle({ status: "failed", error, registrations: [] });
+    await clock.advance(2 * INTERVAL_MS);
+    expect({ undone, count: deliveries.length }).toEqual({ undone: [], count: 2 });
   });
 
   test("is not undone when an interruption follows, nor when the agent is stopped", async () => {

@@ -6,7 +6,6 @@ import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { type RecommendationEvent, Recommendations, undoRecommended } from "../../src/sources/recommendations.ts";
-import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -107,8 +106,7 @@ describe("what recommendations alone have taken out is undone", () => {
     const node = cloud.addNode("i-1");
     cloud.addPool("alb", "web", [node, cloud.addNode("i-2", "10.0.0.2")]);
     const ledger = new MemoryLedger();
-    const life = () =>
-      new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+    const life = () => new Drainer({ cloud, clock, ledger, times: { deadlineMarginMs: 10_000 } });
     const drain = (via: string, drainer = life()): Promise<DrainOutcome> =>
       clock.run(drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, asker: { via } }, never));
     const undo = (drainId = ledger.list(1)[0]?.drain ?? "") =>

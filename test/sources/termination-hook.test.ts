@@ -20,6 +20,7 @@ const LATE: DrainOutcome = {
   searched: true,
   registrations: [],
 };
+const ABANDONED: DrainOutcome = { status: "abandoned", registrations: [] };
 const CANCELLED = { status: "cancelled", drainId: "d-1", registrations: [] } as unknown as DrainOutcome;
 
 /** A member of a group with two hooks, which reads its own metadata, and has its deliveries settled by hand. */
@@ -68,7 +69,9 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
   const source = new InstanceMetadata({
     watch,
     identity: await clock.run(watch.identity(stop.signal)),
+    clock,
     dryRun: false,
+    abandon: abandon.signal,
     hook: new TerminationHook({
       ...calls,
       hookName: "drain",
@@ -85,7 +88,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     world.catchUp();
     return (group.scaleInOf(node.id)?.activeActions(clock.now()) ?? []).map(({ hook: { name } }) => name).sort();
   };
-  return { region, world, clock, group, node, source, deliveries, told, waiting, abandon };
+  return { region, world, clock, group, node, deliveries, told, waiting, abandon };
 }
 
 function restricted(region: SimulatedRegion, actions: readonly string[]) {
@@ -97,14 +100,13 @@ function restricted(region: SimulatedRegion, actions: readonly string[]) {
 
 describe("the termination hook of a machine that watches itself", () => {
   test("waits past its timeout while the drain runs, and goes on when it has ended; others' hooks are theirs", async () => {
-    const { world, clock, group, node, deliveries, waiting, told, source } = await scene();
+    const { world, clock, group, node, deliveries, waiting, told } = await scene();
     world.beginScaleIn(group, node);
     await clock.advance(50_000);
     expect(waiting()).toEqual(["drain", "logs"]);
     await clock.advance(100_000);
     expect(waiting()).toEqual(["drain"]);
-    await deliveries[0]?.settle(GONE);
-    await clock.run(source.hookEnded);
+    await clock.run(Promise.resolve(deliveries[0]?.settle(GONE)));
     expect([waiting(), told.at(-1)]).toEqual([[], "hook-continued"]);
   });
 
@@ -112,10 +114,11 @@ describe("the termination hook of a machine that watches itself", () => {
     const { world, clock, group, node, deliveries, waiting, told } = await scene({ ownDelaySeconds: 60 });
     world.beginScaleIn(group, node);
     await clock.advance(4_000);
-    await deliveries[0]?.settle(GONE);
+    const settled = deliveries[0]?.settle(GONE);
     await clock.advance(30_000);
     expect([waiting(), told]).toEqual([[], []]);
     await clock.advance(45_000);
+    await settled;
     expect([waiting(), told.at(-1)]).toEqual([["logs"], "hook-continued"]);
   });
 
@@ -127,7 +130,7 @@ describe("the termination hook of a machine that watches itself", () => {
     world.beginScaleIn(group, node);
     for (let second = 0; second < 90; second += 1) {
       await clock.advance(1_000);
-      for (const { settle } of deliveries.splice(0)) await settle(outcome);
+      for (const { settle } of deliveries.splice(0)) await clock.run(settle(outcome));
     }
     expect(waiting()).toEqual([]);
     expect(told).not.toContain("hook-continued");
@@ -146,8 +149,7 @@ describe("the termination hook of a machine that watches itself", () => {
     mend();
     await clock.advance(150_000);
     expect(waiting()).toEqual(["drain"]);
-    await deliveries[0]?.settle(GONE);
-    await clock.advance(1_000);
+    await clock.run(Promise.resolve(deliveries[0]?.settle(GONE)));
     expect([waiting(), told.at(-1), told.filter((each) => each === "unavailable")]).toEqual([
       [],
       "hook-continued",
@@ -156,11 +158,11 @@ describe("the termination hook of a machine that watches itself", () => {
   });
 
   test("is left as it is when the program is told to end", async () => {
-    const { world, clock, group, node, abandon, waiting, source, told } = await scene();
+    const { world, clock, group, node, abandon, waiting, deliveries, told } = await scene();
     world.beginScaleIn(group, node);
     await clock.advance(10_000);
     abandon.abort();
-    await source.hookEnded;
+    await clock.run(Promise.resolve(deliveries[0]?.settle(ABANDONED)));
     expect([waiting(), told]).toEqual([["drain", "logs"], ["hook-heartbeat"]]);
   });
 
@@ -176,13 +178,12 @@ describe("the termination hook of a machine that watches itself", () => {
       ["hook-heartbeat", "hook-not-completed"],
     ],
   ])("is said once to be out of reach where AWS denies %s, and the drain goes on", async (_, actions, expected) => {
-    const { world, clock, group, node, deliveries, told, source } = await scene({
+    const { world, clock, group, node, deliveries, told } = await scene({
       actions: actions.length === 0 ? ["ec2:DescribeInstances"] : actions,
     });
     world.beginScaleIn(group, node);
     await clock.advance(10_000);
-    await deliveries[0]?.settle(GONE);
-    await clock.run(source.hookEnded);
+    await clock.run(Promise.resolve(deliveries[0]?.settle(GONE)));
     await clock.advance(60_000);
     expect([told, deliveries.length]).toEqual([expected, 1]);
   });

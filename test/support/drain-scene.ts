@@ -9,13 +9,6 @@ import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "./fake-cloud.ts";
 import { never } from "./simulated-region.ts";
 
-export const ALLOWANCES = {
-  albPropagationMs: 30_000,
-  nlbPropagationMs: 210_000,
-  gwlbIdleMs: 350_000,
-  classicMinimumMs: 10_000,
-};
-
 /** A drainer over a cloud in memory, on virtual time. */
 export class DrainScene {
   readonly clock = new VirtualClock();
@@ -34,7 +27,7 @@ export class DrainScene {
       ...more,
       cloud: this.cloud,
       clock: this.clock,
-      times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000, ...times },
+      times: { deadlineMarginMs: 10_000, ...times },
       ...(guard && { guard }),
       observers: [(event) => this.events.push(event), ...observers],
     });

@@ -3,9 +3,9 @@ import {
   addressOf,
   type CallFor,
   type CloudProvider,
+  type FastPathInput,
   type FoundRegistrations,
   keyOf,
-  type LoadBalancerKind,
   type Node,
   type Observed,
   type Pool,
@@ -15,7 +15,25 @@ import {
   type RegistrationState,
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
+import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
+import { fastPath } from "../../src/provider/fast-path.ts";
+import {
+  AWS_WORDS,
+  type HoldAllowances,
+  type ReleaseSettings,
+  ReleaseTerms,
+} from "../../src/provider/release-terms.ts";
+import type { AwsPool } from "../../src/provider/target-groups.ts";
+
+export const ALLOWANCES: HoldAllowances = {
+  albPropagationMs: 30_000,
+  nlbPropagationMs: 210_000,
+  gwlbIdleMs: 350_000,
+  classicMinimumMs: 10_000,
+};
+/** Pools release as AWS's load balancers do. */
+export const RELEASES = new ReleaseTerms(ALLOWANCES);
 
 export interface FakeCall {
   readonly method:
@@ -34,8 +52,8 @@ export interface FakeCall {
   readonly at: number;
 }
 
-/** A pool that carries its own terms. */
-type FakePool = Pool & PoolTerms & { readonly isZonal?: boolean };
+/** A pool that carries its own settings. */
+type FakePool = AwsPool & ReleaseSettings & { readonly isZonal?: boolean };
 
 interface FakeRegistration {
   readonly registration: Registration;
@@ -48,6 +66,7 @@ interface FakeRegistration {
 
 /** A cloud in memory: registrations drain for their pool's delay and are gone, unless a test says otherwise. */
 export class FakeCloud implements CloudProvider {
+  readonly words = AWS_WORDS;
   readonly calls: FakeCall[] = [];
   readonly terminated = new Set<string>();
   /** Machines that are stopped; they start again once they are taken out. */
@@ -99,7 +118,6 @@ export class FakeCloud implements CloudProvider {
       name,
       ...(kind === "unattached" ? {} : { loadBalancer: `${name}-lb` }),
       drainMs: 300_000,
-      terminatesConnections: false,
       ...pool,
     };
     for (const node of nodes) this.addRegistration(created, node);
@@ -186,12 +204,20 @@ export class FakeCloud implements CloudProvider {
 
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
     await this.#record({ method: "describe", pool: pool.id }, signal);
-    const { drainMs, terminatesConnections, keepsUnhealthyMs } = pool as FakePool;
-    return { drainMs, terminatesConnections, ...(keepsUnhealthyMs !== undefined && { keepsUnhealthyMs }) };
+    return RELEASES.of(pool.kind, pool as FakePool);
   }
 
-  kindsAround(): ReadonlySet<LoadBalancerKind> {
-    return new Set([...this.#registrations.values()].map(({ registration }) => registration.pool.kind));
+  termsAfterDelay({ kind }: Pool): PoolTerms {
+    return RELEASES.afterDelay(kind);
+  }
+
+  holdOfUnlistedMs(): number {
+    const around = [...this.#registrations.values()].map(({ registration }) => registration.pool);
+    return Math.max(0, ...around.map((pool) => this.termsAfterDelay(pool).holdMs));
+  }
+
+  fastPath(input: FastPathInput) {
+    return fastPath(input);
   }
 
   /** Some, where a test has added any. */

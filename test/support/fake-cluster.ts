@@ -1,7 +1,8 @@
 import type { Clock } from "../../src/drain/clock.ts";
 import type { Cluster, ClusterMember, ClusterPod, PodsRead } from "../../src/drain/cluster.ts";
 import { DrainError } from "../../src/drain/errors.ts";
-import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
+import { type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
+import type { EvictionStep } from "../../src/drain/steps.ts";
 
 export interface ClusterCall {
   readonly verb: "podsOf" | "exclude" | "taint" | "untaint" | "include" | "uncordon" | "planEviction" | "evict";
@@ -113,7 +114,7 @@ export class FakeCluster implements Cluster {
   async evict(
     node: ClusterMember,
     options: JointEviction,
-    onEvent: (event: EvictionEvent) => void,
+    onEvent: (event: EvictionStep) => void,
     signal: AbortSignal,
   ): Promise<void> {
     if (!(await this.#calls("evict", node, signal))) return;

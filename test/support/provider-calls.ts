@@ -15,6 +15,7 @@ import type {
 } from "../../src/drain/cloud-provider.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
 import { AwsProvider, type AwsProviderOptions } from "../../src/provider/aws-provider.ts";
+import { ALLOWANCES } from "./fake-cloud.ts";
 
 /** A call for nobody in particular. */
 function forNobody(signal: AbortSignal): CallFor {
@@ -29,7 +30,12 @@ export function awsProvider(
   share = 100,
 ): ProviderCalls {
   const caller = new AwsCaller({ clock, quota: new RequestQuota({ clock, share }) });
-  const provider = new AwsProvider({ ...clients, caller }, clock, { discovery: "vpc", indexPerSecond: 0, ...options });
+  const provider = new AwsProvider({ ...clients, caller }, clock, {
+    allowances: ALLOWANCES,
+    discovery: "vpc",
+    indexPerSecond: 0,
+    ...options,
+  });
   return new ProviderCalls(provider);
 }
 

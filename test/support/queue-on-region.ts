@@ -44,6 +44,7 @@ export async function queueOnRegion(region: SimulatedRegion, options: Readonly<R
   const shared = { caller: new UnmeteredCaller({ clock }), clock };
   const machines = new ReturningMachines({
     ...{ ...shared, autoScaling, isRunning, afterwards: "register" },
+    undo: (left, signal) => undoReturned(left, { ledger, drainer }, signal),
     onEvent: (event) => void returns.push(event),
   });
   const source = new SqsQueue({
@@ -51,7 +52,7 @@ export async function queueOnRegion(region: SimulatedRegion, options: Readonly<R
     address: queueAddress("http://127.0.0.1/000000000000/departures"),
     sqs: queue as Pick<SQSClient, "send">,
     hooks: new LifecycleHooks({ ...shared, autoScaling, onEvent }),
-    returning: { machines, undo: (drained, signal) => undoReturned(drained, { ledger, drainer }, signal) },
+    returning: machines,
     read: readEvent,
     foreign: "release",
     maintenanceLeadMs: 3_900_000,

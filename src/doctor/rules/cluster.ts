@@ -1,4 +1,3 @@
-import { heldBy, holdMs } from "../../drain/hold.ts";
 import { command } from "../commands.ts";
 import type { AutoscalerFacts, Facts, KubernetesFacts } from "../facts.ts";
 import type { Finding } from "../finding.ts";
@@ -17,8 +16,8 @@ export function clusterFindings(facts: Facts): readonly Finding[] {
 }
 
 /** How long the pool that holds longest holds a node, in whole seconds. 0: there is none. */
-export function longestHoldSeconds({ pools, settings }: Facts): number {
-  const holds = pools.map(({ pool, terms }) => holdMs(heldBy(pool, terms), settings.allowances));
+function longestHoldSeconds({ pools }: Facts): number {
+  const holds = pools.map(({ terms }) => terms.holdMs);
   return Math.ceil(Math.max(0, ...holds.filter((ms) => Number.isFinite(ms))) / 1_000);
 }
 

@@ -1,8 +1,7 @@
-import { SPOT_NOTICE_MS } from "../../drain/fast-path.ts";
 import { setClassicAttributes, setGroupAttributes } from "../commands.ts";
 import type { Facts, PoolFacts } from "../facts.ts";
 import type { Finding } from "../finding.ts";
-import { attributeEvidence, machinesOf, ownerAdvice, resourceOf, some } from "./pool-findings.ts";
+import { attributeEvidence, machinesOf, ownerAdvice, resourceOf, SPOT_NOTICE_MS, some } from "./pool-findings.ts";
 
 /** What fits into spot's notice, with time for the drain to begin and for the margin before the deadline. */
 const FITTING_SECONDS = "90";

@@ -1,8 +1,7 @@
-import { SPOT_NOTICE_MS } from "../../drain/fast-path.ts";
 import { arnOf, command, regionFlag, setGroupAttributes } from "../commands.ts";
 import type { Facts, PoolFacts } from "../facts.ts";
 import type { Evidence, Finding } from "../finding.ts";
-import { attributeEvidence, machinesOf, ownerAdvice, resourceOf, some } from "./pool-findings.ts";
+import { attributeEvidence, machinesOf, ownerAdvice, resourceOf, SPOT_NOTICE_MS, some } from "./pool-findings.ts";
 
 const TERMINATES = "target_health_state.unhealthy.connection_termination.enabled";
 const INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
@@ -17,7 +16,7 @@ export function nlbSlowerThanNotice(pool: PoolFacts, facts: Facts): readonly Fin
   const { check } = pool;
   if (pool.pool.kind !== "nlb" || pool.targetType !== "instance" || check === undefined) return [];
   const spot = machinesOf(pool, facts).filter(({ isSpot }) => isSpot);
-  const failsAfterMs = pool.pool.kubeProxyCheckMs;
+  const failsAfterMs = pool.kubeProxyCheckMs;
   if (spot.length === 0 || (failsAfterMs !== undefined && failsAfterMs < SPOT_NOTICE_MS)) return [];
   const asked = `${check.protocol} on port ${check.port}${check.path === "" ? "" : `, path ${check.path}`}`;
   const evidence: readonly Evidence[] = [
@@ -55,7 +54,7 @@ export function nlbSlowerThanNotice(pool: PoolFacts, facts: Facts): readonly Fin
  */
 export function unhealthyCutsFlows(pool: PoolFacts): readonly Finding[] {
   if (pool.pool.kind !== "nlb" || !pool.attributes.has(TERMINATES)) return [];
-  const asksKubeProxy = pool.pool.kubeProxyCheckMs !== undefined;
+  const asksKubeProxy = pool.kubeProxyCheckMs !== undefined;
   const keptMs = pool.terms.keepsUnhealthyMs ?? 0;
   // A target that fails for another reason does not serve its connections well.
   if (!asksKubeProxy || keptMs >= SPOT_NOTICE_MS) return [];

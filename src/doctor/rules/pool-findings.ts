@@ -1,6 +1,12 @@
 import type { Facts, PoolFacts } from "../facts.ts";
 import type { Evidence, Finding, Resource } from "../finding.ts";
 
+/**
+ * EC2 says so long before that it takes a spot instance back.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+ */
+export const SPOT_NOTICE_MS = 120_000;
+
 /** What a rule about one pool finds in it. */
 export type PoolRule = (pool: PoolFacts, facts: Facts) => readonly Finding[];
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { EvictionEvent, JointEviction } from "../../../src/drain/eviction.ts";
+import type { JointEviction } from "../../../src/drain/eviction.ts";
+import type { EvictionStep } from "../../../src/drain/steps.ts";
 import { KubernetesCluster } from "../../../src/kubernetes/kubernetes-cluster.ts";
 import { ScaledClock } from "../../../src/simulator/clock.ts";
 import { connectBy } from "../../support/api-client.ts";
@@ -64,7 +65,7 @@ describeOnKubernetes("the eviction of pods", [], (cluster) => {
     const clock = new ScaledClock(10);
     const server = await connectBy(kubeconfig, clock);
     const product = new KubernetesCluster({ server, clock });
-    const events: EvictionEvent[] = [];
+    const events: EvictionStep[] = [];
     const evict = (options: JointEviction = {}) =>
       product.evict({ id, name }, options, (event) => events.push(event), never);
     return { name, id, product, events, evict };

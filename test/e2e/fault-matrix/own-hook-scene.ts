@@ -39,7 +39,7 @@ export async function runOwnHookCell({ call, fault, moment }: OwnHookCell): Prom
   breaking.begin(moment === "first" ? "first" : "every");
   const told: HookEvent["type"][] = [];
   const failures: DrainError[] = [];
-  const [abandon, drained, left] = [newAbort(), newAbort(), newAbort()];
+  const [abandon, drained] = [newAbort(), newAbort()];
   const shared = { autoScaling, caller: new UnmeteredCaller({ clock }), clock };
   const hook = new TerminationHook({
     ...shared,
@@ -48,17 +48,21 @@ export async function runOwnHookCell({ call, fault, moment }: OwnHookCell): Prom
     abandon: abandon.signal,
     onFailure: (error) => void failures.push(error),
   });
-  const attended = hook.attend(node.id, { drained: drained.signal, untouched: left.signal, beatsAtOnce: true });
+  const waiting = { action: hook.action, instanceId: node.id };
+  const heartbeats = hook.sendHeartbeats(waiting, 0, drained.signal);
   const { drainer } = region.wholeEngine(OPTIONS);
   const request = { node: { by: "id", value: node.id }, dryRun: false } as const;
-  const settled = drainer.drain(request, abandon.signal).then(() => drained.abort());
+  const settled = drainer.drain(request, abandon.signal).then(async () => {
+    drained.abort();
+    await heartbeats;
+    await hook.complete(waiting, abandon.signal);
+  });
   if (moment === "a minute") {
     await clock.advance(FAULT_MS);
     breaking.end();
   }
   await clock.advance(ALL_MS);
-  await settled;
-  left.abort();
-  await clock.run(attended);
+  abandon.abort();
+  await clock.run(settled.catch(() => {})); // AWS has denied it, or it was abandoned.
   return { scene, told, failures, struck: breaking.struck, tooSoon };
 }

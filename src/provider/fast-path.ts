@@ -1,54 +1,39 @@
-import { addressOf, type Pool, type PoolTerms, type Registration } from "./cloud-provider.ts";
-import { type HoldAllowances, propagationMs } from "./hold.ts";
+import { addressOf, type FastPathInput, type PlannedFastPath, type Registration } from "../drain/cloud-provider.ts";
+import type { AwsPoolTerms } from "./release-terms.ts";
+import type { AwsPool } from "./target-groups.ts";
 
 /**
  * EC2 says so long before that it takes a spot instance back.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
  */
-export const SPOT_NOTICE_MS = 120_000;
-
-/**
- * What failing health checks do for a drain: an NLB opens connections for minutes after a deregistration, and stops sooner
- * for a target that fails its health checks. The taint of `Cluster.taint` makes those fail that ask kube-proxy.
- */
-export interface PlannedFastPath {
-  /** The names of the NLB's pools whose health checks fail. */
-  readonly pools: readonly string[];
-  /** When the last of them fails, counted from the taint, in milliseconds. */
-  readonly failsWithinMs: number;
-}
-
-export interface FastPathInput {
-  readonly found: readonly {
-    readonly registration: Registration;
-    readonly terms: PoolTerms;
-    /** Since when it is deregistered, or when it will be, in milliseconds since the epoch. */
-    readonly since: number;
-  }[];
-  /** The node's registrations that the drain does not end: nothing is known of their pools' terms. */
-  readonly elsewhere: readonly Registration[];
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** From now until the machine goes, in milliseconds. */
-  readonly noticeMs: number;
-  readonly allowances: HoldAllowances;
-}
+const SPOT_NOTICE_MS = 120_000;
 
 type Checked = FastPathInput["found"][number] & { readonly failsAfterMs: number };
 
+/** With the notice, in milliseconds, which may be assumed. */
+type Noticed = FastPathInput & { readonly noticeMs: number };
+
 /**
- * Whether the fast path is taken. The taint concerns all pools of the node at once: none may cut established connections.
- * A text: why it is not taken. Undefined: no NLB sends to the node, or the notice is long enough for it.
+ * See `CloudProvider.fastPath`: an NLB opens connections for minutes after a deregistration, and stops sooner for a target
+ * that fails its health checks. Undefined: no NLB sends to the node, or the notice is long enough for it.
  */
 export function fastPath(input: FastPathInput): PlannedFastPath | string | undefined {
-  const { found, now, noticeMs, allowances } = input;
-  const opensUntil = (since: number) => since + propagationMs("nlb", allowances);
+  const { noticeMs = SPOT_NOTICE_MS } = input;
+  const fast = withNotice({ ...input, noticeMs });
+  if (typeof fast !== "string") return fast;
+  const when = input.noticeMs === undefined ? ` for a spot interruption (${seconds(noticeMs)})` : "";
+  return `the fast path (NLB_FAST_PATH) is not taken${when}: ${fast}`;
+}
+
+/** The taint concerns all pools of the node at once: none may cut established connections. */
+function withNotice(input: Noticed): PlannedFastPath | string | undefined {
+  const { found, now, noticeMs } = input;
   const isShort = found.some(
-    ({ registration: { pool }, since }) => pool.kind === "nlb" && opensUntil(since) > now + noticeMs,
+    ({ registration: { pool }, terms, since }) => pool.kind === "nlb" && since + terms.newTrafficMs > now + noticeMs,
   );
   if (!isShort) return undefined;
   const checked = found.flatMap((one): Checked[] => {
-    const { kubeProxyCheckMs: failsAfterMs } = one.registration.pool;
+    const { kubeProxyCheckMs: failsAfterMs }: AwsPool = one.registration.pool;
     return failsAfterMs === undefined ? [] : [{ ...one, failsAfterMs }];
   });
   const nlbs = checked.filter(({ registration }) => registration.pool.kind === "nlb" && !mayBePod(registration));
@@ -69,28 +54,29 @@ function mayBePod(registration: Registration): boolean {
   return addressOf(registration) !== undefined;
 }
 
-function cutTexts({ elsewhere, noticeMs }: FastPathInput, checked: readonly Checked[]): readonly string[] {
+function cutTexts({ elsewhere, noticeMs }: Noticed, checked: readonly Checked[]): readonly string[] {
   const cutting = checked.filter((one) => keptMs(one) < noticeMs).map(cutText);
   const unknown = elsewhere
-    .filter(({ pool }) => pool.kubeProxyCheckMs !== undefined && mayCut(pool))
+    .filter(({ pool }: { readonly pool: AwsPool }) => pool.kubeProxyCheckMs !== undefined && mayCut(pool))
     .map(({ pool }) => `${pool.name} may close them: the drain does not cover it`);
   return [...new Set([...cutting, ...unknown])];
 }
 
 /** How long established connections of an unhealthy target are kept, in milliseconds. */
 function keptMs({ registration: { pool }, terms }: Checked): number {
-  return mayCut(pool) ? (terms.keepsUnhealthyMs ?? 0) : Number.POSITIVE_INFINITY;
+  return mayCut(pool) ? ((terms as AwsPoolTerms).keepsUnhealthyMs ?? 0) : Number.POSITIVE_INFINITY;
 }
 
 /**
  * Others let an unhealthy target complete its requests.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html
  */
-function mayCut({ kind }: Pool): boolean {
+function mayCut({ kind }: AwsPool): boolean {
   return kind === "nlb" || kind === "gwlb" || kind === "unknown";
 }
 
-function cutText({ registration: { pool }, terms: { keepsUnhealthyMs } }: Checked): string {
+function cutText({ registration: { pool }, terms }: Checked): string {
+  const { keepsUnhealthyMs } = terms as AwsPoolTerms;
   return keepsUnhealthyMs === undefined
     ? `${pool.name} closes them when a target becomes unhealthy (target_health_state.unhealthy.connection_termination.enabled)`
     : `${pool.name} keeps them for ${seconds(keepsUnhealthyMs)} (target_health_state.unhealthy.draining_interval_seconds)`;

@@ -1,0 +1,75 @@
+import type { AwsTime } from "../aws/aws-time.ts";
+import type { AwsClientOptions } from "../aws/clients.ts";
+import { createAutoScalingClient } from "../aws/event-clients.ts";
+import { UnmeteredCaller, type UnmeteredCallerOptions } from "../aws/unmetered-caller.ts";
+import { awsClientOptions, type Config } from "../config/config.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import { type Log, writeLine } from "../observe/log.ts";
+import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
+import { Recommendations, undoRecommended } from "../sources/recommendations.ts";
+import { ReturningMachines, type ReturningOptions } from "../sources/returning.ts";
+import { recommendationLine, returnLine, sourceLine } from "../sources/source-event-text.ts";
+import type { HookEvent } from "../sources/source-events.ts";
+
+export interface AnnouncedParts extends UnmeteredCallerOptions {
+  readonly time: AwsTime;
+  readonly log: Log;
+  /** Where AWS is, when it is not AWS itself. */
+  readonly aws?: Omit<AwsClientOptions, "region">;
+  /** What another place is called with, where several are configured. */
+  readonly autoScalingOf?: (place: string | undefined) => AutoScaling | undefined;
+  /** Hears of hooks besides the log. */
+  readonly onHook?: (event: HookEvent) => void;
+}
+
+type AutoScaling = ReturnType<typeof createAutoScalingClient>;
+
+/** What service, function and agent call Auto Scaling with, and the hooks that they answer so. */
+export function openHooks(config: Config, parts: AnnouncedParts) {
+  const { clock, time, log, aws = {}, autoScalingOf, onHook = () => {} } = parts;
+  const autoScaling = createAutoScalingClient({ ...awsClientOptions(config), ...aws, time });
+  const calls = {
+    clock,
+    caller: new UnmeteredCaller(parts),
+    autoScaling,
+    autoScalingOf: (place: string | undefined) => autoScalingOf?.(place) ?? autoScaling,
+  };
+  const onEvent = (event: HookEvent) => {
+    writeLine(log, sourceLine(event));
+    onHook(event);
+  };
+  return { ...calls, hooks: new LifecycleHooks({ ...calls, onEvent }) };
+}
+
+/** What becomes of machines that come back, as the configuration has it. */
+export function openReturning(
+  { returningNodes: afterwards }: Config,
+  options: Omit<ReturningOptions, "afterwards" | "onEvent"> & { readonly log: Log },
+): ReturningMachines {
+  const { log, ...calls } = options;
+  return new ReturningMachines({ ...calls, afterwards, onEvent: (event) => writeLine(log, returnLine(event)) });
+}
+
+export interface RecommendationParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+  readonly abandon: AbortSignal;
+}
+
+/** What becomes of nodes that EC2 recommends to replace. Undefined: the configuration ignores recommendations. */
+export function openRecommendations(
+  { rebalance, rebalanceUndoMs: undoAfterMs }: Config,
+  { clock, log, ledger, drainer, abandon }: RecommendationParts,
+): Recommendations | undefined {
+  if (rebalance !== "drain") return undefined;
+  return new Recommendations({
+    clock,
+    undoAfterMs,
+    undo: (drained) => undoRecommended(drained, { ledger, drainer }, abandon),
+    onEvent: (event) => writeLine(log, recommendationLine(event)),
+  });
+}

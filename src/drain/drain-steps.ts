@@ -1,0 +1,67 @@
+import type { Registration } from "./cloud-provider.ts";
+import { type DrainEvent, type DrainObserver, type Notice, notify } from "./events.ts";
+import type { Journal } from "./journal.ts";
+import type { Step } from "./steps.ts";
+import type { UndoneNode } from "./undo.ts";
+
+export interface DrainStepsOptions {
+  readonly drainId: string;
+  readonly node: UndoneNode;
+  /** Absent: there is no ledger. */
+  readonly journal?: Journal | undefined;
+  /** Of other drains of the node that an earlier process has not ended: they go on, and end, with this one. */
+  readonly joined?: readonly (Journal | undefined)[];
+  readonly observers?: readonly DrainObserver[] | undefined;
+}
+
+const DONE = Promise.resolve();
+
+/** The one way of a drain's steps: each is written into the ledger first, and then told to those who watch. */
+export class DrainSteps {
+  readonly #options: DrainStepsOptions;
+
+  constructor(options: DrainStepsOptions) {
+    this.#options = options;
+  }
+
+  happened(step: Step): void {
+    const { journal, joined = [] } = this.#options;
+    journal?.write(step);
+    if (step.type === "resumed" || step.type === "ended") for (const one of joined) one?.write(step);
+    this.#tell(step);
+  }
+
+  noticed(notice: Notice): void {
+    this.#tell(notice);
+  }
+
+  /** Of a drain that an earlier process has left unfinished, and that does not go on here: written, and told to none. */
+  completes(step: Step): void {
+    this.#options.journal?.write(step);
+  }
+
+  /** See `Journal`. */
+  get accepted(): Promise<void> {
+    return this.#options.journal?.accepted ?? DONE;
+  }
+
+  /** See `Journal`. */
+  noted(): Promise<void> {
+    return this.#options.journal?.noted() ?? DONE;
+  }
+
+  /** All that the drain has found, also in earlier processes. Empty without a ledger. */
+  get found(): readonly Registration[] {
+    return this.#options.journal?.registrations ?? [];
+  }
+
+  /** No later process resumes it. */
+  dropped(): void {
+    this.#options.journal?.dropped();
+  }
+
+  #tell(what: Step | Notice): void {
+    const { observers, drainId, node } = this.#options;
+    notify<DrainEvent>(observers, { drainId, node, ...what });
+  }
+}

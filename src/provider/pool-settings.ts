@@ -1,0 +1,144 @@
+import { DescribeLoadBalancerAttributesCommand } from "@aws-sdk/client-elastic-load-balancing";
+import { DescribeTargetGroupAttributesCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
+import { isPoolGone } from "../aws/errors.ts";
+import type { CallFor, HealthyMinimum, Pool } from "../drain/cloud-provider.ts";
+import { printable } from "../drain/errors.ts";
+import { flowsOf } from "./gateway-flows.ts";
+import { keepsUnhealthyMs } from "./health-checks.ts";
+import { unlessListed } from "./listed-pools.ts";
+import type { ReleaseSettings } from "./release-terms.ts";
+import { type AwsPool, DELAY_DEFAULT_MS } from "./target-groups.ts";
+
+const DESCRIBE_GROUP: AwsAction = {
+  name: "elasticloadbalancing:DescribeTargetGroupAttributes",
+  bucket: "v2-read",
+  answersWith: "Attributes",
+};
+const DESCRIBE_CLASSIC: AwsAction = {
+  name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
+  bucket: "classic-read",
+  answersWith: "LoadBalancerAttributes",
+};
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html */
+const DRAINING_DEFAULT_MS = 300_000;
+/** AWS's largest is 3600. What is longer than a week is no timeout. */
+const DRAINING_MAX_SECONDS = 999_999;
+const UNUSABLE_TIMEOUT =
+  "its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used";
+
+/** The attributes of a pool. */
+export interface PoolSettings extends ReleaseSettings {
+  /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
+  readonly crossZone: "on" | "off" | "as-load-balancer";
+  /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
+  readonly minimum?: HealthyMinimum;
+  /** The attributes by AWS's names, where it names them: those of a classic load balancer as the path in its answer. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+/** What the attributes of a target group say. Undefined where it has vanished. */
+export async function describeGroup(aws: AwsAccess, pool: AwsPool, by: CallFor): Promise<PoolSettings | undefined> {
+  const { id } = pool;
+  try {
+    const { Attributes } = await aws.caller.call(DESCRIBE_GROUP, by, () =>
+      unlessListed(aws, id, by, () =>
+        aws.v2.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: id }), { abortSignal: by.signal }),
+      ),
+    );
+    const attributes = new Map((Attributes ?? []).map(({ Key, Value = "" }) => [Key ?? "", Value] as const));
+    const delay = delayOf(attributes.get(DELAY_KEY));
+    const { warnings: flowWarnings = [], ...flows } = await flowsOf(aws, pool, attributes, by);
+    const warnings = [...delay.warnings, ...flowWarnings];
+    const keptMs = keepsUnhealthyMs(attributes);
+    return {
+      drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
+      terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
+      ...(keptMs === undefined ? {} : { keepsUnhealthyMs: keptMs }),
+      ...flows,
+      ...(warnings.length === 0 ? {} : { warnings }),
+      crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
+      minimum: healthyMinimum(attributes),
+      attributes,
+    };
+  } catch (error) {
+    if (isPoolGone(error)) return undefined;
+    throw error;
+  }
+}
+
+const DELAY_KEY = "deregistration_delay.timeout_seconds";
+
+/** AWS's largest is 3600. A delay that is no number of seconds, or weeks of them, is not used: then AWS's default counts. */
+function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
+  if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
+  if (/^\d{1,6}(\.\d{1,9})?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
+  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a usable number of seconds: AWS's default of 300 s is used`;
+  return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
+}
+
+/**
+ * A group that does not say follows its load balancers. An ALB always has cross-zone load balancing on.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+ */
+function crossZoneOf({ kind }: Pool, attribute: string | undefined): PoolSettings["crossZone"] {
+  if (attribute === "true") return "on";
+  if (attribute === "false") return "off";
+  return kind === "alb" || kind === "unattached" ? "on" : "as-load-balancer";
+}
+
+/**
+ * Below either of these numbers AWS sends requests to unhealthy targets too, or takes the zone out of DNS. "off", and what
+ * is no number, sets no minimum.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
+ */
+function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | undefined>): HealthyMinimum {
+  const largest = (unit: "count" | "percentage") => {
+    const values = ["dns_failover", "unhealthy_state_routing"].map((action) =>
+      Number(attributes.get(`target_group_health.${action}.minimum_healthy_targets.${unit}`)),
+    );
+    return Math.max(0, ...values.filter((value) => Number.isFinite(value)));
+  };
+  return { count: largest("count"), percent: largest("percentage") };
+}
+
+/** The same of a classic load balancer. */
+export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolSettings | undefined> {
+  try {
+    const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_CLASSIC, by, () =>
+      unlessListed(aws, id, by, () =>
+        aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), {
+          abortSignal: by.signal,
+        }),
+      ),
+    );
+    const { Enabled, Timeout } = LoadBalancerAttributes?.ConnectionDraining ?? {};
+    const isUsable = Timeout !== undefined && Timeout >= 0 && Timeout <= DRAINING_MAX_SECONDS;
+    const isOn = Enabled !== false;
+    return {
+      // AWS's default, also where it does not say whether draining is on.
+      drainMs: isOn ? (isUsable ? Timeout * 1_000 : DRAINING_DEFAULT_MS) : 0,
+      ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
+      terminatesConnections: false,
+      crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
+      attributes: namedAttributes({
+        "ConnectionDraining.Enabled": Enabled,
+        "ConnectionDraining.Timeout": Timeout,
+        "CrossZoneLoadBalancing.Enabled": LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled,
+      }),
+    };
+  } catch (error) {
+    if (isPoolGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Those that AWS has answered with, as texts. */
+function namedAttributes(
+  answered: Readonly<Record<string, boolean | number | undefined>>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(answered).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])),
+  );
+}
