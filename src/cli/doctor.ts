@@ -55,6 +55,6 @@ async function tell(report: DoctorReport, failOn: Severity, format: Format, call
 
 /** Findings come first. A report that says nothing about some part is no clean bill of health. */
 function exitCodeOfDoctor(report: Pick<DoctorReport, "findings" | "notLookedAt">, failOn: Severity): number {
-  if (hasAtLeast(report, failOn)) return EXIT.findings;
+  if (hasAtLeast(report, failOn)) return EXIT.refused;
   return report.notLookedAt.length > 0 ? EXIT.notDrained : EXIT.done;
 }

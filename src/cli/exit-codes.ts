@@ -1,7 +1,7 @@
 import { type DrainErrorCode, isRefusal } from "../drain/errors.ts";
 import type { OutcomeReport, PlanReport } from "../drain/report.ts";
 
-export const EXIT = { done: 0, notDrained: 1, usage: 2, refused: 3, findings: 3 } as const;
+export const EXIT = { done: 0, notDrained: 1, usage: 2, refused: 3 } as const;
 
 export function exitCodeOf(outcome: OutcomeReport): number {
   switch (outcome.status) {

@@ -24,7 +24,7 @@ export interface Facts {
 }
 
 /** What the configuration says that rules go by. */
-export interface DoctorSettings {
+interface DoctorSettings {
   /** Whether a queue is configured, read or not. */
   readonly hasQueue: boolean;
   /** The termination hook that the agent on the nodes answers (TERMINATION_HOOK). */
@@ -65,7 +65,7 @@ export interface PoolFacts extends PoolPlace {
 }
 
 /** How a pool releases a target, in milliseconds. */
-export interface PoolTermsFacts {
+interface PoolTermsFacts {
   /** How long requests in flight are given. 0: they are cut. */
   readonly drainMs: number;
   /** How long a node is held for it. */
@@ -74,7 +74,7 @@ export interface PoolTermsFacts {
   readonly keepsUnhealthyMs?: number;
 }
 
-export interface HealthCheck {
+interface HealthCheck {
   readonly protocol: string;
   readonly port: string;
   readonly path: string;

@@ -16,7 +16,7 @@ export interface DoctorReport {
   readonly counts: Readonly<Record<Severity, number>>;
 }
 
-export interface LookedAt {
+interface LookedAt {
   readonly targetGroups: number;
   readonly classicLoadBalancers: number;
   readonly instances: number;

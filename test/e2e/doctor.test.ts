@@ -82,6 +82,38 @@ describe("doctor", () => {
     ]);
   });
 
+  test.each([
+    "ec2:DescribeInstances",
+    "elasticloadbalancing:DescribeInstanceHealth",
+    "elasticloadbalancing:DescribeLoadBalancerAttributes",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroupAttributes",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+  ])("where AWS denies %s, it says so, and never that all is well", async (denied) => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()];
+    region.group({ name: "web", nodes, delaySeconds: 60 });
+    region.classic({ name: "legacy", nodes, drainingSeconds: 60 });
+    const hooks = [
+      {
+        name: "drain",
+        transition: "autoscaling:EC2_INSTANCE_TERMINATING" as const,
+        heartbeatTimeoutSeconds: 120,
+        defaultResult: "CONTINUE" as const,
+        notificationTarget: "arn:aws:sns:eu-west-1:1:topic",
+      },
+    ];
+    region.world.addAutoScalingGroup({ name: "workers", instanceIds: nodes.map(({ id }) => id), hooks });
+    const options = { CLUSTERNAME: "demo" };
+    expect(await doctorOf(region, options)).toMatchObject({ findings: [], notLookedAt: [] });
+    const report = await doctorOf(region, options, undefined, denied);
+    expect(report.notLookedAt.map(({ why }) => why).join()).toContain(denied);
+  });
+
   test("reads 450 target groups within the share of AWS's quota that the program has, and is never throttled", async () => {
     const region = new SimulatedRegion();
     const nodes = Array.from({ length: 4 }, () => region.node());

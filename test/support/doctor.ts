@@ -10,15 +10,21 @@ import { mend } from "./mending.ts";
 import { printedFor } from "./printed-policy.ts";
 import { CREDENTIALS, never, SimulatedRegion } from "./simulated-region.ts";
 
-/** What doctor says of a region, with credentials that may do what `policy --for doctor` prints. `options`: by their variables. */
+/**
+ * What doctor says of a region, with credentials that may do what `policy --for doctor` prints, but for the
+ * action that is `denied`. `options`: by their variables.
+ */
 export async function doctorOf(
   region: SimulatedRegion,
   options: Readonly<Record<string, string>> = {},
   onCall: (call: Omit<CloudCall, "purpose">) => unknown = () => {},
+  denied?: string,
 ): Promise<DoctorReport> {
   const environment = { AWS_REGION: region.world.region, QUOTA_SHARE: "100", ...options };
   const accessKeyId = "doctor";
-  const document = printedFor({ AWS_REGION: region.world.region, ...options }, { for: "doctor" });
+  const { Version, Statement } = printedFor({ AWS_REGION: region.world.region, ...options }, { for: "doctor" });
+  const allowed = Statement.map((one) => ({ ...one, Action: one.Action.filter((action) => action !== denied) }));
+  const document = { Version, Statement: allowed.filter(({ Action }) => Action.length > 0) };
   region.simulator.access.restrict({ accessKeyId, document });
   const aws = { ...region.aws(), credentials: { ...CREDENTIALS, accessKeyId } };
   const config = readConfig({ verb: "doctor", environment });
