@@ -34,9 +34,11 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:stream",
     ],
   },
-  provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
+  // What is wrong with a cluster, by what the other parts have read.
+  doctor: { imports: ["drain"], packages: [] },
+  provider: { imports: ["drain", "aws", "doctor"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
-    imports: ["drain"],
+    imports: ["drain", "doctor"],
     packages: [
       "hono",
       "@hono/node-server",
@@ -54,7 +56,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   // For browsers. Of the service it imports nothing but the types of answers.
   "web/dashboard": { imports: ["web"], packages: ["eventsource-parser", "preact", "zod"] },
-  sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
+  sources: { imports: ["drain", "aws", "doctor"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: {
     imports: ["drain"],
@@ -91,7 +93,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     ],
   },
   kubernetes: {
-    imports: ["drain"],
+    imports: ["drain", "doctor"],
     packages: [
       "@kubernetes/client-node",
       "js-yaml",
@@ -106,7 +108,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "notify", "config", "kubernetes"],
+    imports: [
+      "drain",
+      "aws",
+      "doctor",
+      "provider",
+      "ledger",
+      "web",
+      "sources",
+      "observe",
+      "notify",
+      "config",
+      "kubernetes",
+    ],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
@@ -115,6 +129,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     imports: [
       "drain",
       "aws",
+      "doctor",
       "ledger",
       "observe",
       "sources",

@@ -14,6 +14,7 @@ import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
+import type { PoolAudit } from "../provider/audit.ts";
 import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
@@ -49,7 +50,7 @@ export type ProviderAt = (
 
 /** What the engine needs of a cloud besides what drains need. */
 type Cloud = CloudProvider &
-  Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers" | "states">;
+  Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "audit" | "covers" | "states">;
 
 export interface Engine {
   readonly drainer: Drainer;
@@ -66,6 +67,8 @@ export interface Engine {
   cloudStates(): readonly CloudState[];
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
+  /** What decides whether pools lose requests, by calls of the lowest urgency. Throws `DrainError`. */
+  audit(signal: AbortSignal): Promise<PoolAudit>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -98,6 +101,11 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     hasAddressGroups: () => cloud.hasAddressGroups,
     cloudStates: () => cloud.states,
     checkAccess: (signal) => cloud.checkAccess(signal),
+    audit: (signal) =>
+      cloud.audit(config.region, {
+        urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }),
+        signal,
+      }),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };
       return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);

@@ -247,6 +247,7 @@ export class ReplicaWeb {
       instanceOf: async (name) => led().instanceOf?.(name),
       nodesWith: async (selector, signal) => (await led().nodesWith?.(selector, signal)) ?? [],
       status: (node, signal) => led().status(node, signal),
+      examine: (signal) => led().examine(signal),
     };
   }
 }

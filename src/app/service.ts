@@ -111,12 +111,14 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
   // Before a caller asks for the same nodes.
   await resumed;
+  const examine = await auditOf(config, serving, engine);
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
   const { earlyRelease } = drainer;
   const takeConnections: Answering["takeConnections"] =
     earlyRelease && ((instanceId, report) => earlyRelease.report(instanceId, report));
   const judge = watched?.judge?.(drainer);
-  const callers = { source, history, ...cancelling, ...named, takeConnections, status, ready, overview, judge };
+  const nodeCallers = { ...named, takeConnections, status, examine };
+  const callers = { source, history, ...cancelling, ...nodeCallers, ready, overview, judge };
   const listening = await serving.answer(callers);
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
@@ -251,6 +253,30 @@ export async function pump(
       onUnsettled(delivery, error);
     }
   }
+}
+
+/** What it needs is loaded when the first caller asks. */
+async function auditOf(
+  config: Config,
+  { clock, clocks: { time }, metrics, environment, abandon }: Serving,
+  engine: Engine,
+): Promise<WebParts["examine"]> {
+  const { KeptAudit } = await import("./kept-audit.ts");
+  const audit = new KeptAudit({
+    clock,
+    end: abandon,
+    examine: async (signal) => {
+      const { examine } = await import("./doctor.ts");
+      return examine(config, { clock, engine, environment, aws: { time }, onCall: metrics.countCall }, signal);
+    },
+  });
+  return async (signal) => {
+    try {
+      return await audit.read(signal);
+    } catch (error) {
+      throw abandon.aborted ? new NotAccepted("the service is stopping") : error;
+    }
+  };
 }
 
 /** What Kubernetes needs is loaded only where a cluster is configured. */

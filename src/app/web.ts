@@ -25,6 +25,7 @@ export type WebParts = Pick<
   | "instanceOf"
   | "nodesWith"
   | "takeConnections"
+  | "examine"
   | "status"
   | "ready"
   | "overview"

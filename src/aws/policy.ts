@@ -9,10 +9,14 @@ export interface PolicyNeeds {
   readonly undo?: boolean;
   /** Whose messages announce departures, hooks among them. Absent: none. */
   readonly queue?: QueueAddress;
+  /** `false`: the queue is only audited. */
+  readonly receives?: boolean;
   /** Whether the termination hook of the machine's own group is answered, which is looked for first. */
   readonly ownHook?: boolean;
   /** The Auto Scaling groups whose hooks are answered, by name; `*` and `?` as IAM has them. Absent: all. */
   readonly hookGroups?: readonly string[];
+  /** Whether the configuration is audited (`doctor`), which reads more than drains do. Absent: it is not. */
+  readonly audits?: boolean;
   /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
   readonly lambda?: boolean;
   /** `tag`: pools are selected by their tags, which must be read. */
@@ -86,6 +90,8 @@ const FIND_QUEUE = "sqs:GetQueueUrl";
 const POLL_QUEUE = "sqs:GetQueueAttributes";
 const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
 const FIND_GROUP = "autoscaling:DescribeAutoScalingInstances";
+/** What doctor reads besides. */
+const FIND_GROUPS = "autoscaling:DescribeAutoScalingGroups";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
@@ -128,7 +134,9 @@ export function joinedPolicies(policies: readonly PolicyDocument[]): PolicyDocum
 }
 
 function drainStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
-  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
+  const tags = readsTags(needs) ? [READ_TAGS] : [];
+  const audited = needs.audits === true ? [FIND_GROUPS, READ_HOOKS] : [];
+  const reads = [...new Set([...READ, ...READ_OPTIONAL, ...tags, ...hookReads(needs), ...audited])];
   return [{ Effect: "Allow", Action: reads.sort(), Resource: "*" }, ...(needs.writes ? writeStatements(needs) : [])];
 }
 
@@ -143,18 +151,20 @@ function hookReads(needs: PolicyNeeds): readonly string[] {
   return answersHooks(needs) ? [FIND_GROUP, READ_HOOKS] : [];
 }
 
-function answersHooks({ queue, lambda = false, ownHook = false }: PolicyNeeds): boolean {
-  return queue !== undefined || lambda || ownHook;
+function answersHooks({ queue, receives = true, lambda = false, ownHook = false }: PolicyNeeds): boolean {
+  return (queue !== undefined && receives) || lambda || ownHook;
 }
 
 function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
-  const { queue, region, lambda } = needs;
+  const { queue, region, lambda, audits, receives } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
   // The invocation names the queue.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
+  const audited = audits === true ? [POLL_QUEUE] : [];
+  const received = receives === false ? [] : [...RECEIVE, PUT_BACK];
   const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  return [{ Effect: "Allow", Action: [...RECEIVE, PUT_BACK, ...besides].sort(), Resource }];
+  return [{ Effect: "Allow", Action: [...new Set([...received, ...besides, ...audited])].sort(), Resource }];
 }
 
 /**
@@ -173,8 +183,8 @@ function partitionFor({ partition }: PolicyNeeds, region: string | undefined): P
   return (region === undefined ? undefined : partitionOf(region)) ?? partition ?? PARTITIONS[0];
 }
 
-function readsTags({ discovery, scope }: PolicyNeeds): boolean {
-  return discovery === "tag" || scope === "tag";
+function readsTags({ discovery, scope, audits }: PolicyNeeds): boolean {
+  return discovery === "tag" || scope === "tag" || audits === true;
 }
 
 /** The conditions of one statement must all hold, so that each tag has a statement of its own. */

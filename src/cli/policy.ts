@@ -16,11 +16,14 @@ import type { PURPOSES } from "./verbs/policy.ts";
 
 type Purpose = (typeof PURPOSES)[number];
 
-const HEARING: readonly Purpose[] = ["serve", "lambda"];
+const HEARING: readonly Purpose[] = ["serve", "lambda", "doctor"];
+const READING: readonly Purpose[] = ["plan", "doctor"];
 
 export interface PolicyOptions {
   readonly for: Purpose;
   readonly partition?: Partition;
+  /** Whether the service also answers `GET /doctor` in full. */
+  readonly doctor?: true;
   /** Of AWS_PLACES: the policy is for this role. Absent: for the program's own. */
   readonly role?: string;
   /** The trust policy of `role` is printed, which lets this role or user assume it. */
@@ -88,10 +91,12 @@ function policyIn(
     hookGroups,
     givenBy,
   } = config;
-  const { for: purpose, partition } = options;
+  const { for: purpose, partition, doctor = false } = options;
   try {
     return policyFor({
-      writes: purpose !== "plan",
+      writes: !READING.includes(purpose),
+      audits: doctor || purpose === "doctor",
+      receives: purpose !== "doctor",
       // A function has no callers that could cancel.
       undo,
       lambda: purpose === "lambda",

@@ -13,12 +13,24 @@ interface RbacOptions {
   readonly namespace: string;
   readonly serviceAccount?: true;
   readonly disableEviction?: true;
+  readonly doctor?: true;
 }
 
 /** Prints the role as YAML. */
 export async function runRbac(call: Call): Promise<number> {
-  const { for: purpose, name, namespace, serviceAccount, disableEviction } = call.options as unknown as RbacOptions;
-  const needs = { ...clusterNeeds(configFrom(call, "rbac"), purpose), deletesPods: disableEviction === true };
+  const {
+    for: purpose,
+    name,
+    namespace,
+    serviceAccount,
+    disableEviction,
+    doctor,
+  } = call.options as unknown as RbacOptions;
+  const needs = {
+    ...clusterNeeds(configFrom(call, "rbac"), purpose),
+    deletesPods: disableEviction === true,
+    ...(doctor && { audits: true }),
+  };
   const printsServiceAccount = serviceAccount === true;
   call.streams.stdout.write(roleText({ needs, name, namespace, printsServiceAccount }));
   return EXIT.done;
@@ -32,7 +44,8 @@ export function clusterNeeds(
   const watches = purpose === "serve";
   const evicts = !watches || evict !== "never";
   return {
-    writes: purpose !== "plan",
+    writes: purpose !== "plan" && purpose !== "doctor",
+    ...(purpose === "doctor" && { audits: true, drains: false }),
     watches,
     evicts,
     gates: watches && evictionGate,

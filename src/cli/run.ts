@@ -3,6 +3,7 @@ import { runProgram } from "./program.ts";
 import { declareCancel } from "./verbs/cancel.ts";
 import { declareCompletion } from "./verbs/completion.ts";
 import { declareDemo } from "./verbs/demo.ts";
+import { declareDoctor } from "./verbs/doctor.ts";
 import { declareDrain } from "./verbs/drain.ts";
 import { declareDrains } from "./verbs/drains.ts";
 import { declareHold } from "./verbs/hold.ts";
@@ -21,6 +22,7 @@ const VERBS: readonly Verb[] = [
   { declare: declareDrain, load: async () => (await import("./drain.ts")).runDrain },
   { declare: declarePlan, load: async () => (await import("./plan.ts")).runPlan },
   { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
+  { declare: declareDoctor, load: async () => (await import("./doctor.ts")).runDoctor },
   { declare: declareDrains, load: async () => (await import("./drains.ts")).runDrains },
   { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
   { declare: declareUncordon, load: async () => (await import("./cancel.ts")).runUncordon },

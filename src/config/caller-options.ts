@@ -1,7 +1,18 @@
 import { flag, option, PATH_LENGTH_MAX, text, type Verb } from "./values.ts";
 
 /** The commands that can use a service. */
-const CALLERS: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch", "drains", "hold"];
+const CALLERS: readonly Verb[] = [
+  "serve",
+  "drain",
+  "plan",
+  "status",
+  "cancel",
+  "uncordon",
+  "watch",
+  "drains",
+  "hold",
+  "doctor",
+];
 /** The same without the service itself. */
 const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** All headers of a request together may have 16 KiB. */

@@ -12,7 +12,7 @@ import {
 } from "./values.ts";
 
 /** The commands that may call a Kubernetes API server. */
-const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncordon"];
+const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncordon", "doctor"];
 /** What says by itself that the machine is going, and what a person asks for. */
 const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */

@@ -20,7 +20,7 @@ import {
   wholeNumber,
 } from "./values.ts";
 
-const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch", "doctor"];
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
@@ -92,14 +92,14 @@ export const OPTIONS = {
     variable: "AWS_ENDPOINT_URL_SQS",
     flag: "--sqs-endpoint <url>",
     defaultText: "the host in QUEUE",
-    usedBy: ["serve"],
+    usedBy: ["serve", "doctor"],
     ...text(2_048),
   }),
   discovery: option({
     variable: "DISCOVERY",
     flag: "--discovery <scope>",
     default: "vpc",
-    usedBy: DISCOVERING,
+    usedBy: [...DISCOVERING, "doctor"],
     ...oneOf(["vpc", "tag"]),
   }),
   otherVpcs: option({
@@ -141,28 +141,28 @@ export const OPTIONS = {
     variable: "ALB_PROPAGATION",
     flag: "--alb-propagation <seconds>",
     default: 30_000,
-    usedBy: HOLDING,
+    usedBy: [...HOLDING, "doctor"],
     ...seconds(0, 3_600),
   }),
   nlbPropagationMs: option({
     variable: "NLB_PROPAGATION",
     flag: "--nlb-propagation <seconds>",
     default: 210_000,
-    usedBy: HOLDING,
+    usedBy: [...HOLDING, "doctor"],
     ...seconds(0, 3_600),
   }),
   gwlbIdleMs: option({
     variable: "GWLB_IDLE",
     flag: "--gwlb-idle <seconds>",
     default: 350_000,
-    usedBy: HOLDING,
+    usedBy: [...HOLDING, "doctor"],
     ...seconds(0, 7_200),
   }),
   classicMinimumMs: option({
     variable: "CLASSIC_MINIMUM",
     flag: "--classic-minimum <seconds>",
     default: 10_000,
-    usedBy: HOLDING,
+    usedBy: [...HOLDING, "doctor"],
     ...seconds(0, 3_600),
   }),
   earlyRelease: option({
@@ -260,7 +260,7 @@ export const OPTIONS = {
   queue: option({
     variable: "QUEUE",
     flag: "--queue <url>",
-    usedBy: ["serve", "policy"],
+    usedBy: ["serve", "policy", "doctor"],
     type: "URL or name",
     range: "URL of a standard SQS queue, or its name of at most 80 characters",
     parse: queueAddress,
@@ -321,7 +321,7 @@ export const OPTIONS = {
   terminationHook: option({
     variable: "TERMINATION_HOOK",
     flag: "--termination-hook <name>",
-    usedBy: ["serve", "lambda", "watch", "policy"],
+    usedBy: ["serve", "lambda", "watch", "policy", "doctor"],
     ...matching(/^[\w/-]{1,255}$/, "the name of a hook: letters, digits, -, _ and /"),
   }),
   hookGroups: option({

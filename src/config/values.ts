@@ -230,7 +230,8 @@ export type Verb =
   | "rbac"
   | "lambda"
   | "watch"
-  | "hold";
+  | "hold"
+  | "doctor";
 
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {

@@ -1,7 +1,7 @@
 import type { EventsV1Event, V1Eviction, V1Node, V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
 
 /** An object of the Kubernetes API as JSON has it: times are texts. Nothing proves the shape: every field may be absent. */
-type Wire<T> = T extends Date
+export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
     ? readonly Wire<Item>[]

@@ -12,6 +12,10 @@ export interface ClusterNeeds {
   readonly gates?: boolean;
   /** The Lease of a service with several replicas, by its name. Absent: the program runs alone. */
   readonly lease?: string | undefined;
+  /** Whether the cluster is audited (`doctor`). Absent: it is not. */
+  readonly audits?: boolean;
+  /** `false`: no node is drained or planned for, as by doctor. */
+  readonly drains?: boolean;
   /** Whether callers may send tokens of the cluster in place of the secret. */
   readonly reviewsTokens?: boolean;
 }
@@ -40,7 +44,7 @@ const CORE = [""];
 const FEATURES: readonly ClusterFeature[] = [
   {
     purpose: "Find nodes by their names.",
-    isNeeded: () => true,
+    isNeeded: ({ drains }) => drains !== false,
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["get", "list"] }],
   },
   {
@@ -56,7 +60,7 @@ const FEATURES: readonly ClusterFeature[] = [
   },
   {
     purpose: "Find the pods of a node, whose addresses are targets.",
-    isNeeded: () => true,
+    isNeeded: ({ drains }) => drains !== false,
     rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["list"] }],
   },
   {
@@ -88,6 +92,17 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Learn when Karpenter will terminate a node.",
     isNeeded: ({ watches }) => watches,
     rules: [{ apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] }],
+  },
+  {
+    purpose: "Audit what would make drains lose requests (doctor).",
+    isNeeded: ({ audits }) => audits === true,
+    rules: [
+      { apiGroups: CORE, resources: ["namespaces", "services"], verbs: ["list"] },
+      { apiGroups: ["apps"], resources: ["deployments"], verbs: ["list"] },
+      { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list"] },
+      { apiGroups: ["elbv2.k8s.aws"], resources: ["targetgroupbindings"], verbs: ["list"] },
+      { apiGroups: ["karpenter.sh"], resources: ["nodepools"], verbs: ["list"] },
+    ],
   },
   {
     purpose: "Check the tokens of callers, and what their users may do.",

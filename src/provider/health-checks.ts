@@ -29,6 +29,27 @@ export function kubeProxyCheckOf({
   return interval * threshold * 1_000;
 }
 
+/** How a target group checks its targets, as AWS describes it. */
+export interface HealthCheckSettings {
+  readonly protocol: string;
+  /** `traffic-port`, or a number. */
+  readonly port: string;
+  /** Empty where nothing is asked for, as with TCP. */
+  readonly path: string;
+  readonly intervalSeconds: number;
+  readonly unhealthyThreshold: number;
+}
+
+export function healthCheckOf(group: TargetGroup): HealthCheckSettings {
+  return {
+    protocol: group.HealthCheckProtocol ?? "",
+    port: group.HealthCheckPort ?? "",
+    path: group.HealthCheckPath ?? "",
+    intervalSeconds: group.HealthCheckIntervalSeconds ?? 0,
+    unhealthyThreshold: group.UnhealthyThresholdCount ?? 0,
+  };
+}
+
 function isCount(value: number | undefined): value is number {
   return value !== undefined && Number.isFinite(value) && value > 0;
 }

@@ -17,6 +17,7 @@ import type {
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
+import type { PoolAudit } from "./audit.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
 import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
 import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
@@ -218,6 +219,18 @@ export class PlacesProvider implements CloudProvider, Machines {
       return problems.map((problem) => ({ ...problem, error: asOf(name, problem.error) }));
     });
     return (await Promise.all(all)).flat();
+  }
+
+  /** All places in one, each with the calls of its own quota. */
+  async audit(_: string | undefined, by: CallFor): Promise<PoolAudit> {
+    const all = await this.#each(({ provider, region }) => provider.audit(region, by));
+    return {
+      pools: all.flatMap(({ pools }) => pools),
+      machines: new Map(all.flatMap(({ machines }) => [...machines])),
+      unread: all.flatMap(({ unread }, index) =>
+        unread.map(({ what, why }) => ({ what: `${this.#places[index]?.name}: ${what}`, why })),
+      ),
+    };
   }
 
   async #at<T>(pool: Pool, call: (provider: AwsProvider, within: Pool) => Promise<T>): Promise<T> {

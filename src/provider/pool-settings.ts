@@ -38,6 +38,8 @@ export interface PoolSettings extends ReleaseSettings {
   readonly crossZone: "on" | "off" | "as-load-balancer";
   /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
   readonly minimum?: HealthyMinimum;
+  /** The attributes by AWS's names, where it names them: those of a classic load balancer as the path in its answer. */
+  readonly attributes: ReadonlyMap<string, string>;
 }
 
 /** What the attributes of a target group say. Undefined where it has vanished. */
@@ -62,6 +64,7 @@ export async function describeGroup(aws: AwsAccess, pool: AwsPool, by: CallFor):
       ...(warnings.length === 0 ? {} : { warnings }),
       crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
       minimum: healthyMinimum(attributes),
+      attributes,
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
@@ -123,11 +126,25 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
       ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
       terminatesConnections: false,
       crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
+      attributes: namedAttributes({
+        "ConnectionDraining.Enabled": Enabled,
+        "ConnectionDraining.Timeout": Timeout,
+        "CrossZoneLoadBalancing.Enabled": LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled,
+      }),
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
     throw error;
   }
+}
+
+/** Those that AWS has answered with, as texts. */
+function namedAttributes(
+  answered: Readonly<Record<string, boolean | number | undefined>>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(answered).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])),
+  );
 }
 
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */

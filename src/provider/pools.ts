@@ -5,6 +5,7 @@ import type { CallFor, Node, Pool } from "../drain/cloud-provider.ts";
 import { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import { listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
+import { healthCheckOf } from "./health-checks.ts";
 import type { PoolContext } from "./known-pool.ts";
 import type { KnownTags } from "./known-tags.ts";
 import { networkIdsOf } from "./node-addresses.ts";
@@ -166,6 +167,7 @@ export class Pools {
       network: listing.VpcId ?? "",
       targetType: listing.TargetType === "ip" || listing.TargetType === "instance" ? listing.TargetType : "unknown",
       loadBalancerArns: listing.LoadBalancerArns ?? [],
+      check: healthCheckOf(listing),
     });
     return group;
   }

@@ -8,6 +8,7 @@ import { isPoolGone, UnusableAnswer } from "../aws/errors.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { CallFor, Observed, Registration, RegistrationState } from "../drain/cloud-provider.ts";
 import type { Take } from "./batches.ts";
+import { type HealthCheckSettings, healthCheckOf } from "./health-checks.ts";
 import {
   deregisterBatch,
   type KnownPool,
@@ -39,6 +40,8 @@ export interface ListedGroup {
   /** `unknown`: AWS gave none, or one that this program does not know. It is searched for ids and addresses. */
   readonly targetType: "instance" | "ip" | "unknown";
   readonly loadBalancerArns: readonly string[];
+  /** How its targets are checked. */
+  readonly check: HealthCheckSettings;
 }
 
 /** A target group, and what was last seen in it. It is read whole, once for all who ask before the call is sent. */
@@ -47,6 +50,8 @@ export class TargetGroup implements KnownPool {
   network: string | undefined;
   targetType: ListedGroup["targetType"] = "unknown";
   loadBalancerArns: readonly string[] = [];
+  /** As AWS has listed it last. */
+  check = healthCheckOf({});
   readonly settings: KnownSettings;
   readonly deregisters = DEREGISTER;
   readonly instances = NO_INSTANCES;
@@ -79,11 +84,11 @@ export class TargetGroup implements KnownPool {
     this.#read = new SharedCall((about, by) => this.#describe(about, by), clock);
   }
 
-  listed({ pool, network, targetType, loadBalancerArns }: ListedGroup): void {
+  listed({ pool, network, targetType, loadBalancerArns, check }: ListedGroup): void {
     const isOtherKind = this.network !== undefined && this.pool.kind !== pool.kind;
     // One object a pool, for as long as it is the same: registrations share it.
     if (this.network === undefined || isOtherKind || this.pool.loadBalancer !== pool.loadBalancer) this.pool = pool;
-    Object.assign(this, { network, targetType, loadBalancerArns });
+    Object.assign(this, { network, targetType, loadBalancerArns, check });
     // Flows through a gateway are among the settings.
     if (isOtherKind) this.settings.forget();
   }

@@ -24,8 +24,8 @@ const FRESH_MS = 300_000;
 const UNKNOWN_FRESH_MS = 30_000;
 /** Messages say which hooks there are: names must not fill the memory. */
 const HOOKS_MAX = 1_000;
-const GLOBAL_MAX_MS = 172_800_000;
-const HEARTBEATS_MAX = 100;
+export const GLOBAL_MAX_MS = 172_800_000;
+export const HEARTBEATS_MAX = 100;
 
 interface Known {
   readonly terms: Promise<HookTerms | undefined>;

@@ -17,6 +17,7 @@ import {
   UNRECORDED,
 } from "./answer-schemas.ts";
 import { CONNECTION_REPORT, CONNECTIONS_PATH, CONNECTIONS_QUERY, COUNTING_ORDER } from "./connection-reports.ts";
+import { DOCTOR, DOCTOR_QUERY } from "./doctor-route.ts";
 import {
   describeCancelNode,
   describeDrainRoutes,
@@ -73,6 +74,7 @@ export function apiDocument(): object {
   addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
   addConnectionRoute(app, guarded);
+  addDoctorRoute(app, guarded);
   describeCancelNode(app, guarded);
   describeOverview(app, guarded);
   describeDashboard(app, ANY_REQUEST);
@@ -210,6 +212,29 @@ function addConnectionRoute({ openAPIRegistry: registry }: OpenAPIHono, { securi
         409: failed("EARLY_RELEASE is not set for the service.", PROBLEM),
         413: failed("The body is too large.", PROBLEM),
         500: failed("Internal error. The log of the service has the details.", PROBLEM),
+      },
+    }),
+  );
+}
+
+function addDoctorRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      method: "get",
+      path: "/doctor",
+      operationId: "doctor",
+      tags: ["Doctor"],
+      security,
+      summary: "Find what would make drains lose requests",
+      description:
+        "Reads all load balancers, so that it can take minutes in a large account. Callers within a minute get the same report. Changes nothing.",
+      request: { query: DOCTOR_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("What was found, and what could not be looked at.", DOCTOR),
+        ...refused,
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
+        502: failed("AWS failed, or denied to list load balancers.", FAILURE),
+        503: { ...failed("The service is stopping.", PROBLEM), headers: header("Retry-After", "Seconds.") },
       },
     }),
   );

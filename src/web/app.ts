@@ -17,6 +17,7 @@ import {
 import { askerOf, clientAddress, secretsOf, userOf, withoutSecret } from "./asker.ts";
 import { addConnectionRoute, type TakeConnections } from "./connection-reports.ts";
 import { addDashboardRoutes, type DashboardFiles } from "./dashboard-routes.ts";
+import { addDoctorRoute, type Examine } from "./doctor-route.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
@@ -49,6 +50,7 @@ export interface WebOptions extends SecretGuardOptions {
   readonly nodesWith?: NodesWith | undefined;
   /** Absent: holds do not end early. */
   readonly takeConnections?: TakeConnections | undefined;
+  readonly examine: Examine;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -181,8 +183,9 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   addOverviewRoutes(app, { needs, byLeader, overview: options.overview });
   addNodeListRoute(app, { needs, byLeader, nodesWith: options.nodesWith });
-  const { takeConnections, instanceOf } = options;
+  const { takeConnections, instanceOf, examine } = options;
   addConnectionRoute(app, { needs, byLeader, limitsBody, takeConnections, instanceOf });
+  addDoctorRoute(app, { needs, byLeader, examine });
   addDrainRoutes(app, {
     needs,
     byLeader,
@@ -248,6 +251,7 @@ export const ROUTES = {
   "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/nodes/{node}/connections": "POST",
+  "/doctor": "GET, HEAD",
   "/nodes/{node}/drains": "DELETE",
   "/overview": "GET, HEAD",
   "/overview/events": "GET, HEAD",

@@ -8,7 +8,7 @@ import type { Counted, WrongSecrets } from "./wrong-secrets.ts";
 /** What a path needs of a caller, in the words of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
 export interface Access {
   readonly verb: "create" | "get" | "list" | "delete";
-  readonly resource: "drains" | "nodes" | "connections";
+  readonly resource: "drains" | "nodes" | "connections" | "audits";
 }
 
 /** Who a valid token belongs to, and what that user may do. */

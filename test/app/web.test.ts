@@ -58,6 +58,7 @@ async function web(environment: Readonly<Record<string, string>>) {
     history: { ...historyOf(new MemoryLedger()), running: () => undefined },
     cancelNode: async () => Promise.reject(new Error("not asked")),
     cancel: never,
+    examine: never,
     overview: { text: () => "{}", follow: () => () => {} },
     ready: () => ({ status: "not-ready", checkedAt: clock.now(), problems: [DENIED] }),
     metrics,

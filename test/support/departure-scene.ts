@@ -46,6 +46,8 @@ export interface DepartureSceneInput {
   readonly duplicateEvery?: number;
   /** Hooks of other programs, beside `HOOK`. */
   readonly otherHooks?: readonly LifecycleHook[];
+  /** Nothing is announced until `announce`. */
+  readonly isSilent?: true;
   /** Deregistration delays in place of the usual ones. */
   readonly delaysSeconds?: Partial<typeof DELAYS_SECONDS>;
 }
@@ -123,7 +125,7 @@ export class DepartureScene {
     const endpoint = await simulator.listen();
     const queue = await realQueue();
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
-    announce(world, queue.url, input.duplicateEvery);
+    if (input.isSilent !== true) announce(world, queue.url, input.duplicateEvery);
     const plane = await carryInside(world);
     const traffic = startTraffic(plane, clock, input.requestIntervalMs);
     return new DepartureScene(
@@ -135,6 +137,11 @@ export class DepartureScene {
   /** Where AWS is. */
   get endpoint(): string {
     return this.#endpoint;
+  }
+
+  /** A rule of EventBridge, from now on. */
+  announce(): void {
+    announce(this.world, this.queue.url, undefined);
   }
 
   /** A service that reads the queue. `more`: its other options. */

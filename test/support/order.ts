@@ -12,6 +12,7 @@ export const WAIT_LONGEST = [
   "test/docs-commands.test.ts",
   "test/conformance/kubernetes/lifecycle-manager.test.ts",
   "test/e2e/queue.test.ts",
+  "test/e2e/doctor-departures.test.ts",
   "test/e2e/cluster-departures.test.ts",
   "test/demo/demo.test.ts",
   "test/bench/messages.test.ts",

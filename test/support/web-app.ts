@@ -25,6 +25,15 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
+/** What doctor says where all is well. */
+export const NO_FINDINGS: Awaited<ReturnType<WebOptions["examine"]>> = {
+  asOf: "2026-01-01T00:00:00.000Z",
+  lookedAt: { targetGroups: 1, classicLoadBalancers: 0, instances: 2 },
+  findings: [],
+  notLookedAt: [],
+  counts: { error: 0, warning: 0, notice: 0 },
+};
+
 type Chosen =
   | "cancel"
   | "cancelNode"
@@ -36,6 +45,7 @@ type Chosen =
   | "metrics"
   | "overview"
   | "nodesWith"
+  | "examine"
   | "ready"
   | "status"
   | "takeConnections"
@@ -101,6 +111,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     nodesWith: options.nodesWith,
     instanceOf: options.instanceOf,
     takeConnections: options.takeConnections,
+    examine: options.examine ?? (async () => NO_FINDINGS),
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

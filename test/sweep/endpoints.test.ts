@@ -482,6 +482,19 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
       drains("an empty Last-Event-ID", "/d-1/events", 404, /there is no drain 'd-1'/, ["Last-Event-ID:"]),
     ],
   },
+  "/doctor": {
+    allow: "GET, HEAD",
+    rows: [
+      row("no secret", request("GET /doctor"), 401, /send the secret/),
+      row("a wrong secret", request("GET /doctor?pw=wrong"), 403, /^the secret is wrong$/),
+      row(
+        "a parameter that it does not take",
+        request("GET /doctor?fresh=true", { headers: [BEARER] }),
+        400,
+        /unknown 'fresh' in the query/,
+      ),
+    ],
+  },
   "/nodes": {
     allow: "GET, HEAD",
     rows: [

@@ -115,6 +115,30 @@ const deadlineRows = (verb: string): readonly Row[] => [
 
 /** A row more for a new verb; one that takes a node has most of them already. */
 const VERBS: Readonly<Record<string, readonly Row[]>> = {
+  doctor: [
+    ...serverRows("doctor", []),
+    row("an argument", ["doctor", ID], 2, /too many arguments for doctor: 1 instead of 0/),
+    row(
+      "a severity that there is not",
+      ["doctor", "--fail-on", "fatal"],
+      2,
+      /--fail-on is 'fatal': give one of error, warning, notice/,
+    ),
+    row("a severity without a value", ["doctor", "--fail-on"], 2, /--fail-on has no value: give --fail-on <severity>/),
+    row(
+      "a form that there is not",
+      ["doctor", "-o", "xml"],
+      2,
+      /--output is 'xml': give one of json, yaml, wide, name/,
+    ),
+    row("a queue that is none", ["doctor", "--queue", "a/b"], 2, /--queue is 'a\/b': give the queue's URL/),
+    row(
+      "a kubeconfig that is not there",
+      ["doctor", "--kubeconfig", "/nowhere/config"],
+      2,
+      /--kubernetes|\/nowhere\/config/,
+    ),
+  ],
   serve: [
     row("an argument", ["serve", ID], 2, /too many arguments for serve: 1 instead of 0/),
     row("a flag of another verb", ["serve", "--deadline", "5"], 2, /unknown option '--deadline'/),
@@ -358,7 +382,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a verb that needs none",
       ["policy", "--for", "demo"],
       2,
-      /--for is 'demo': give one of serve, drain, plan, watch, lambda\n/,
+      /--for is 'demo': give one of serve, drain, plan, watch, lambda, doctor\n/,
     ),
     row("no partition", ["policy", "--partition", "azure"], 2, /--partition is 'azure': give one of aws, aws-cn, /),
     row("an empty partition", ["policy", "--partition", ""], 2, /--partition is '': give one of aws, /),
@@ -395,7 +419,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a verb that needs none",
       ["rbac", "--for", "lambda"],
       2,
-      /--for is 'lambda': give one of serve, drain, plan\n/,
+      /--for is 'lambda': give one of serve, drain, plan, doctor\n/,
     ),
     row(
       "a name that can't be one",
@@ -502,6 +526,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   uncordon: ["uncordon", ID, "--json", "--from", "/nonexistent/drain.json"],
   watch: ["watch", "--metadata-interval", "0"],
   hold: ["hold", ID],
+  doctor: ["doctor", "--fail-on", "fatal"],
   policy: ["policy", "--for", "plan"],
   rbac: ["rbac", "--for", "plan"],
   // The demo itself is run in test/demo.

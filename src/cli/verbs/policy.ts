@@ -3,7 +3,7 @@ import { PARTITIONS } from "../../aws/policy.ts";
 import { matching } from "../../config/values.ts";
 import { addOptions, kindOf, wordOf } from "../options.ts";
 
-export const PURPOSES = ["serve", "drain", "plan", "watch", "lambda"] as const;
+export const PURPOSES = ["serve", "drain", "plan", "watch", "lambda", "doctor"] as const;
 const readPurpose = wordOf("--for", PURPOSES);
 const readPartition = wordOf("--partition", PARTITIONS);
 
@@ -24,7 +24,13 @@ export function declarePolicy(program: Command): Command {
       "Prints the minimal IAM policy for the given configuration, as JSON for `aws iam put-role-policy`. Does not call AWS.",
     );
   command
-    .option("--for <verb>", `use of the policy: ${PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
+    .option(
+      "--for <verb>",
+      `use of the policy: ${PURPOSES.join(", ")}; plan and doctor only read`,
+      readPurpose,
+      "serve",
+    )
+    .option("--doctor", "also allow what 'doctor' reads, so that the service answers GET /doctor in full")
     .option(
       "--partition <name>",
       `AWS partition if no region is given: ${PARTITIONS.join(", ")}. Default: ${PARTITIONS[0]}`,

@@ -3,7 +3,7 @@ import { matching } from "../../config/values.ts";
 import { addOptions, kindOf, wordOf } from "../options.ts";
 
 /** The verbs that may call a Kubernetes API server. */
-export const CLUSTER_PURPOSES = ["serve", "drain", "plan"] as const;
+export const CLUSTER_PURPOSES = ["serve", "drain", "plan", "doctor"] as const;
 const readPurpose = wordOf("--for", CLUSTER_PURPOSES);
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const NAME = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "at most 63 lower-case letters, digits and -");
@@ -16,7 +16,13 @@ export function declareRbac(program: Command): Command {
       "Prints the minimal ClusterRole for the given configuration and its ClusterRoleBinding, and with --lease a Role and its RoleBinding, as YAML for `kubectl apply --filename -`. Does not call Kubernetes.",
     );
   command
-    .option("--for <verb>", `use of the role: ${CLUSTER_PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
+    .option(
+      "--for <verb>",
+      `use of the role: ${CLUSTER_PURPOSES.join(", ")}; plan and doctor only read`,
+      readPurpose,
+      "serve",
+    )
+    .option("--doctor", "also allow what 'doctor' reads, so that the service answers GET /doctor in full")
     .option(
       "--name <name>",
       "name of the roles, of their bindings and of the service account",

@@ -1,6 +1,6 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup, Member } from "../world/auto-scaling-group.ts";
-import { globalTimeoutSeconds, type LifecycleAction } from "../world/lifecycle-action.ts";
+import type { LifecycleAction } from "../world/lifecycle-action.ts";
 import type { ScaleIn } from "../world/scale-in.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
@@ -8,6 +8,7 @@ import { recordsOf } from "./paging.ts";
 import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
 import { activityXml } from "./scaling-activities.ts";
 import { checkShrinking, type MemberOf, memberNamed, namedGroup } from "./scaling-groups.ts";
+import { scalingHookActions } from "./scaling-hooks.ts";
 import { scalingMemberActions } from "./scaling-members.ts";
 import { scalingPoolActions } from "./scaling-pools.ts";
 import type { XmlFields } from "./xml.ts";
@@ -65,26 +66,6 @@ export const autoScalingActions: ApiActions = {
     };
   },
 
-  DescribeLifecycleHooks(params, world) {
-    const group = namedGroup(params, world);
-    const names = texts(params, "LifecycleHookNames");
-    if (names !== undefined) atMost(names, NAMES_PER_CALL_MAX, "lifecycleHookNames");
-    const hooks = group.hooks.filter(({ name }) => names?.includes(name) ?? true);
-    return {
-      LifecycleHooks: {
-        member: hooks.map((hook) => ({
-          LifecycleHookName: hook.name,
-          AutoScalingGroupName: group.name,
-          LifecycleTransition: hook.transition,
-          HeartbeatTimeout: hook.heartbeatTimeoutSeconds,
-          GlobalTimeout: globalTimeoutSeconds(hook),
-          DefaultResult: hook.defaultResult,
-          NotificationMetadata: hook.notificationMetadata,
-        })),
-      },
-    };
-  },
-
   CompleteLifecycleAction(params, world) {
     const result = requiredText(params, "LifecycleActionResult");
     if (result !== "CONTINUE" && result !== "ABANDON") {
@@ -129,6 +110,7 @@ export const autoScalingActions: ApiActions = {
     return { Tags: { member: items }, NextToken: nextToken };
   },
 
+  ...scalingHookActions,
   ...scalingMemberActions,
   ...scalingPoolActions,
 };

@@ -85,6 +85,7 @@ export function instanceXml(instance: Instance, world: World): XmlFields {
     },
     tagSet: ec2TagSet(instance.tags),
     ...(isTerminated ? { groupSet: {}, networkInterfaceSet: {}, blockDeviceMapping: {} } : network),
+    ...(instance.isSpot ? { instanceLifecycle: "spot" } : {}),
     clientToken: "",
     ...OF_EVERY_INSTANCE,
     usageOperationUpdateTime: isoTime(instance.launchedAt),

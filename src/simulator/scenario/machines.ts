@@ -32,6 +32,7 @@ export function machinesOf({ instances = [], region = DEFAULT_REGION, vpcs }: Sc
         zone: zones[number % zones.length] ?? region,
         ...networkOf(entry),
         ...(tags === undefined ? {} : { tags }),
+        ...(entry.spot === undefined ? {} : { isSpot: entry.spot }),
       },
       isStopped: entry.state === "stopped",
       isExcluded: entry.excluded === true,

@@ -82,6 +82,7 @@ const instance = z
     zones: z.array(zone).min(1).optional().describe("Taken in turn. Default: the region's a, b and c."),
     ...network,
     tags: tags.optional(),
+    spot: z.boolean().optional().describe("Whether it is a spot instance. Default: false."),
     state: z.enum(["running", "stopped"]).optional(),
     excluded: z
       .boolean()

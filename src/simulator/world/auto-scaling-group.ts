@@ -54,7 +54,7 @@ export class AutoScalingGroup {
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
-  readonly hooks: readonly LifecycleHook[];
+  hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
   readonly retainsAbandoned: boolean;

@@ -17,6 +17,8 @@ export interface InstanceInput {
   /** Besides the first one, which has the addresses above. */
   readonly interfaces?: readonly InterfaceInput[];
   readonly tags?: Readonly<Record<string, string>>;
+  /** EC2 may take it back. Absent: it is an on-demand instance. */
+  readonly isSpot?: boolean;
 }
 
 export type InstanceStateName = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
@@ -32,6 +34,7 @@ export class Instance {
   readonly ipv4Prefixes: readonly string[];
   readonly ipv6Prefixes: readonly string[];
   readonly tags: Map<string, string>;
+  readonly isSpot: boolean;
   readonly launchedAt: number;
   /** The first one, the further ones, and the branches of those that are trunks. */
   readonly interfaces: readonly NetworkInterface[];
@@ -62,6 +65,7 @@ export class Instance {
     const inVpc = (vpc: string) => this.interfaces.filter(({ vpcId }) => vpcId === vpc);
     this.#ownsIn = new Map(vpcs.map((vpc) => [vpc, vpcs.length === 1 ? this.#owns : ownerIn(inVpc(vpc))]));
     this.tags = new Map(Object.entries(input.tags ?? {}));
+    this.isSpot = input.isSpot ?? false;
     this.launchedAt = now;
     this.#answering = { up: true, since: now };
     this.#eligible = { up: true, since: now };
@@ -164,8 +168,9 @@ const FIRST_OCTET = 192;
 const ADDRESSES = 2 ** 22;
 
 /** Another machine beside one, with its tags, and an address that no machine has or had. */
-export function likenessOf({ vpcId, zone, tags }: Instance, world: Surroundings): InstanceInput {
-  return { id: `i-0${world.newHexDigits()}`, vpcId, zone, privateIp: freeIp(world), tags: Object.fromEntries(tags) };
+export function likenessOf({ vpcId, zone, tags, isSpot }: Instance, world: Surroundings): InstanceInput {
+  const own = { id: `i-0${world.newHexDigits()}`, privateIp: freeIp(world) };
+  return { ...own, vpcId, zone, tags: Object.fromEntries(tags), isSpot };
 }
 
 function freeIp(world: Surroundings): string {

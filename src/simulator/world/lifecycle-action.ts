@@ -8,6 +8,9 @@ export interface LifecycleHook {
   readonly defaultResult: LifecycleResult;
   /** Passed on to the receivers of the hook's notification. */
   readonly notificationMetadata?: string;
+  /** The queue or topic that Auto Scaling tells besides EventBridge, by its ARN, and the role that it does it as. */
+  readonly notificationTarget?: string;
+  readonly role?: string;
 }
 
 const GLOBAL_TIMEOUT_MAX_SECONDS = 172_800;

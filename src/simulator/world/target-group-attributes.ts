@@ -128,3 +128,27 @@ export function isQuic(protocol: string): boolean {
 export function isApplicationProtocol(protocol: string): boolean {
   return protocol === "HTTP" || protocol === "HTTPS";
 }
+
+const UNHEALTHY_ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
+
+interface Leaving {
+  /** Absent: it stays. */
+  readonly deregisteredAt: number | undefined;
+}
+
+/**
+ * Whether so many of all targets are healthy that unhealthy ones get nothing. Those on their way out do not count.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
+ */
+export function areEnough(
+  attributes: ReadonlyMap<string, string>,
+  healthy: readonly Leaving[],
+  all: readonly Leaving[],
+): boolean {
+  const count = (targets: readonly Leaving[]) => targets.filter((one) => one.deregisteredAt === undefined).length;
+  const percent = attributes.get(`${UNHEALTHY_ROUTING}.percentage`) ?? "off";
+  const share = percent === "off" ? 0 : Math.ceil((Number(percent) * count(all)) / 100);
+  const least = Math.max(Number(attributes.get(`${UNHEALTHY_ROUTING}.count`) ?? 1), share);
+  // The last one serves alone until it is out.
+  return least <= 1 || count(healthy) >= least;
+}

@@ -13,6 +13,7 @@ import {
 import type { Instance } from "./instance.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
 import {
+  areEnough,
   asksKubeProxy,
   CONNECTION_TERMINATION,
   CROSS_ZONE,
@@ -205,8 +206,8 @@ export class TargetGroup {
 
   /**
    * Who gets new requests or flows from machine number `machine` of the load balancer. This is the truth about
-   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it, but for those
-   * whose connections are left to end. Targets in zones that traffic was shifted away from, or that the load balancer is
+   * traffic, which the API's states only approximate. When none is healthy, or fewer than the group's minimum, all registered
+   * targets get it, but for those whose connections are left to end. Targets in zones that traffic was shifted away from, or that the load balancer is
    * not enabled in, never do. `zone`: from the load balancer's node in that zone, without cross-zone load balancing.
    */
   routable(now: number, machine: number, machines: number, zone?: string): readonly Target[] {
@@ -222,7 +223,7 @@ export class TargetGroup {
     );
     const isHealthy = (target: Target) => this.#isHealthyFor(target, now, machine, machines);
     const healthy = firsts(known.map((targets) => targets.filter(isHealthy)));
-    if (healthy.length > 0) return healthy;
+    if (healthy.length > 0 && areEnough(this.attributes, healthy, firsts(known))) return healthy;
     return firsts(known.map((targets) => targets.filter((target) => !this.#isUnhealthyDraining(target, now))));
   }
 

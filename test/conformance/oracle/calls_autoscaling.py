@@ -65,6 +65,18 @@ def _hooks(call: Caller, names: list[str]) -> None:
     call(describe, AutoScalingGroupName="none", error=INVALID)
     call(describe, error=INVALID)
     call(describe, AutoScalingGroupName=names[0], LifecycleHookNames=["x"] * 51, error=INVALID)
+    put = "put_lifecycle_hook"
+    hook: Params = {"AutoScalingGroupName": names[0], "LifecycleHookName": "oracle"}
+    terminating: Params = {"LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}
+    call(put, **hook, error=INVALID)
+    call(put, **hook, **terminating, HeartbeatTimeout=29, error=INVALID)
+    call(put, **hook, **terminating, DefaultResult="MAYBE", error=INVALID)
+    call(put, **{**hook, "AutoScalingGroupName": "none"}, **terminating, error=INVALID)
+    call(put, **hook, LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING", HeartbeatTimeout=30)
+    target = "arn:aws:sns:eu-west-1:123456789012:oracle"
+    role = "arn:aws:iam::123456789012:role/oracle"
+    call(put, **hook, NotificationTargetARN=target, RoleARN=role, NotificationMetadata="m")
+    call(describe, AutoScalingGroupName=names[0])
 
 
 def _terminate(call: Caller) -> None:

@@ -1,0 +1,12 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { FINDING_CODES, pageOf } from "../../src/doctor/finding.ts";
+
+test("docs/doctor.md has a section for each finding, and for no other, with what it costs, its evidence and how to mend it", () => {
+  const text = readFileSync("docs/doctor.md", "utf8");
+  const findings = text.slice(text.indexOf("## Findings"), text.indexOf("## What it does not find"));
+  const sections = findings.split("\n### ").slice(1);
+  expect(sections.map((section) => section.split("\n")[0]).sort()).toEqual([...FINDING_CODES].sort());
+  for (const section of sections) expect(section).toMatch(/- \*\*Costs:\*\*[\s\S]*- \*\*Evidence:\*\*/);
+  for (const code of FINDING_CODES) expect(pageOf(code)).toBe(`docs/doctor.md#${code}`);
+});
