@@ -152,6 +152,8 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
     "src/web",
     "src/observe",
     "src/connections",
+    "src/doctor",
+    "src/notify",
   ];
   expect(names.filter((name) => !known.some((folder) => existsSync(join(folder, name))))).toEqual([]);
 });

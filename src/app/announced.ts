@@ -73,3 +73,15 @@ export function openRecommendations(
     onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
 }
+
+const HOOKS: Partial<Record<HookEvent["type"], string>> = {
+  "hook-continued": "continued",
+  "hook-over": "over",
+  "hook-not-completed": "not-completed",
+  "hook-heartbeat-failed": "heartbeat-failed",
+};
+
+/** As the metrics name what has become of a hook. Undefined: nothing yet. */
+export function hookResult({ type }: HookEvent): string | undefined {
+  return HOOKS[type];
+}

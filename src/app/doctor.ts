@@ -8,6 +8,7 @@ import { type DoctorReport, doctorReport } from "../doctor/report.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError } from "../drain/errors.ts";
 import type { CloudCall } from "../drain/events.ts";
+import { auditPools } from "../provider/audit.ts";
 import { auditQueue, auditScalingGroups } from "../sources/departure-audit.ts";
 import type { Engine } from "./engine.ts";
 import { placesAccess } from "./places.ts";
@@ -32,7 +33,7 @@ type CalledBy = DoctorParts & { readonly caller: UnmeteredCaller; readonly unrea
 export async function examine(config: Config, parts: DoctorParts, signal: AbortSignal): Promise<DoctorReport> {
   const { clock, engine, onCall } = parts;
   const at = clock.now();
-  const { pools, machines, unread } = await engine.audit(signal);
+  const { pools, machines, unread } = await engine.audit(auditPools, signal);
   const caller = new UnmeteredCaller({ clock, ...(onCall && { onCall }) });
   const by: CalledBy = { ...parts, caller, unread: [...unread] };
   const [denied, scalingGroups, queue, inCluster] = await Promise.all([

@@ -14,7 +14,7 @@ import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
-import type { PoolAudit } from "../provider/audit.ts";
+import type { AuditPools, PoolAudit } from "../provider/audit.ts";
 import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
@@ -68,7 +68,7 @@ export interface Engine {
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
   /** What decides whether pools lose requests, by calls of the lowest urgency. Throws `DrainError`. */
-  audit(signal: AbortSignal): Promise<PoolAudit>;
+  audit(auditPools: AuditPools, signal: AbortSignal): Promise<PoolAudit>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -101,8 +101,8 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     hasAddressGroups: () => cloud.hasAddressGroups,
     cloudStates: () => cloud.states,
     checkAccess: (signal) => cloud.checkAccess(signal),
-    audit: (signal) =>
-      cloud.audit(config.region, {
+    audit: (auditPools, signal) =>
+      cloud.audit(auditPools, config.region, {
         urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }),
         signal,
       }),

@@ -14,7 +14,7 @@ import { undoReturned } from "../sources/recommendations.ts";
 import { sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
 import { SqsQueue } from "../sources/sqs-queue.ts";
-import { openHooks, openRecommendations, openReturning } from "./announced.ts";
+import { hookResult, openHooks, openRecommendations, openReturning } from "./announced.ts";
 import type { Engine } from "./engine.ts";
 import { placesAccess } from "./places.ts";
 
@@ -115,17 +115,6 @@ const MESSAGES: Partial<Record<QueueEvent["type"], string>> = {
   "not-settled": "not-settled",
 };
 const SETTLED = { delete: "deleted", leave: "left", release: "released" } as const;
-const HOOKS: Partial<Record<HookEvent["type"], string>> = {
-  "hook-continued": "continued",
-  "hook-over": "over",
-  "hook-not-completed": "not-completed",
-  "hook-heartbeat-failed": "heartbeat-failed",
-};
-
-/** As the metrics name what has become of a hook. Undefined: nothing yet. */
-export function hookResult({ type }: HookEvent): string | undefined {
-  return HOOKS[type];
-}
 
 function count(metrics: Metrics, event: QueueEvent | HookEvent): void {
   if ("action" in event) {

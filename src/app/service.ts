@@ -5,11 +5,10 @@ import { ALL_CALLS, type CloudState } from "../drain/cloud-state.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
-import type { AcceptedDrain, Delivery, EventSource } from "../drain/event-source.ts";
+import type { AcceptedDrain } from "../drain/event-source.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import type { Leadership } from "../drain/leadership.ts";
 import { undoNode } from "../drain/node-undo.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
@@ -27,6 +26,7 @@ import type { OpenedDrains } from "./ledger.ts";
 import type { Notifications } from "./notifications.ts";
 import { openOverview } from "./overview.ts";
 import { openEngine } from "./places.ts";
+import { type PumpOptions, pump } from "./pump.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
 import { heardBy } from "./tracing.ts";
@@ -205,54 +205,6 @@ function watchEngine(
         ),
       ),
   });
-}
-
-export interface PumpOptions {
-  readonly stop: AbortSignal;
-  readonly abandon: AbortSignal;
-  readonly onRecorded?: Serving["onRecorded"];
-  readonly onSettled: (outcome: DrainOutcome, delivery: Delivery) => void;
-  readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
-}
-
-/** Drains every node that `source` asks for, concurrently, and reports each outcome to it. */
-export async function pump(
-  source: EventSource,
-  drainer: Pick<Drainer, "accept">,
-  { stop, abandon, onRecorded = () => {}, onSettled, onUnsettled }: PumpOptions,
-): Promise<void> {
-  const underWay = new Set<Promise<void>>();
-  for await (const delivery of source.deliveries(stop)) {
-    const settled = drainAndSettle(delivery).finally(() => underWay.delete(settled));
-    underWay.add(settled);
-  }
-  await Promise.all(underWay);
-
-  async function drainAndSettle(delivery: Delivery): Promise<void> {
-    try {
-      const { drain, recorded, begun, outcome: ended } = await drainer.accept(delivery.request, abandon);
-      let isSettled = false;
-      // A caller that waits for the drain itself does not wait for the ledger.
-      if (drain !== undefined)
-        recorded
-          .then(
-            () => {
-              if (!isSettled) delivery.accepted(drain, begun);
-              onRecorded(drain);
-            },
-            (error: unknown) => {
-              if (!isSettled) delivery.unrecorded(drain, asDrainError(error));
-            },
-          )
-          .catch((error: unknown) => onUnsettled(delivery, error));
-      const outcome = await ended;
-      isSettled = true;
-      await delivery.settle(outcome);
-      onSettled(outcome, delivery);
-    } catch (error) {
-      onUnsettled(delivery, error);
-    }
-  }
 }
 
 /** What it needs is loaded when the first caller asks. */

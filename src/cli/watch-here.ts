@@ -1,7 +1,6 @@
-import { openHooks, openRecommendations } from "../app/announced.ts";
+import { hookResult, openHooks, openRecommendations } from "../app/announced.ts";
 import { openEngine } from "../app/places.ts";
-import { hookResult } from "../app/queue.ts";
-import { pump } from "../app/service.ts";
+import { pump } from "../app/pump.ts";
 import { heardBy } from "../app/tracing.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import type { Drainer } from "../drain/drainer.ts";

@@ -88,6 +88,8 @@ export async function auditPools(parts: AuditParts, scope: AuditScope, by: CallF
   };
 }
 
+export type AuditPools = typeof auditPools;
+
 /** Whether it carries the tag of the cluster, or has one of its instances. */
 function isOf(cluster: string, { tags, targets }: PoolFacts, machines: ReadonlyMap<string, Machine>): boolean {
   if (tags !== undefined && carriesClusterTag(tags, cluster)) return true;

@@ -18,7 +18,7 @@ import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
-import type { PoolAudit } from "./audit.ts";
+import type { AuditPools, PoolAudit } from "./audit.ts";
 import { BranchInterfaces } from "./branch-interfaces.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
 import { fastPath } from "./fast-path.ts";
@@ -318,11 +318,11 @@ export class AwsProvider implements CloudProvider, Machines {
     return checkAccess(this.#aws, this.#options, signal);
   }
 
-  /** What decides whether pools lose requests. See `auditPools`. */
-  async audit(region: string | undefined, by: CallFor): Promise<PoolAudit> {
+  /** What decides whether pools lose requests. `auditPools` comes from the caller, because only doctor needs its code. */
+  audit(auditPools: AuditPools, region: string | undefined, by: CallFor): Promise<PoolAudit> {
     const [release, healths, tags] = [this.#releases, this.#healths, this.#tags];
     const parts = { aws: this.#aws, pools: this.#index.pools, release, healths, tags };
-    return (await import("./audit.ts")).auditPools(parts, { ...this.#options, region }, by);
+    return auditPools(parts, { ...this.#options, region }, by);
   }
 
   async asItIsNow(node: Node, by: CallFor): Promise<Node> {

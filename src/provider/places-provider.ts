@@ -17,7 +17,7 @@ import type {
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
-import type { PoolAudit } from "./audit.ts";
+import type { AuditPools, PoolAudit } from "./audit.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
 import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
 import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
@@ -222,8 +222,8 @@ export class PlacesProvider implements CloudProvider, Machines {
   }
 
   /** All places in one, each with the calls of its own quota. */
-  async audit(_: string | undefined, by: CallFor): Promise<PoolAudit> {
-    const all = await this.#each(({ provider, region }) => provider.audit(region, by));
+  async audit(auditPools: AuditPools, _: string | undefined, by: CallFor): Promise<PoolAudit> {
+    const all = await this.#each(({ provider, region }) => provider.audit(auditPools, region, by));
     return {
       pools: all.flatMap(({ pools }) => pools),
       machines: new Map(all.flatMap(({ machines }) => [...machines])),

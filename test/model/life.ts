@@ -1,4 +1,4 @@
-import { pump } from "../../src/app/service.ts";
+import { pump } from "../../src/app/pump.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { CloudProvider } from "../../src/drain/cloud-provider.ts";

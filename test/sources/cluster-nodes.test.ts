@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { pump } from "../../src/app/service.ts";
+import { pump } from "../../src/app/pump.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { type ClusterNode, EXCLUDE_LABEL, type NodeChange, type NodeTrigger } from "../../src/drain/cluster.ts";
 import { DrainError } from "../../src/drain/errors.ts";

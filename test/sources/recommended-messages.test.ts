@@ -1,6 +1,6 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { expect, onTestFinished, test } from "vitest";
-import { pump } from "../../src/app/service.ts";
+import { pump } from "../../src/app/pump.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";
 import { newAbort } from "../../src/drain/abort.ts";

@@ -1,7 +1,7 @@
 import { type AutoScalingClient, DescribeAutoScalingInstancesCommand } from "@aws-sdk/client-auto-scaling";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { onTestFinished } from "vitest";
-import { pump } from "../../src/app/service.ts";
+import { pump } from "../../src/app/pump.ts";
 import { createAutoScalingClient } from "../../src/aws/event-clients.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";

@@ -1,4 +1,4 @@
-import { pump } from "../../../src/app/service.ts";
+import { pump } from "../../../src/app/pump.ts";
 import { queueAddress } from "../../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../../src/aws/unmetered-caller.ts";
 import { newAbort } from "../../../src/drain/abort.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pump } from "../../src/app/service.ts";
+import { pump } from "../../src/app/pump.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
