@@ -190,7 +190,9 @@ export class DrainingRegistration {
     const isLeaving = state === "draining" || state === "absent" || state === "unlisted";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
     const wasAbsent = state === "absent";
-    this.#known = withPoll(this.#known, { seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at });
+    const { trafficEnd } = this.#known;
+    const known = withPoll(this.#known, { seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at });
+    this.#known = trafficEnd === undefined ? known : { ...known, trafficEnd };
   }
 
   /** Another program has deregistered it a second time: traffic may have come meanwhile. */
