@@ -217,6 +217,7 @@ function unsavedFlows(
   return resetsFlows === true ? [reset, rest] : [rest];
 }
 
-function seconds(ms: number): string {
+/** `30 s` */
+export function seconds(ms: number): string {
   return `${Math.max(0, Math.round(ms / 1_000))} s`;
 }
