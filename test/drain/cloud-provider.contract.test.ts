@@ -117,8 +117,8 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     const [short, rank] = [30_000, expect.any(Number)];
     expect(shown.get("alb")).toEqual({
       drainMs: 60_000,
-      ...{ holdMs: 60_000, holdAfterDelayMs: short, newTrafficMs: short, callRank: rank },
-      ...{ locksAddresses: true, endsWhenIdle: true },
+      endsWhenIdle: true,
+      ...{ holdMs: 60_000, holdAfterDelayMs: short, newTrafficMs: short, callRank: rank, locksAddresses: true },
       unsaved: [{ code: "long-requests", message: "requests that take longer than 60 s are cut" }],
     });
     expect(shown.get("classic")).toMatchObject({ holdMs: 60_000, holdAfterDelayMs: 10_000, endsWhenAbsentMs: 10_000 });
