@@ -1,4 +1,4 @@
-import type { Registration } from "./cloud-provider.ts";
+import { keyOf, type Registration } from "./cloud-provider.ts";
 import { type DrainEvent, type DrainObserver, type Notice, notify } from "./events.ts";
 import type { Journal } from "./journal.ts";
 import type { Step } from "./steps.ts";
@@ -15,6 +15,8 @@ export interface DrainStepsOptions {
 }
 
 const DONE = Promise.resolve();
+/** What happens to all drains that go on as one, besides what happens to the registrations that each has found. */
+const SHARED: ReadonlySet<Step["type"]> = new Set(["resumed", "cancelled", "ended", "undone"]);
 
 /** The one way of a drain's steps: each is written into the ledger first, and then told to those who watch. */
 export class DrainSteps {
@@ -26,8 +28,9 @@ export class DrainSteps {
 
   happened(step: Step): void {
     const { journal, joined = [] } = this.#options;
+    // First: where it is awaited that the drain's own entry is noted, these are too.
+    if ("registration" in step || SHARED.has(step.type)) for (const one of joined) one?.write(step);
     journal?.write(step);
-    if (step.type === "resumed" || step.type === "ended") for (const one of joined) one?.write(step);
     this.#tell(step);
   }
 
@@ -52,7 +55,10 @@ export class DrainSteps {
 
   /** All that the drain has found, also in earlier processes. Empty without a ledger. */
   get found(): readonly Registration[] {
-    return this.#options.journal?.registrations ?? [];
+    const { journal, joined = [] } = this.#options;
+    const all = [...joined, journal].flatMap((one) => one?.registrations ?? []);
+    // The first drain has found each as it was before any of them.
+    return [...new Map(all.map((one) => [keyOf(one), one])).values()];
   }
 
   /** No later process resumes it. */

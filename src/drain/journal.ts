@@ -73,8 +73,9 @@ export class Journal {
         this.#beNoted();
         return;
       default:
-        if ("registration" in step && !ALONE.has(step.type)) this.#writeGrouped(step);
-        else this.#write(step);
+        if (!("registration" in step)) this.#write(step);
+        else if (!ALONE.has(step.type)) this.#writeGrouped(step);
+        else if (this.#numberOf(step.registration) >= 0) this.#write(step);
     }
   }
 

@@ -55,7 +55,10 @@ function heldLongest(records: readonly DrainRecord[]): readonly RecordedRegistra
   for (const one of records.flatMap(({ registrations }) => registrations)) {
     if (one === undefined) continue;
     const known = longest.get(keyOf(one.registration));
-    if (known === undefined || isHeldLonger(one, known)) longest.set(keyOf(one.registration), one);
+    const held = known === undefined || isHeldLonger(one, known) ? one : known;
+    // The drain that has found it draining goes on as the one that has deregistered it.
+    const isOurs = one.isOurs || known?.isOurs === true;
+    longest.set(keyOf(one.registration), held.isOurs === isOurs ? held : { ...held, isOurs });
   }
   return [...longest.values()];
 }

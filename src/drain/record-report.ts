@@ -1,6 +1,5 @@
 import type { DrainRecord } from "./drain-record.ts";
 import type { EvictionOptions } from "./eviction.ts";
-import type { Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
 import { type NodeUndo, nodeUndoFailure } from "./node-undo.ts";
 import type { RunningDrain } from "./outcome.ts";
@@ -8,10 +7,12 @@ import {
   errorReport,
   foundReport,
   limitReport,
+  moment,
   nodeReport,
   outcomeReport,
   runningReport,
   seconds,
+  standingReport,
   undoneReport,
   undoReport,
 } from "./report.ts";
@@ -139,23 +140,16 @@ const OWN_REPORTS = {
     foundDraining,
     heldSince: moment(since),
   }),
-  guarded: ({ of, verdict, standing }, record) => ({ ...meant(of, record), verdict, ...standingReport(standing) }),
+  guarded: ({ of, verdict, standing }, record) => ({
+    ...meant(of, record),
+    verdict,
+    ...(standing && { standing: standingReport(standing) }),
+  }),
   ended: (_, { end }) => ({ ...(end && { outcome: outcomeReport(end.outcome) }) }),
   undone: (_, { undo }) => ({ registrations: (undo?.end?.registrations ?? []).map(undoneReport) }),
   // Which node it may be is for the next start alone.
   gap: () => ({}),
 } satisfies { readonly [T in LedgerEntry["type"]]?: OwnReport<OfType<LedgerEntry, T>> };
-
-/** As `GuardedPool` has it. */
-function standingReport(standing: Standing | undefined) {
-  if (standing === undefined) return {};
-  const { zone, healthyNow, wouldStay, needed } = standing;
-  return { standing: { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed } };
-}
-
-function moment(at: number): string {
-  return new Date(at).toISOString();
-}
 
 export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
 

@@ -2,7 +2,7 @@ import type { Node, Pool, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { EvictionResult } from "./eviction.ts";
-import type { GuardedPool, Refusal } from "./guard.ts";
+import type { GuardedPool, Refusal, Standing } from "./guard.ts";
 import type {
   DrainOutcome,
   EndedDrain,
@@ -79,7 +79,7 @@ export function outcomeReport(outcome: DrainOutcome) {
 export function planReport(plan: DrainPlan) {
   return {
     node: nodeReport(plan.node),
-    asOf: new Date(plan.asOf).toISOString(),
+    asOf: moment(plan.asOf),
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
     registrations: plan.registrations.map(
@@ -123,7 +123,7 @@ export function acceptedReport({ id, node }: AcceptedDrain, hasBegun = true) {
 export function nodeStatusReport(status: NodeStatus) {
   return {
     node: nodeReport(status.node),
-    asOf: new Date(status.asOf).toISOString(),
+    asOf: moment(status.asOf),
     registrations: status.registrations.map(foundReport),
     ...elsewhereReport(status),
     ...(status.warning === undefined ? {} : { warnings: [status.warning] }),
@@ -135,9 +135,9 @@ export function nodeStatusReport(status: NodeStatus) {
 function endedDrainReport({ drainId, startedAt, reasons, endedAt, status, undo, outcome }: EndedDrain) {
   return {
     drainId,
-    startedAt: new Date(startedAt).toISOString(),
+    startedAt: moment(startedAt),
     reasons,
-    endedAt: new Date(endedAt).toISOString(),
+    endedAt: moment(endedAt),
     status,
     ...(undo && { undo }),
     ...(outcome && { outcome: outcomeReport(outcome) }),
@@ -147,7 +147,7 @@ function endedDrainReport({ drainId, startedAt, reasons, endedAt, status, undo, 
 export function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
   return {
     drainId,
-    startedAt: new Date(startedAt).toISOString(),
+    startedAt: moment(startedAt),
     reasons,
     ...(limit && { limit: limitReport(limit) }),
     registrations: registrations.map(resultReport),
@@ -236,7 +236,7 @@ function resultReport(result: RegistrationResult) {
 }
 
 export function limitReport({ reason, at }: DrainLimit) {
-  return { reason, at: new Date(at).toISOString() };
+  return { reason, at: moment(at) };
 }
 
 export function errorReport({ code, message }: DrainError) {
@@ -245,6 +245,18 @@ export function errorReport({ code, message }: DrainError) {
 
 export function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
+}
+
+/** `at`: in milliseconds since the epoch. */
+export function moment(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** As `GuardedPool` has it. Empty: the health of the pool could not be read. */
+export function standingReport(standing: Standing | undefined) {
+  if (standing === undefined) return {};
+  const { zone, healthyNow, wouldStay, needed } = standing;
+  return { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed };
 }
 
 export type UndoReport = ReturnType<typeof undoReport>;

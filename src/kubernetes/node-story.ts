@@ -94,6 +94,7 @@ export class NodeStory {
         ];
       case "undone": {
         const { stillExcluded, registrations } = event.outcome;
+        this.#troubles.delete(drainId);
         const failed = registrations.filter(({ state }) => state === "failed").length;
         if (failed === 0 && stillExcluded === undefined)
           return [{ ...normal("Undone", "Undo", `Drain ${drainId} is undone.`), state: "none" }];

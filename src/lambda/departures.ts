@@ -75,7 +75,7 @@ export class Departures {
     if (outcome.status === "planned") return { outcome, settlement: DONE };
     const isOtherAccount = isForeign(announcement.accountId, accountId);
     const settlement = settlementOf(outcome, { foreign, isOtherAccount });
-    await drain.settle(outcome, settlement, { stop: drains, limited: (work) => work(settling) });
-    return { outcome, settlement };
+    const message = await drain.settle(outcome, settlement, { stop: drains, limited: (work) => work(settling) });
+    return { outcome, settlement: { ...settlement, message } };
   }
 }

@@ -28,8 +28,7 @@ export function sendBatch({ caller }: Pick<AwsAccess, "caller">, call: BatchCall
   const { by, countOf = () => 1 } = call;
   let chosen: readonly Registration[] = [];
   const gathered = async () => {
-    const still = chosen.length === 0 ? undefined : by.stillIncluded?.();
-    if (still !== undefined) chosen = chosen.filter(({ target }) => still.has(target));
+    chosen = stillMeant(chosen, by);
     const count = chosen.reduce((sum, registration) => sum + countOf(registration), 0);
     chosen = [...chosen, ...(await take(Math.max(0, TARGETS_PER_CALL_MAX - count)))];
     return chosen;
@@ -61,8 +60,14 @@ async function sendInParts(
         named.map(({ target }) => target),
         error,
       );
-    for (const part of parts) await sendInParts(caller, call, async () => part);
+    for (const part of parts) await sendInParts(caller, call, async () => stillMeant(part, by));
   }
+}
+
+/** Without those that have left meanwhile: a drain that is cancelled must deregister nothing more. */
+function stillMeant(batch: readonly Registration[], { stillIncluded }: CallFor): readonly Registration[] {
+  const still = batch.length === 0 ? undefined : stillIncluded?.();
+  return still === undefined ? batch : batch.filter(({ target }) => still.has(target));
 }
 
 /**

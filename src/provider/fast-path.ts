@@ -1,5 +1,5 @@
 import { addressOf, type FastPathInput, type PlannedFastPath, type Registration } from "../drain/cloud-provider.ts";
-import type { AwsPoolTerms } from "./release-terms.ts";
+import { type AwsPoolTerms, seconds } from "./release-terms.ts";
 import type { AwsPool } from "./target-groups.ts";
 
 /**
@@ -88,8 +88,4 @@ function slowest(checked: readonly Checked[]): number {
 
 function namesOf(checked: readonly Checked[]): readonly string[] {
   return [...new Set(checked.map(({ registration: { pool } }) => pool.name))];
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1_000)} s`;
 }

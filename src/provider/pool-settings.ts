@@ -61,6 +61,7 @@ export async function describeGroup(aws: AwsAccess, pool: AwsPool, by: CallFor):
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
       ...(keptMs === undefined ? {} : { keepsUnhealthyMs: keptMs }),
       ...flows,
+      ...(pool.sendsToIpv6 && { sendsToIpv6: pool.sendsToIpv6 }),
       ...(warnings.length === 0 ? {} : { warnings }),
       crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
       minimum: healthyMinimum(attributes),

@@ -44,6 +44,8 @@ export interface ReleaseSettings {
   readonly resetsFlows?: true;
   /** What AWS answered that could not be used, and the value that is used instead. Sentences for people. */
   readonly warnings?: readonly string[];
+  /** See `AwsPool`. */
+  readonly sendsToIpv6?: true;
   /** `false`: the IAM policy lets nothing be deregistered here. It is tried all the same. */
   readonly writable?: false;
 }
@@ -75,7 +77,7 @@ export class ReleaseTerms {
 }
 
 function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: ReleaseSettings): AwsPoolTerms {
-  const { drainMs, keepsUnhealthyMs, warnings, writable } = settings;
+  const { drainMs, keepsUnhealthyMs, sendsToIpv6, warnings, writable } = settings;
   const holdMs = holdMsOf(kind, settings, allowances);
   return {
     drainMs,
@@ -85,8 +87,9 @@ function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: R
     callRank: CALL_ORDER.indexOf(kind),
     unsaved: unsavedTraffic(kind, settings, holdMs),
     ...(kind === "classic" && { endsWhenAbsentMs: allowances.classicMinimumMs }),
-    // It sends nothing but HTTP over TCP, from its own addresses to the registered port, and tells nothing of its end.
-    ...(kind === "alb" && { endsWhenIdle: true as const }),
+    // It sends nothing but HTTP over TCP, from its own addresses to the registered port, and tells nothing of its end. Agents
+    // count what comes to the IPv4 address of the node, or to the address that is registered.
+    ...(kind === "alb" && sendsToIpv6 !== true && { endsWhenIdle: true as const }),
     ...(kind === "unattached" && { isUnused: true as const }),
     // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
     ...(kind === "alb" && { locksAddresses: true as const }),
@@ -214,6 +217,7 @@ function unsavedFlows(
   return resetsFlows === true ? [reset, rest] : [rest];
 }
 
-function seconds(ms: number): string {
+/** `30 s` */
+export function seconds(ms: number): string {
   return `${Math.max(0, Math.round(ms / 1_000))} s`;
 }

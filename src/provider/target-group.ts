@@ -85,7 +85,8 @@ export class TargetGroup implements KnownPool {
   }
 
   listed({ pool, network, targetType, loadBalancerArns, check }: ListedGroup): void {
-    const isOtherKind = this.network !== undefined && this.pool.kind !== pool.kind;
+    // Also of one that a ledger knew of until now.
+    const isOtherKind = this.pool.kind !== pool.kind;
     // One object a pool, for as long as it is the same: registrations share it.
     if (this.network === undefined || isOtherKind || this.pool.loadBalancer !== pool.loadBalancer) this.pool = pool;
     Object.assign(this, { network, targetType, loadBalancerArns, check });

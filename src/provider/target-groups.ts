@@ -81,6 +81,8 @@ export interface AwsPool extends Pool {
    * node goes. Absent: they ask something else.
    */
   readonly kubeProxyCheckMs?: number;
+  /** Targets that are registered by their ids get traffic at their primary IPv6 address. Absent: at the IPv4 address. */
+  readonly sendsToIpv6?: true;
 }
 
 export function poolOfGroup(group: TargetGroup): AwsPool {
@@ -95,7 +97,13 @@ export function poolOfGroup(group: TargetGroup): AwsPool {
     ...(loadBalancer === "" ? {} : { loadBalancer }),
     ...(mayBeQuic(kind, Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
     ...(kubeProxyCheckMs === undefined ? {} : { kubeProxyCheckMs }),
+    ...(sendsToIpv6(group) && { sendsToIpv6: true as const }),
   };
+}
+
+/** An address that is registered says itself which it is. What AWS does not say is IPv4, the default. */
+function sendsToIpv6({ TargetType: type, IpAddressType: addresses = "ipv4" }: TargetGroup): boolean {
+  return type !== "ip" && addresses !== "ipv4";
 }
 
 /**

@@ -134,15 +134,16 @@ export class AnnouncedDrain {
     const { stop, limited, onAwaiting } = ending;
     const drained = drainedNode(instanceId, outcome);
     const action = this.#action;
+    const isAwaited = isVoluntary === true && drained !== undefined && recommendations !== undefined;
+    if (!isAwaited && settlement.hook === "continue" && action !== undefined && hooks !== undefined)
+      await limited((signal) => hooks.complete({ action, instanceId }, signal));
     try {
-      if (isVoluntary && drained !== undefined && recommendations !== undefined) {
+      if (isAwaited) {
         const followed = recommendations.drainEnded(drained, stop);
         onAwaiting?.();
         await followed;
         return "delete";
       }
-      if (settlement.hook === "continue" && action !== undefined && hooks !== undefined)
-        await limited((signal) => hooks.complete({ action, instanceId }, signal));
       if (returns && settlement.message === "delete" && drained !== undefined && returning !== undefined) {
         const returned = returning.settled({ ...drained, outcome }, stop);
         onAwaiting?.();
@@ -150,7 +151,7 @@ export class AnnouncedDrain {
       }
     } catch (error) {
       // The next reader goes on waiting for the departure, or the return.
-      if (stop.aborted && (isVoluntary || returns)) return "release";
+      if (stop.aborted) return "release";
       throw error;
     }
     return settlement.message;

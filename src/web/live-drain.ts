@@ -3,7 +3,15 @@ import type { DrainError } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { Standing } from "../drain/guard.ts";
 import type { RegistrationResult, RunningDrain } from "../drain/outcome.ts";
-import { errorReport, limitReport, nodeReport, registrationReport, seconds } from "../drain/report.ts";
+import {
+  errorReport,
+  limitReport,
+  moment,
+  nodeReport,
+  registrationReport,
+  seconds,
+  standingReport,
+} from "../drain/report.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 
 /** Of one drain: sentences, and registrations that wait for the guard. More are left out. */
@@ -136,19 +144,8 @@ export class LiveDrain {
   }
 }
 
-/** Empty: the health of the pool could not be read. */
-export function standingReport(standing: Standing | undefined) {
-  if (standing === undefined) return {};
-  const { zone, healthyNow, wouldStay, needed } = standing;
-  return { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed };
-}
-
 function shown(registrations: readonly RegistrationResult[], max: number): readonly RegistrationResult[] {
   if (registrations.length <= max) return registrations;
   const rank = ({ state }: RegistrationResult) => ATTENTION.indexOf(state);
   return registrations.toSorted((one, other) => rank(one) - rank(other)).slice(0, max);
-}
-
-function moment(at: number): string {
-  return new Date(at).toISOString();
 }

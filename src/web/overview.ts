@@ -5,9 +5,9 @@ import { type DrainError, printable } from "../drain/errors.ts";
 import { type DrainEvent, notify } from "../drain/events.ts";
 import type { Standing } from "../drain/guard.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
-import { errorReport, nodeReport, registrationReport } from "../drain/report.ts";
+import { errorReport, moment, nodeReport, registrationReport, standingReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
-import { LiveDrain, standingReport } from "./live-drain.ts";
+import { LiveDrain } from "./live-drain.ts";
 import type { ReadyState } from "./readiness.ts";
 
 /** However much happens, readers hear of it this often at most. */
@@ -269,8 +269,4 @@ function cloudReport({ place, quotas, index }: CloudState) {
 
 function rounded(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-function moment(at: number): string {
-  return new Date(at).toISOString();
 }

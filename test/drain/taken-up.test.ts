@@ -20,7 +20,8 @@ function scene(guard?: GuardOptions) {
   const life = () => new Drainer({ cloud, clock, ledger, times, ...(guard && { guard }) });
   const ask = (by: Drainer, id: string, signal = never, isVoluntary = false) =>
     by.drain({ node: { by: "id", value: id }, dryRun: false, isVoluntary }, signal);
-  const left = async () => drainRecord((await ledger.unfinished())[0] ?? []) as DrainRecord;
+  const allLeft = async () => (await ledger.unfinished()).flatMap((entries) => drainRecord(entries) ?? []);
+  const left = async () => (await allLeft())[0] as DrainRecord;
   /** A process drains the node until its time is over; the next one takes the drain up. */
   const takenUp = async (id: string, isVoluntary = false) => {
     const stop = newAbort();
@@ -30,7 +31,7 @@ function scene(guard?: GuardOptions) {
     await outcome;
     return { next: life(), record: await left() };
   };
-  return { clock, cloud, nodes, ask, left, life, takenUp };
+  return { clock, cloud, nodes, ask, left, allLeft, life, takenUp };
 }
 
 /** Deregistrations reach the cloud, and nobody hears of it. */
@@ -147,4 +148,60 @@ test("what others have deregistered stays so when a drain is cancelled before it
   const states = new Map(registrations.map(({ registration, state }) => [registration.pool.id, state]));
   expect([states.get(web.id), states.get(tcp.id)]).toEqual(["left", "untouched"]);
   expect(cloud.callsOf("register")).toEqual([]);
+});
+
+/** Two drains of one node whose processes have ended. The second one alone has found `api`. */
+async function twoLeft({ clock, cloud, nodes, ask, life, allLeft }: ReturnType<typeof scene>, isAnswered = true) {
+  const stops = [newAbort(), newAbort()];
+  cloud.addPool("alb", "web", nodes);
+  const asked: Promise<unknown>[] = [];
+  let [api, answer] = [cloud.addPool("alb", "none", []), () => {}];
+  for (const [number, { signal }] of stops.entries()) {
+    if (number > 0) api = cloud.addPool("alb", "api", nodes);
+    if (number > 0 && !isAnswered) answer = withoutAnswers(cloud);
+    asked.push(ask(life(), "i-1", signal));
+    await clock.advance(5_000);
+  }
+  for (const stop of stops) stop.abort();
+  await Promise.all(asked);
+  answer();
+  const [first, second] = await allLeft();
+  return { api, first: first as DrainRecord, second: second as DrainRecord };
+}
+
+test("what two drains that go on as one deregister again is held from then on, also after the next restart", async () => {
+  const made = scene();
+  const { clock, cloud, life, allLeft } = made;
+  const { api, first, second } = await twoLeft(made);
+  const stop = newAbort();
+  const resumed = life().resume(first, stop.signal, [second]);
+  cloud.before = ({ method }) =>
+    cloud.force(api, method === "observe" && clock.elapsedMs < 150_000 ? "live" : undefined);
+  await clock.advance(170_000);
+  const calls = cloud.callsOf("deregister", api);
+  expect(calls.length).toBeGreaterThan(1);
+  stop.abort();
+  await resumed;
+  const [again, ...more] = await allLeft();
+  await clock.run(life().resume(again as DrainRecord, never, more));
+  expect(clock.now()).toBeGreaterThanOrEqual((calls.at(-1)?.at ?? 0) + 300_000);
+});
+
+test("two drains that go on as one are cancelled together, with all that either has found", async () => {
+  const made = scene();
+  const { clock, cloud, life, allLeft } = made;
+  const { api, first, second } = await twoLeft(made, false);
+  cloud.before = ({ method }, signal) =>
+    method === "findRegistrations" && new Promise((_, reject) => signal.addEventListener("abort", reject));
+  const next = life();
+  const resumed = next.resume(first, never, [second]);
+  await clock.advance(1_000);
+  const { registrations } = await clock.run(next.cancel(first.id, undefined, never));
+  await resumed;
+  expect(registrations).toMatchObject([
+    { registration: { pool: { id: "pool/web" } }, state: "registered" },
+    { registration: { pool: { id: api.id } }, state: "registered" },
+  ]);
+  expect(cloud.callsOf("register", api)).toHaveLength(1);
+  expect(await allLeft()).toEqual([]);
 });

@@ -94,6 +94,17 @@ describe("a batch of a queue's messages", () => {
     expect(region.callsOf("CompleteLifecycleAction")).toEqual([]);
   });
 
+  test("comes back when the hook could not be completed in the time that was left, also where the machine returns", async () => {
+    const { region, hookEvent, record, answer, said } = await lambdaScene({}, { undo: true });
+    region.intercept = ({ action }) =>
+      action === "CompleteLifecycleAction" ? elbError("ServiceUnavailable", "not now", 503) : undefined;
+    const event = hookEvent();
+    const detail = { ...event.detail, Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" };
+    // The drain takes 300 s, and its time ends while the hook is being completed.
+    await expect(answer([record({ ...event, detail })], 312)).rejects.toThrow("SQS redelivers them");
+    expect(said()).toEqual(expect.arrayContaining(["drain completed", "hook completion failed"]));
+  });
+
   test("changes nothing in a dry run, and does not come back", async () => {
     const { region, record, hookEvent, answer } = await lambdaScene({ DRYRUN: "true" });
     expect(await answer([record(hookEvent())])).toEqual({ batchItemFailures: [] });

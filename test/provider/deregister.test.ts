@@ -118,6 +118,26 @@ test("where AWS refuses a batch of targets for an unknown one, its halves get ca
   expect([...states.values()]).toEqual(["draining", "live", "draining"]);
 });
 
+test("what is no longer meant is left out of the parts of a batch that AWS refused, too", async () => {
+  const { region, registrations } = await manyPorts(4);
+  const still = new Set(registrations.map(({ target }) => target));
+  region.intercept = ({ action, params }) => {
+    if (action !== "DeregisterTargets" || listed(params, "Targets", "Port").length < 4) return undefined;
+    // The drains of two are cancelled while AWS answers.
+    for (const { target } of registrations.slice(1, 3)) still.delete(target);
+    return elbError("InvalidTarget", "unknown");
+  };
+  const urgency = () => ({ purpose: "deregister", deadline: Number.POSITIVE_INFINITY }) as const;
+  const by = { urgency, signal: never, stillIncluded: () => still };
+  const waiting = [...registrations];
+  await providerOf(region).provider.deregister(poolOf(registrations), (max) => waiting.splice(0, max), by);
+  expect(region.callsOf("DeregisterTargets").map((params) => listed(params, "Targets", "Port"))).toEqual([
+    ["30000", "30001", "30002", "30003"],
+    ["30000"],
+    ["30003"],
+  ]);
+});
+
 test("where a classic load balancer refuses a batch for an unknown instance, the others are taken out by one call more", async () => {
   const region = new SimulatedRegion();
   const nodes = [region.node(), region.node(), region.node()];

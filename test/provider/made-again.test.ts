@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
-import { OTHER_VPC } from "./support.ts";
+import { OTHER_VPC, onlyRegistrationOf, providerOf } from "./support.ts";
 
 const asking = (region: SimulatedRegion, options: Readonly<Record<string, string>>) => {
   const { drainer } = region.wholeEngine(options);
@@ -68,4 +68,17 @@ test("what was known of a target group's zones is forgotten when another kind of
   });
   await region.clock.advance(200_000);
   expect(await plan(first)).toMatchObject({ status: "refused", refusal: { pools: [{ zone: "eu-west-1a" }] } });
+});
+
+test("what was known of a target group from a ledger is forgotten when AWS lists it with another kind of load balancer", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "firewall", type: "gateway", nodes: [node], idleTimeoutSeconds: 6_000 });
+  const { pool } = await onlyRegistrationOf(region, node);
+  const provider = providerOf(region);
+  // As an earlier process knew it: then it was an Application Load Balancer's.
+  const then = await provider.describe({ ...pool, kind: "alb" }, never);
+  expect(then?.holdMs).toBe(300_000);
+  await provider.findRegistrations(await provider.resolve({ by: "id", value: node.id }, never), never);
+  expect(await provider.describe(pool, never)).toMatchObject({ holdMs: 6_000_000 });
 });

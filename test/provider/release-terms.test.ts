@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import { type ReleaseSettings, ReleaseTerms } from "../../src/provider/release-terms.ts";
+import { targetGroupXml } from "../../src/simulator/api/elbv2-read.ts";
 import { ALLOWANCES, RELEASES } from "../support/fake-cloud.ts";
+import { SimulatedRegion } from "../support/simulated-region.ts";
+import { elbAnswer, onlyTermsOf } from "./support.ts";
 
 function holdMs(kind: LoadBalancerKind, settings: ReleaseSettings, allowances = ALLOWANCES): number {
   return new ReleaseTerms(allowances).of(kind, settings).holdMs;
@@ -142,4 +145,20 @@ describe("what a plan says beforehand", () => {
       { code: "long-connections", message: "other flows still active after 350 s break when the node goes" },
     ]);
   });
+});
+
+test.each([
+  ["ends when the agent counts no connection, by default", "instance", "ipv4", true],
+  ["does not where it sends to the IPv6 address of instances, which no agent counts", "instance", "ipv6", undefined],
+  ["does where the address is registered", "ip", "ipv6", true],
+] as const)("the hold of an Application Load Balancer %s", async (_, targetType, addresses, endsWhenIdle) => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const group = region.group({ name: "web", nodes: [node], targetType });
+  region.intercept = ({ action }) => {
+    if (action !== "DescribeTargetGroups") return undefined;
+    const listed = { ...targetGroupXml(group, region.world), IpAddressType: addresses };
+    return elbAnswer(action, { TargetGroups: { member: [listed] } });
+  };
+  expect((await onlyTermsOf(region, node))?.endsWhenIdle).toBe(endsWhenIdle);
 });
