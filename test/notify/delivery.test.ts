@@ -152,6 +152,21 @@ test("a receiver that refuses a notification does not get it again", async () =>
   expect(said).toEqual(["a: 1 rejected, it answered 404: no_service", "a: 1 sent"]);
 });
 
+test.each([
+  ["the path of the address", "Cannot POST /a-secret-part"],
+  ["the path in JSON of another program", '{"path":"\\/a-secret-part"}'],
+  ["the token", "no such token: THE-TOKEN"],
+  ["the secret, after more than is shown", `${"x".repeat(190)} ${SECRET}`],
+])("what a receiver answers is not shown where it repeats %s", async (_, body) => {
+  const { said, delivery } = await scene((response) => {
+    response.statusCode = 404;
+    response.end(body);
+  });
+  delivery.add(notification(1));
+  await untilFlushed(delivery);
+  expect(said).toEqual(["a: 1 rejected, it answered 404"]);
+});
+
 test("a receiver that redirects is not followed", async () => {
   const { said, delivery } = await scene((response) => {
     response.writeHead(302, { Location: "http://127.0.0.1:1/" }).end();
