@@ -20,7 +20,9 @@ export function answerText(body: string, { url, token = "", secret = "" }: SentS
   const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
   const repeated = [pathname, search, password, basic, token, secret].flatMap(partsOf);
   const text = body.toLowerCase();
-  return repeated.some((part) => text.includes(part)) ? "" : printable(body, SHOWN_CHARACTERS_MAX);
+  return repeated.some((part) => text.includes(part))
+    ? ""
+    : printable(body.trim().replace(/\s+/g, " "), SHOWN_CHARACTERS_MAX);
 }
 
 /** Only letters and digits are the same however an answer escapes them. */

@@ -171,7 +171,7 @@ function waitMsOf(retryAfter: string | undefined, now: number): number {
 
 /** Node's messages may name the address, which may be part of a secret URL: codes alone are shown where there is one. */
 function problemOf({ code, message }: NodeJS.ErrnoException): string {
-  return code ?? message;
+  return code === undefined ? message : `could not send it to the receiver's address (${code})`;
 }
 
 interface Signed {
