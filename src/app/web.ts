@@ -174,8 +174,17 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   return secretCheck(secrets);
 }
 
-/** Health checks and scrapes ask every few seconds. A browser that loads the dashboard asks for its parts too. */
-const ROUTINE: ReadonlySet<string> = new Set(["/health", "/ready", "/metrics", "/assets/{asset}"]);
+/**
+ * Health checks and scrapes ask every few seconds, and the agent of each node reports as often: its own log has what the service
+ * does not take. A browser that loads the dashboard asks for its parts too.
+ */
+const ROUTINE: ReadonlySet<string> = new Set([
+  "/health",
+  "/ready",
+  "/metrics",
+  "/assets/{asset}",
+  "/nodes/{node}/connections",
+]);
 
 function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
   const isRoutine = ROUTINE.has(path);

@@ -2,8 +2,9 @@ import { createHmac } from "node:crypto";
 import type { Agent } from "node:http";
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { answerText } from "./answer-text.ts";
 import { LEVELS, type Notification } from "./notification.ts";
-import { type PostAnswer, post } from "./post.ts";
+import { post } from "./post.ts";
 import type { Receiver } from "./receivers.ts";
 
 /** Notifications that wait for a receiver. Beyond them the least serious and oldest one is dropped. */
@@ -115,8 +116,8 @@ export class Delivery {
       () => {},
     );
     try {
-      const sent = (await withAnyOf([signal, late.signal], (either) => this.#send(batch, body, either))) as PostAnswer;
-      return triedOf(sent, clock.now());
+      const answer = await withAnyOf([signal, late.signal], (either) => this.#send(batch, body, either));
+      return triedOf(answer as Answer, clock.now());
     } catch (error) {
       return { result: "failed", why: problemOf(error as NodeJS.ErrnoException), waitMs: 0 };
     } finally {
@@ -124,7 +125,7 @@ export class Delivery {
     }
   }
 
-  async #send(batch: readonly Notification[], body: string, signal: AbortSignal): Promise<PostAnswer> {
+  async #send(batch: readonly Notification[], body: string, signal: AbortSignal): Promise<Answer> {
     const { receiver, readFile, agentFor, clock } = this.#options;
     const url = await receiver.url(readFile);
     const [token, secret] = await Promise.all([receiver.token?.(readFile), receiver.secret?.(readFile)]);
@@ -134,8 +135,16 @@ export class Delivery {
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
       ...(secret === undefined ? {} : signature({ id, at: clock.now(), body, secret })),
     };
-    return post({ url, headers, body, agent: agentFor(url) }, signal);
+    const { beginning, ...answer } = await post({ url, headers, body, agent: agentFor(url) }, signal);
+    return { ...answer, said: answerText(beginning, { url, token, secret }) };
   }
+}
+
+interface Answer {
+  readonly status: number;
+  /** For people. */
+  readonly said: string;
+  readonly retryAfter: string | undefined;
 }
 
 type Tried =
@@ -146,9 +155,9 @@ type Tried =
 /** Another try may succeed. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
 
-function triedOf({ status, excerpt, retryAfter }: PostAnswer, now: number): Tried {
+function triedOf({ status, said, retryAfter }: Answer, now: number): Tried {
   if (status >= 200 && status < 300) return { result: "sent" };
-  const why = `it answered ${status}${excerpt === "" ? "" : `: ${excerpt}`}`;
+  const why = `it answered ${status}${said === "" ? "" : `: ${said}`}`;
   if (status < 500 && !PASSING.has(status)) return { result: "rejected", why };
   return { result: "failed", why, waitMs: waitMsOf(retryAfter, now) };
 }
@@ -162,7 +171,7 @@ function waitMsOf(retryAfter: string | undefined, now: number): number {
 
 /** Node's messages may name the address, which may be part of a secret URL: codes alone are shown where there is one. */
 function problemOf({ code, message }: NodeJS.ErrnoException): string {
-  return code ?? message;
+  return code === undefined ? message : `could not send it to the receiver's address (${code})`;
 }
 
 interface Signed {

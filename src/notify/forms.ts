@@ -1,4 +1,5 @@
 import Mustache from "mustache";
+import { printable } from "../drain/errors.ts";
 import type { Notification, NotificationEvent } from "./notification.ts";
 
 /** In what form a receiver gets notifications. */
@@ -40,14 +41,25 @@ const EXAMPLE: Notification = {
   tookMs: 1_000,
   title: "Node i-0123456789abcdef0 was not drained",
   text: "An example.",
-  targets: [{ kind: "alb", pool: "example", target: "i-0123456789abcdef0:80", state: "failed", error: "an example" }],
+  targets: [
+    {
+      kind: "alb",
+      loadBalancer: "example",
+      pool: "example",
+      place: "444455556666/eu-west-1",
+      target: "i-0123456789abcdef0:80",
+      state: "failed",
+      error: "an example",
+    },
+  ],
   targetsLeftOut: 0,
   resolves: [{ event: "stuck", level: "warning" }],
 };
 
 /**
  * A Mustache template over `documentOf`. Values are escaped for a JSON string where the content type is JSON, and stand as
- * they are otherwise. Throws where the template is malformed, or makes no JSON of an example.
+ * they are otherwise. Throws where the template is malformed, has a name that no notification has, or makes no JSON of an
+ * example.
  */
 export function templateForm(template: string, contentType: string): Form {
   const isJson = /^application\/([\w.-]+\+)?json\b/i.test(contentType);
@@ -60,9 +72,38 @@ export function templateForm(template: string, contentType: string): Form {
   } catch (error) {
     throw new Error(`the template is malformed: ${(error as Error).message}`);
   }
+  const unknown = namesIn(Mustache.parse(template)).find((name) => !isKnown(name));
+  if (unknown !== undefined)
+    throw new Error(
+      `the template has '${printable(unknown)}', which no notification has: use the names of the document`,
+    );
   if (isJson && !isValidJson(example))
     throw new Error("the template makes no valid JSON: put each value in double quotes, or set another contentType");
   return { batchMax: 1, contentType, body: (notifications) => render(notifications[0] as Notification) };
+}
+
+/** Mustache takes a name that does not exist for an empty value. */
+const KNOWN_NAMES: ReadonlySet<string> = new Set(keysIn(documentOf(EXAMPLE)));
+
+function keysIn(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const children = Object.values(value).flatMap(keysIn);
+  return Array.isArray(value) ? children : [...Object.keys(value), ...children];
+}
+
+type Spans = ReturnType<typeof Mustache.parse>;
+
+/** The names of variables, sections and partials. */
+function namesIn(spans: Spans): readonly string[] {
+  return spans.flatMap(([type, value, , , inner]) => [
+    ...(["name", "&", "#", "^", ">"].includes(type) ? [value] : []),
+    ...(Array.isArray(inner) ? namesIn(inner as Spans) : []),
+  ]);
+}
+
+/** `.` is the value itself, and a list has a length and numbered entries. */
+function isKnown(name: string): boolean {
+  return name === "." || name.split(".").every((part) => KNOWN_NAMES.has(part) || /^(length|\d+)$/.test(part));
 }
 
 function isValidJson(text: string): boolean {

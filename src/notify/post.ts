@@ -1,6 +1,5 @@
 import { type Agent, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { printable } from "../drain/errors.ts";
 
 export interface Post {
   readonly url: URL;
@@ -12,13 +11,14 @@ export interface Post {
 
 export interface PostAnswer {
   readonly status: number;
-  /** The beginning of the body, for people. */
-  readonly excerpt: string;
+  /** The beginning of the body. It may repeat what was sent: `answerText` makes of it what may be shown. */
+  readonly beginning: string;
   /** As the receiver gave it. */
   readonly retryAfter: string | undefined;
 }
 
-const EXCERPT_CHARACTERS_MAX = 200;
+/** Far more than is shown, so that a secret in what is shown has come as a whole. */
+const BEGINNING_CHARACTERS_MAX = 4_096;
 
 /**
  * Sends one request, and resolves once its answer has ended, or enough of it has come. Redirects are not followed: what is sent may not
@@ -32,17 +32,13 @@ export function post({ url, headers, body, agent }: Post, signal: AbortSignal): 
       let text = "";
       const end = () => {
         const { statusCode = 0, headers: received } = answer;
-        resolve({
-          status: statusCode,
-          excerpt: printable(text, EXCERPT_CHARACTERS_MAX),
-          retryAfter: received["retry-after"],
-        });
+        resolve({ status: statusCode, beginning: text, retryAfter: received["retry-after"] });
         answer.destroy();
       };
       answer.setEncoding("utf8");
       answer.on("data", (chunk: string) => {
         text += chunk;
-        if (text.length > EXCERPT_CHARACTERS_MAX) end();
+        if (text.length > BEGINNING_CHARACTERS_MAX) end();
       });
       answer.once("end", end);
       answer.on("error", reject);

@@ -27,6 +27,8 @@ export interface Receivers {
 }
 
 const RECEIVERS_MAX = 20;
+/** https://www.rfc-editor.org/rfc/rfc9110#field.content-type, in characters that a header may have. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+([ \t]*;[\x20-\x7e]*)?$/;
 const path = z.string().min(1).max(4_096);
 const web = z.url({ protocol: /^https?$/, error: "give a URL that begins with https:// or http://" });
 const address = { url: web.optional(), urlFile: path.optional(), bearerTokenFile: path.optional() };
@@ -50,7 +52,7 @@ const receiver = z
         ...address,
         secretFile: path.optional(),
         template: z.string().min(1).max(65_536).optional(),
-        contentType: z.string().min(3).max(100).optional(),
+        contentType: z.string().max(100).regex(MEDIA_TYPE, "give a media type such as application/json").optional(),
       })
       .optional(),
   })
@@ -94,6 +96,7 @@ function parsed(text: string): unknown {
 }
 
 function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.path.length === 0 && issue.code === "invalid_type") return "give a mapping with the key receivers";
   const where = issue.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
   return `${where.replace(/^\./, "") || "the file"}: ${adviceOn(issue)}`;
 }
@@ -144,13 +147,20 @@ function receiverOf(given: z.infer<typeof receiver>): Receiver {
       const base = urlFrom(url ?? (await firstLine(urlFile ?? "", readFile)), urlFile);
       return alertmanager === undefined ? base : new URL(base.pathname.replace(/\/+$/, "") + ALERTS_PATH, base);
     },
-    ...(bearerTokenFile !== undefined && { token: (readFile) => firstLine(bearerTokenFile, readFile) }),
+    ...(bearerTokenFile !== undefined && { token: (readFile) => tokenIn(bearerTokenFile, readFile) }),
     ...(webhook?.secretFile !== undefined && secretOf(webhook.secretFile)),
   };
 }
 
 function secretOf(file: string): Pick<Receiver, "secret"> {
-  return { secret: (readFile) => firstLine(file, readFile) };
+  return {
+    secret: async (readFile) => {
+      const secret = await firstLine(file, readFile);
+      if (/^whsec_/.test(secret) && !/^whsec_[\w+/-]+={0,2}$/.test(secret))
+        throw new Error(`the secret in ${file} begins with whsec_, but no base64 follows`);
+      return secret;
+    },
+  };
 }
 
 function formOf({
@@ -176,6 +186,12 @@ function urlFrom(text: string, file: string | undefined): URL {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
     throw new Error(`${file} holds no URL that begins with https:// or http://`);
   return new URL(text);
+}
+
+async function tokenIn(file: string, readFile: ReadFile): Promise<string> {
+  const token = await firstLine(file, readFile);
+  if (!/^[\x20-\x7e]+$/.test(token)) throw new Error(`the first line of ${file} has characters that are not ASCII`);
+  return token;
 }
 
 async function firstLine(file: string, readFile: ReadFile): Promise<string> {

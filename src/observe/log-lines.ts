@@ -69,7 +69,7 @@ export const LOG_LINES = {
   "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),
   /** An HTTP request had no valid secret or token, or the user of its token has no permission. */
   "request rejected": line("warn", "method", "path", "status", "problem?", "client?", "user?"),
-  /** A health check, or a request of a client that sends wrong secrets, was answered. */
+  /** A health check, a scrape, a file of the dashboard, a report of an agent, or a request of a client that sends wrong secrets, was answered. */
   "probe answered": line("debug", "method", "path", "status", "problem?", "client?", "user?"),
   /** A caller sent the secret in the query, where proxies log it. It should send the Authorization header. */
   "secret received in query": line("warn", "client"),

@@ -33,7 +33,9 @@ export class SpanExport implements SpanProcessor {
 
   constructor(options: SpanExportOptions) {
     this.#options = options;
-    this.#waitingMax = getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? WAITING_MAX;
+    // With less than one, each span would be lost, and none would be left to tell of it.
+    const given = getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? 0;
+    this.#waitingMax = given >= 1 ? given : WAITING_MAX;
     const { exporter } = options;
     const counted: SpanExporter = {
       export: (spans, done) => this.#export(spans, done),

@@ -203,6 +203,7 @@ describeWith("chromium", "the dashboard in Chromium", () => {
     await past.getByText("undone").waitFor();
     await past.locator("summary").first().click();
     await past.getByText("The drain was cancelled, and its targets were to be registered again.").waitFor();
+    expect(await past.locator(".pool .name").allTextContents()).toContain("legacy");
     expect(await accessibilityProblems(page)).toEqual([]);
     await picture(page, "past");
   });

@@ -143,13 +143,28 @@ test("a receiver that fails gets the same notification again, and the next ones 
 test("a receiver that refuses a notification does not get it again", async () => {
   const { said, got, delivery } = await scene((response, number) => {
     response.statusCode = number === 1 ? 404 : 200;
-    response.end("no_service");
+    response.end("\n<h1>no_service</h1>\r\n");
   });
   delivery.add(notification(1));
   delivery.add(notification(2));
   await untilFlushed(delivery);
   expect(got).toHaveLength(2);
-  expect(said).toEqual(["a: 1 rejected, it answered 404: no_service", "a: 1 sent"]);
+  expect(said).toEqual(["a: 1 rejected, it answered 404: <h1>no_service</h1>", "a: 1 sent"]);
+});
+
+test.each([
+  ["the path of the address", "Cannot POST /a-secret-part"],
+  ["the path in JSON of another program", '{"path":"\\/a-secret-part"}'],
+  ["the token", "no such token: THE-TOKEN"],
+  ["the secret, after more than is shown", `${"x".repeat(190)} ${SECRET}`],
+])("what a receiver answers is not shown where it repeats %s", async (_, body) => {
+  const { said, delivery } = await scene((response) => {
+    response.statusCode = 404;
+    response.end(body);
+  });
+  delivery.add(notification(1));
+  await untilFlushed(delivery);
+  expect(said).toEqual(["a: 1 rejected, it answered 404"]);
 });
 
 test("a receiver that redirects is not followed", async () => {
@@ -228,7 +243,7 @@ test("an address that nothing listens at is told by its code alone, for the addr
   const other = new Delivery(options);
   const otherRuns = other.run(end.signal);
   other.add(notification(1));
-  await vi.waitFor(() => expect(said[0]).toBe("ECONNREFUSED"), WITHIN);
+  await vi.waitFor(() => expect(said[0]).toBe("could not send it to the receiver's address (ECONNREFUSED)"), WITHIN);
   end.abort();
   await Promise.all([running, otherRuns, delivery.flushed(end.signal)]);
 });

@@ -59,7 +59,7 @@ describe("a file of receivers", () => {
 
   const webhook = (more: string) => `receivers: [{ name: a, webhook: { url: "https://example.com", ${more} } }]`;
   test.each([
-    ["", "the file: give a mapping"],
+    ["", "give a mapping with the key receivers"],
     ["receivers: []", "receivers: give at least 1 in the list"],
     ["receiver: 1", "receivers: give a list; the file: there is no key 'receiver' here: remove it"],
     ["receivers: [}", /^it is not valid YAML, line 1: /],
@@ -96,6 +96,14 @@ describe("a file of receivers", () => {
       /^receiver 'a': the template makes no valid JSON: put each value in double quotes/,
     ],
     [
+      webhook(`template: '{"a": "{{titel}}"}'`),
+      "receiver 'a': the template has 'titel', which no notification has: use the names of the document",
+    ],
+    [webhook(`template: '"{{#targets}}{{node.nam}}{{/targets}}"'`), "the template has 'node.nam'"],
+    [webhook(`template: '"{{> header}}"'`), "the template has 'header'"],
+    [webhook("contentType: text"), "receivers[0].webhook.contentType: give a media type such as application/json"],
+    [webhook('contentType: "text/plain\\nX: y"'), "receivers[0].webhook.contentType: give a media type"],
+    [
       webhook("").replace("name: a", "name: a, events: [paused]"),
       "receivers[0].events[0]: give one of started, stuck, refused, failed, done",
     ],
@@ -115,6 +123,28 @@ describe("a file of receivers", () => {
   ])("names a file of an address that has none, and not what it holds: %s", async (path, problem) => {
     await expect(one(`receivers: [{ name: a, slack: { urlFile: ${path} } }]`).url(readFile)).rejects.toThrow(problem);
   });
+});
+
+test("a template may use each name of the document, also inside of lists", () => {
+  const template =
+    "{{title}} {{{text}}} {{node.name}} {{tookSeconds}} {{#targets}}{{loadBalancer}} {{place}} {{error}}{{/targets}}" +
+    "{{^cluster}}-{{/cluster}}{{targets.length}}{{#resolves}}{{event}}{{/resolves}}{{! a comment }}";
+  const text = JSON.stringify(template);
+  expect(() =>
+    readReceivers(
+      `receivers: [{ name: a, webhook: { url: "https://a.example", contentType: "text/plain; charset=utf-8", template: ${text} } }]`,
+    ),
+  ).not.toThrow();
+});
+
+test.each([
+  ["bearerTokenFile", "tök-a-secret", "the first line of /file has characters that are not ASCII"],
+  ["secretFile", "whsec_a secret", "the secret in /file begins with whsec_, but no base64 follows"],
+])("%s is refused where it can't be used, and its content is not shown", async (key, content, problem) => {
+  const { token, secret } = one(`receivers: [{ name: a, webhook: { url: "https://a.example", ${key}: /file } }]`);
+  const read = (token ?? secret)?.(() => Promise.resolve(content));
+  await expect(read).rejects.toThrow(problem);
+  await expect(read).rejects.not.toThrow(/a.secret/);
 });
 
 describe("a receiver gets", () => {

@@ -1,6 +1,6 @@
 import { ExportResultCode } from "@opentelemetry/core";
 import { BasicTracerProvider, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { SpanExport } from "../../src/observe/span-export.ts";
 
 type Done = Parameters<SpanExporter["export"]>[1];
@@ -47,6 +47,16 @@ describe("a collector", () => {
     exporting.forceFlush().catch(() => {});
     answer();
     expect(told.at(-1)).toBe("delivered after 5");
+  });
+
+  test.each(["0", "-5", "many"])("gets the spans with OTEL_BSP_MAX_QUEUE_SIZE=%s too, as with the default", (size) => {
+    vi.stubEnv("OTEL_BSP_MAX_QUEUE_SIZE", size);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { exporting, asked, end, answer } = scene();
+    end(3);
+    exporting.forceFlush().catch(() => {});
+    expect(asked.flatMap(({ spans }) => spans)).toHaveLength(3);
+    answer();
   });
 
   test("that does not answer costs the spans that find no room, and no memory beyond", () => {

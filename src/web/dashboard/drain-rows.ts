@@ -1,4 +1,4 @@
-import { counted, duration } from "./format.ts";
+import { counted, duration, poolName } from "./format.ts";
 import type { LiveDrain, LiveRegistration, Standing } from "./reports.ts";
 
 /** How one registration stands, ready to be drawn. Moments are milliseconds since the epoch by the service's clock. */
@@ -101,11 +101,10 @@ function poolRow(registration: LiveRegistration, { now, limitAt, nodeId }: Times
   const over = end !== undefined && limitAt !== undefined ? end - limitAt : 0;
   const shortMs = over > SLACK_MS ? over : 0;
   const isWaiting = registration.waitsForGuard !== undefined;
-  const shown = loadBalancer === undefined || loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`;
   const length = holdMs === undefined || holdMs === 0 ? undefined : holdMs;
   return {
     key: [place, kind, loadBalancer, pool, target].join("|"),
-    name: place === undefined ? shown : `${shown} (${place})`,
+    name: poolName(registration),
     kind: KINDS[kind],
     target: target === nodeId ? "" : target.startsWith(`${nodeId}:`) ? target.slice(nodeId.length) : target,
     state,

@@ -31,6 +31,20 @@ export function localTime(moment: string | number, now: number): string {
   return `${day}${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
+/** A pool for people: with its load balancer, unless that has the same name, and with its place, where there are several. */
+export function poolName({
+  loadBalancer,
+  pool,
+  place,
+}: {
+  readonly loadBalancer?: string | undefined;
+  readonly pool: string;
+  readonly place?: string | undefined;
+}): string {
+  const name = loadBalancer === undefined || loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`;
+  return place === undefined ? name : `${name} (${place})`;
+}
+
 /** A sentence of the service as one of the page: with a capital, unless it begins with a name, and a full stop. */
 export function sentence(text: string): string {
   const end = text === "" || /[.!?…]$/.test(text) ? "" : ".";

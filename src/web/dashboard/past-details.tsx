@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Api, Refused } from "./api.ts";
-import { counted, duration, localTime, sentence } from "./format.ts";
+import { counted, duration, localTime, poolName, sentence } from "./format.ts";
 import { outcomeText, stepText, undoText } from "./past-texts.ts";
 import type { DrainDetails, PastDrain } from "./reports.ts";
 
@@ -51,7 +51,7 @@ export function PastDetails({ api, drain, now, onCancel }: PastDetailsProps) {
       <ul class="pools">
         {registrations.map((one) => (
           <li class="pool" key={`${one.poolId} ${one.target}`}>
-            <span class="name">{one.loadBalancer === undefined ? one.pool : `${one.loadBalancer} / ${one.pool}`}</span>
+            <span class="name">{poolName(one)}</span>
             <span class="times">
               <span class={`state ${one.state}`}>{one.state}</span>
             </span>

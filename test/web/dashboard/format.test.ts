@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { counted, duration, localTime, percent, sentence } from "../../../src/web/dashboard/format.ts";
+import { counted, duration, localTime, percent, poolName, sentence } from "../../../src/web/dashboard/format.ts";
 import { outcomeText, stepText, undoText } from "../../../src/web/dashboard/past-texts.ts";
 import { momentAfter, NOW } from "./reports.ts";
 
@@ -14,6 +14,15 @@ test.each([
   [277_200_000, "3 d 5 h"],
 ])("%d ms are %s", (ms, text) => {
   expect(duration(ms)).toBe(text);
+});
+
+test.each([
+  [{ pool: "web" }, "web"],
+  [{ loadBalancer: "front", pool: "web" }, "front / web"],
+  [{ loadBalancer: "legacy", pool: "legacy" }, "legacy"],
+  [{ loadBalancer: "front", pool: "web", place: "444455556666/eu-west-1" }, "front / web (444455556666/eu-west-1)"],
+])("the pool %j is shown as %s", (pool, text) => {
+  expect(poolName(pool)).toBe(text);
 });
 
 test.each([
