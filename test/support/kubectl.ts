@@ -14,27 +14,27 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
 export function runKubectl(line: string, fake: FakeApiServer): void {
   const [program, ...words] = shellWords(line);
   if (program !== "kubectl") throw new Error(`not a command of kubectl: ${line}`);
-  const valueOf = (flag: string) => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
-  const namespace = valueOf("--namespace");
+  const given = (flag: string) => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
+  const namespace = given("--namespace");
   const [verb, kind = "", name = ""] = words.slice(namespace === undefined ? 0 : 2);
   const path = COLLECTIONS[kind];
   const key = namespace === undefined ? name : `${namespace}/${name}`;
   const before = path && fake.stored(path, key);
   if (path === undefined || before === undefined || before === "") throw new Error(`no object for: ${line}`);
-  fake.put(path, changed(before, verb ?? "", { valueOf, last: words.at(-1) ?? "" }) as KubernetesObject);
+  fake.put(path, changed(before, verb ?? "", { given, last: words.at(-1) ?? "" }) as KubernetesObject);
 }
 
 function changed(
   before: KubernetesObject,
   verb: string,
-  { valueOf, last }: { readonly valueOf: (flag: string) => string | undefined; readonly last: string },
+  { given, last }: { readonly given: (flag: string) => string | undefined; readonly last: string },
 ): unknown {
   if (verb === "label") {
     const [label = "", value = ""] = last.split("=");
     return merged(before, { metadata: { labels: { [label]: value } } });
   }
-  const patch: unknown = JSON.parse(valueOf("--patch") ?? "");
-  switch (`${verb} ${valueOf("--type")}`) {
+  const patch: unknown = JSON.parse(given("--patch") ?? "");
+  switch (`${verb} ${given("--type")}`) {
     case "patch merge":
       return merged(before, patch);
     case "patch json":
