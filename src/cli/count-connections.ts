@@ -11,6 +11,7 @@ import type { Watching } from "./watching.ts";
 /** A process without the network of the node finds the tables of its own network here, and never a connection in them. */
 const TABLES_FOLDER = "/proc/net";
 const ANSWER_WITHIN_MS = 5_000;
+const FAILED = { count: "connection count failed", report: "connection report failed" } as const;
 
 /** Counts the connections of this machine while it is drained, until `stop`. Never rejects. */
 export async function countConnections(
@@ -42,7 +43,7 @@ export async function countConnections(
       exchange,
       count: (ports) => counter.count(ports),
       onCounting,
-      onFailure: (what, { message }) => log(`connection ${what} failed`, { error: message }),
+      onFailure: (what, { message }) => log(FAILED[what], { error: message }),
     },
     stop,
   );

@@ -325,10 +325,11 @@ export class DrainingRegistration {
 type Polled = Pick<Standing, "seenLeaving" | "wasAbsent" | "wasBack" | "lastPoll">;
 
 /** Written out: a spread would take half as much memory again, for each of hundreds of thousands. */
-function withPoll(known: RegistrationState, { seenLeaving, wasAbsent, wasBack, lastPoll }: Polled): Standing {
-  const { state, since, cameBack, isOurs, isEarlier } = known;
-  if (isEarlier) return { state, since, cameBack, isOurs, isEarlier, seenLeaving, wasAbsent, wasBack, lastPoll };
-  return { state, since, cameBack, isOurs, seenLeaving, wasAbsent, wasBack, lastPoll };
+function withPoll(known: Standing, { seenLeaving, wasAbsent, wasBack, lastPoll }: Polled): Standing {
+  const { state, since, cameBack, isOurs, isEarlier, trafficEnd } = known;
+  const polled = { state, since, cameBack, isOurs, seenLeaving, wasAbsent, wasBack, lastPoll };
+  if (!isEarlier && trafficEnd === undefined) return polled;
+  return { ...polled, ...(isEarlier && { isEarlier }), ...(trafficEnd && { trafficEnd }) };
 }
 
 /** One list a pool, as it was in use when it was found. */

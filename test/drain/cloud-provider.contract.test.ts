@@ -117,6 +117,7 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     const [short, rank] = [30_000, expect.any(Number)];
     expect(shown.get("alb")).toEqual({
       drainMs: 60_000,
+      endsWhenIdle: true,
       ...{ holdMs: 60_000, holdAfterDelayMs: short, newTrafficMs: short, callRank: rank, locksAddresses: true },
       unsaved: [{ code: "long-requests", message: "requests that take longer than 60 s are cut" }],
     });

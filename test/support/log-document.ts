@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { LOG_LINES } from "../../src/observe/log-lines.ts";
 
-const TABLE = "src/observe/log-lines.ts";
+/** In the order of the document. */
+export const TABLES = ["src/observe/log-lines.ts", "src/observe/event-log-lines.ts"];
 const MARKED = /<!-- lines -->[\s\S]*<!-- \/lines -->/;
 const ENTRY = /^ {2}\/\/ (?<group>.+)$|^ {2}\/\*\* (?<meaning>.+) \*\/\n {2}(?:"(?<quoted>[^"]+)"|(?<plain>\w+)): /gm;
 
@@ -14,7 +15,8 @@ export interface DescribedLine {
 /** The lines with what the comments above them say. */
 export function describedLines(): readonly DescribedLine[] {
   let group = "";
-  return [...readFileSync(TABLE, "utf8").matchAll(ENTRY)].flatMap(({ groups = {} }) => {
+  const text = TABLES.map((table) => readFileSync(table, "utf8")).join("");
+  return [...text.matchAll(ENTRY)].flatMap(({ groups = {} }) => {
     group = groups["group"] ?? group;
     const { meaning = "" } = groups;
     return meaning === "" ? [] : [{ group, message: groups["quoted"] ?? groups["plain"] ?? "", meaning }];
