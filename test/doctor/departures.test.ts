@@ -71,7 +71,7 @@ test("a queue without a dead-letter queue is found, and one is made", () => {
   const { deadLetterQueue: _, ...without } = QUEUE;
   expect(found({ queue: QUEUE })).toEqual([]);
   const [finding] = all({ queue: without });
-  expect(finding).toMatchObject({ code: "queue-without-dead-letters", severity: "warning" });
+  expect(finding).toMatchObject({ code: "queue-without-dead-letters", severity: "notice" });
   expect(finding?.mend).toHaveLength(2);
 });
 

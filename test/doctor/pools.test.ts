@@ -55,7 +55,7 @@ describe("of delays, doctor finds", () => {
     expect(found({ pools: [poolFacts(kind, { terms: { ...draining, drainMs } })], machines })).toEqual(expected);
   });
 
-  test("a delay longer than the hook waits, with both values, and half of the hook's time as the command", () => {
+  test("a delay longer than the hook waits, with both values, and a hook that waits twice as long as the command", () => {
     const hooks = [{ name: "drain", heartbeatMs: 30_000, globalMs: 3_000_000 }];
     const given = (drainMs: number) => ({
       pools: [
@@ -76,7 +76,9 @@ describe("of delays, doctor finds", () => {
       code: "delay-longer-than-hook",
       evidence: [{ value: "3600" }, { name: "GlobalTimeout of drain of workers", value: "3000" }],
     });
-    expect(shellWords(finding?.mend[0] ?? "").at(-1)).toBe("Key=deregistration_delay.timeout_seconds,Value=1500");
+    expect(finding?.mend).toEqual([
+      "aws autoscaling put-lifecycle-hook --region eu-west-1 --auto-scaling-group-name workers --lifecycle-hook-name drain --heartbeat-timeout 72",
+    ]);
   });
 });
 

@@ -1,18 +1,23 @@
-import { expect, test } from "vitest";
+import { ListQueuesCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { DoctorReport } from "../../src/doctor/report.ts";
+import { account } from "../support/account.ts";
 import { SHORT, SHORT_SPARES } from "../support/departure-pools.ts";
 import { DepartureScene } from "../support/departure-scene.ts";
 import { codesOf } from "../support/doctor.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 import { mend } from "../support/mending.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
-import { runHere } from "../support/run-here.ts";
+import { realQueue } from "../support/real-queue.ts";
+import { runHere, serveHere } from "../support/run-here.ts";
 
 /** May do everything. */
 const OPERATOR = { accessKeyId: "operator", secretAccessKey: "operator" };
 
+type QueueScene = Pick<DepartureScene, "endpoint" | "queue" | "simulator">;
+
 /** What doctor says of the scene's group and queue, by its command line. */
-async function doctor({ endpoint, queue, simulator }: DepartureScene): Promise<DoctorReport> {
+async function doctor({ endpoint, queue, simulator }: QueueScene): Promise<DoctorReport> {
   const QUEUE = queue.url;
   restrictChildren(simulator, { QUEUE }, { for: "serve", doctor: true });
   const environment = { AWS_ENDPOINT_URL: endpoint, AWS_REGION: "eu-west-1", QUEUE };
@@ -21,7 +26,7 @@ async function doctor({ endpoint, queue, simulator }: DepartureScene): Promise<D
 }
 
 /** Runs the commands of the finding. */
-async function mended({ endpoint, queue }: DepartureScene, { findings }: DoctorReport, code: string): Promise<void> {
+async function mended({ endpoint, queue }: QueueScene, { findings }: DoctorReport, code: string): Promise<void> {
   const lines = findings.filter((one) => one.code === code).flatMap((one) => one.mend);
   expect(lines).not.toEqual([]);
   for (const line of lines)
@@ -74,10 +79,43 @@ test("a group without a termination hook is found, and costs requests; with the 
   ]);
 });
 
-test("a queue without a dead-letter queue is found, until the commands of the finding have made one", async () => {
-  const scene = await DepartureScene.open({ nodes: 2, timing: SHORT });
+/** More than the receives after which the commands of the finding give a message up. */
+const RECEIVES_MAX = 35;
+
+/** How often the service receives a message that it can't read, which returns at once each time. */
+async function receivesOf({ endpoint, queue }: QueueScene, messageId: string): Promise<number> {
+  const AWS_ENDPOINT_URL = endpoint;
+  const { child } = await serveHere({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE: queue.url });
+  const received = () => child.output.split('"message malformed"').length - 1;
+  for (let count = 1; count <= RECEIVES_MAX; count += 1) {
+    const isGone = async () => Object.values(await queue.depth()).every((depth) => depth === 0);
+    await vi.waitUntil(async () => received() >= count || (await isGone()), { timeout: 60_000, interval: 10 });
+    if (received() < count) return received();
+    await queue.timeOut([messageId]);
+  }
+  return RECEIVES_MAX;
+}
+
+/** What the queues that the finding's commands have made keep. */
+async function keptBodies({ queue }: QueueScene): Promise<readonly (string | undefined)[]> {
+  const sqs = new SQSClient({ region: "eu-west-1", credentials: OPERATOR, endpoint: queue.endpoint });
+  onTestFinished(() => sqs.destroy());
+  const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({ QueueNamePrefix: "departures-" }));
+  const all = await Promise.all(QueueUrls.map((QueueUrl) => sqs.send(new ReceiveMessageCommand({ QueueUrl }))));
+  return all.flatMap(({ Messages = [] }) => Messages.map(({ Body }) => Body));
+}
+
+test.each([
+  ["without a dead-letter queue", "is received again and again", false, RECEIVES_MAX, []],
+  ["with the dead-letter queue of the finding's commands", "is kept there after 30 receives", true, 30, ["no event"]],
+])("%s a message that can't be read %s", async (_, __, isMended, received, kept) => {
+  const { simulator, env } = await account();
+  const scene = { endpoint: env.AWS_ENDPOINT_URL, queue: await realQueue(), simulator };
   const report = await doctor(scene);
   expect(codesOf(report)).toContain("queue-without-dead-letters");
-  await mended(scene, report, "queue-without-dead-letters");
-  expect(codesOf(await doctor(scene))).not.toContain("queue-without-dead-letters");
+  if (isMended) await mended(scene, report, "queue-without-dead-letters");
+  expect(codesOf(await doctor(scene)).includes("queue-without-dead-letters")).toBe(!isMended);
+  const messageId = await scene.queue.send("no event");
+  expect(await receivesOf(scene, messageId)).toBe(received);
+  expect(await keptBodies(scene)).toEqual(kept);
 });

@@ -21,6 +21,7 @@ export function leaseRoleRules(lease = LEASE_NAME): string {
 
 /** Rules that a flag adds to any of these, at the end, and their files. */
 export const ADDED_RULES: readonly (readonly [string, string])[] = [
+  ["--doctor", `${CHART}/files/role-rules-doctor.yaml`],
   ["--token-review", `${CHART}/files/role-rules-token-review.yaml`],
 ];
 
@@ -35,6 +36,7 @@ export function roleRules(flags: readonly string[]): string {
     writes: true,
     watches: true,
     gates: flags.includes("--eviction-gate"),
+    audits: flags.includes("--doctor"),
     reviewsTokens: flags.includes("--token-review"),
   };
   const printed = roleText({ needs, name: "service", namespace: "kube-system", printsServiceAccount: false });

@@ -45,7 +45,7 @@ export function chartSchema(): Schema {
           roleArn: text("The IAM role, with IRSA.", "^(arn:[a-z-]+:iam::\\d{12}:role/[\\w+=,.@/-]+)?$"),
           annotations: STRINGS,
         }),
-        rbac: object({ create: BOOLEAN }),
+        rbac: object({ create: BOOLEAN, doctor: BOOLEAN }),
         persistence: object({
           enabled: BOOLEAN,
           existingClaim: NAME_OR_EMPTY,

@@ -74,13 +74,18 @@ export interface Evictable {
 
 /**
  * Karpenter 1.15, from the disruption of a node to its end, in the order that was observed: taint and label in one step,
- * the ordinary pods, then the pods of DaemonSets that do not tolerate the taint, then the machine.
- * https://karpenter.sh/docs/concepts/disruption/#controlled-node-disruption
+ * the ordinary pods, then the pods of DaemonSets that do not tolerate the taint, then the machine. `graceMs`: the NodePool's
+ * terminationGracePeriod, after which it waits for no pod any more.
+ * https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
  */
 export async function disrupt(
   instance: Instance,
   { api, clock, terminate }: ActorParts,
-  { holder, pod }: { readonly holder?: Evictable | undefined; readonly pod?: Evictable } = {},
+  {
+    holder,
+    pod,
+    graceMs,
+  }: { readonly holder?: Evictable | undefined; readonly pod?: Evictable; readonly graceMs?: number } = {},
 ): Promise<void> {
   await api.mergePatch(
     nodePath(instance),
@@ -91,10 +96,21 @@ export async function disrupt(
     never,
   );
   await clock.sleep(pod === undefined ? PODS_GONE_MS : EVICTS_AFTER_MS, never);
-  await pod?.evict();
-  await holder?.evict();
+  const evicted = async () => {
+    await pod?.evict();
+    await holder?.evict();
+  };
+  await (graceMs === undefined ? evicted() : endsWithin(graceMs, evicted(), clock));
   await clock.sleep(MACHINE_GOES_MS, never);
   terminate(instance);
+}
+
+/** Resolves when the work has, or the time has passed. */
+async function endsWithin(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
+  const ended = new AbortController();
+  const passed = clock.sleep(ms, ended.signal).catch(() => {});
+  await Promise.race([work, passed]);
+  ended.abort();
 }
 
 /** cluster-autoscaler looks every 5 s whether a deletion is still delayed. Here it is a second, as other times are short. */

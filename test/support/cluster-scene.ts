@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import type { Loss, Traffic, TrafficResult } from "../../src/demo/traffic.ts";
+import type { DoctorReport } from "../../src/doctor/report.ts";
 import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { DELAY_ANNOTATION } from "../../src/kubernetes/deletion-delays.ts";
@@ -32,7 +33,7 @@ import { GateClient, untilEvicted } from "./gate-client.ts";
 import { carryInside, type MachineInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
-import { serveHere, startHere } from "./run-here.ts";
+import { runHere, serveHere, startHere } from "./run-here.ts";
 import { never } from "./simulated-region.ts";
 
 const SECRET = "a-secret-of-the-cluster";
@@ -157,11 +158,28 @@ export class ClusterScene {
     return this.nodes.slice(0, NODES_COUNT / 3);
   }
 
+  /** The API server, with the objects that controllers of a test go by. */
+  get kubernetes(): FakeApiServer {
+    return this.#fake;
+  }
+
   /** A service that knows the cluster, unless `knows` says otherwise. */
   async serve(more: Readonly<Record<string, string>> = {}, knows = true) {
+    return serveHere({ ...this.#environment, ...(knows && { KUBERNETES: this.#kubeconfig() }), ...more });
+  }
+
+  /** What doctor says of the cluster, before a service runs. */
+  async doctor(): Promise<DoctorReport> {
+    restrictChildren(this.simulator, { UNDO: "true" }, { for: "serve", doctor: true });
+    const { SECRET: _, UNDO: __, ...environment } = this.#environment;
+    const { stdout } = await runHere(["doctor", "--json"], { ...environment, KUBERNETES: this.#kubeconfig() });
+    return JSON.parse(stdout);
+  }
+
+  #kubeconfig(): string {
     const path = join(folder(), "config");
     writeFileSync(path, kubeconfig({ server: this.#fake.url, ca: this.#fake.ca }));
-    return serveHere({ ...this.#environment, ...(knows && { KUBERNETES: path }), ...more });
+    return path;
   }
 
   /** The holder of a node, as a pod of the DaemonSet: it ends when the service has drained the node. */

@@ -375,7 +375,7 @@ function parentOf(path: string): { readonly parent: string; readonly name: strin
 }
 
 /** RFC 7396. */
-function merged(before: unknown, patch: unknown): unknown {
+export function merged(before: unknown, patch: unknown): unknown {
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
   const result: Record<string, unknown> = typeof before === "object" && before !== null ? { ...before } : {};
   for (const [name, value] of Object.entries(patch)) {

@@ -1,5 +1,5 @@
-import { setClassicAttributes, setGroupAttributes } from "../commands.ts";
-import type { Facts, PoolFacts } from "../facts.ts";
+import { command, regionFlag, setClassicAttributes, setGroupAttributes } from "../commands.ts";
+import type { Facts, PoolFacts, ScalingGroupFacts } from "../facts.ts";
 import type { Finding } from "../finding.ts";
 import { attributeEvidence, machinesOf, ownerAdvice, resourceOf, SPOT_NOTICE_MS, some } from "./pool-findings.ts";
 
@@ -80,9 +80,7 @@ export function delayLongerThanHook(pool: PoolFacts, facts: Facts): readonly Fin
     .filter(({ instanceIds }) => instanceIds.some((id) => ids.has(id)))
     .flatMap((group) => group.hooks.map((hook) => ({ group, hook })))
     .filter(({ hook }) => hook.globalMs < pool.terms.drainMs);
-  const [first] = short;
-  if (first === undefined) return [];
-  const seconds = String(Math.floor(first.hook.globalMs / 2_000));
+  if (short.length === 0) return [];
   return [
     {
       code: "delay-longer-than-hook",
@@ -97,11 +95,25 @@ export function delayLongerThanHook(pool: PoolFacts, facts: Facts): readonly Fin
           value: String(hook.globalMs / 1_000),
         })),
       ],
-      mend: [setDelay(pool, seconds)],
-      ...advice(pool, `${DELAY}=${seconds}`),
+      mend: short.map(({ group, hook }) => waitLonger(group, hook.name, pool.terms.drainMs)),
+      advice:
+        "Or set a shorter delay. Requests that take longer than the shorter delay are then cut by the load balancer.",
     },
   ];
 }
+
+/** The longest delay is an hour, so that 48 hours are never the shorter limit. */
+function waitLonger({ name, region }: ScalingGroupFacts, hook: string, drainMs: number): string {
+  // Twice what the delay takes: the drain begins later than the hook, and ends after the delay.
+  const heartbeatSeconds = Math.ceil((2 * drainMs) / HEARTBEATS_MAX / 1_000);
+  return command(
+    ...["aws", "autoscaling", "put-lifecycle-hook", ...regionFlag(region), "--auto-scaling-group-name", name],
+    ...["--lifecycle-hook-name", hook, "--heartbeat-timeout", String(heartbeatSeconds)],
+  );
+}
+
+/** Of its heartbeat timeouts, a hook waits for so many. */
+const HEARTBEATS_MAX = 100;
 
 function delayName({ pool }: PoolFacts): string {
   return pool.kind === "classic" ? CLASSIC_DELAY : DELAY;

@@ -125,9 +125,9 @@ export function queueFindings({ queue }: Facts): readonly Finding[] {
   return [
     {
       code: "queue-without-dead-letters",
-      severity: "warning",
+      severity: "notice",
       resource: { kind: "queue", id: url, name },
-      cost: "A message that the service can't settle is received again and again until it expires. Then it is deleted without a trace, and its node is never drained.",
+      cost: "A message that the service can't settle is received again and again until it expires. Then SQS deletes it, and the queue has no record of the departure that it announced.",
       evidence: [{ read: "sqs:GetQueueAttributes", name: "RedrivePolicy", value: "not set" }],
       mend: [
         command("aws", "sqs", "create-queue", ...regionFlag(region), "--queue-name", letters),

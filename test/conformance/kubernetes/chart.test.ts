@@ -202,6 +202,11 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         { "tokenReview.enabled": true },
         [...RBAC, "--lease", "hasta-la-vista", "--token-review"],
       ],
+      [
+        "GET /doctor, and callers with tokens",
+        { "rbac.doctor": true, "tokenReview.enabled": true },
+        [...RBAC, "--lease", "hasta-la-vista", "--doctor", "--token-review"],
+      ],
       ["a role of its own", { "rbac.create": false }, undefined],
     ] as const)("allows the service what rbac prints for %s", async (_, values, printed) => {
       const objects = objectsIn(await render("helm", { ...LEAST, ...values }));

@@ -92,6 +92,7 @@ export const VARIANTS: Readonly<Record<string, Values>> = {
   },
   tokens: {
     ...LEAST,
+    "rbac.doctor": true,
     "tokenReview.enabled": true,
     "tokenReview.callers": [
       { name: "deployer", namespace: "ci" },
