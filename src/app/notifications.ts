@@ -7,7 +7,7 @@ import { printable } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome, RunningDrain } from "../drain/outcome.ts";
 import type { NodeReference } from "../drain/request.ts";
-import { Delivery, type DeliveryObserver } from "../notify/delivery.ts";
+import { DELIVERY_RESULTS, Delivery, type DeliveryObserver } from "../notify/delivery.ts";
 import { DrainNotices } from "../notify/drain-notices.ts";
 import type { Notification } from "../notify/notification.ts";
 import { type Receiver, readReceivers } from "../notify/receivers.ts";
@@ -43,6 +43,9 @@ export async function openNotifications(config: Config, parts: NotificationParts
   const file = { option: config.givenBy.notificationsFile, path: config.notificationsFile ?? "" };
   const { receivers, stuckAfterMs } = await readOptionFile(file, RECEIVERS_BYTES_MAX, readReceivers);
   await checkFiles(file, receivers);
+  // From 0, so that the first one that is lost is an increase.
+  for (const { name } of receivers)
+    for (const result of DELIVERY_RESULTS) parts.metrics.countNotifications(name, result, 0);
   const { proxy } = awsClientOptions(config);
   const agent = proxy && new ProxyAgent(proxy, {});
   const agentFor = ({ protocol }: URL) => (protocol === "https:" ? agent : undefined);

@@ -53,8 +53,10 @@ async function tell(report: DoctorReport, failOn: Severity, format: Format, call
   return exitCodeOfDoctor(report, failOn);
 }
 
-/** Findings come first. A report that says nothing about some part is no clean bill of health. */
+/** Findings come first. A report that says nothing about some part, or has found nothing to judge, is no clean bill of health. */
 function exitCodeOfDoctor(report: Pick<DoctorReport, "findings" | "notLookedAt">, failOn: Severity): number {
   if (hasAtLeast(report, failOn)) return EXIT.refused;
-  return report.notLookedAt.length > 0 ? EXIT.notDrained : EXIT.done;
+  const { findings, notLookedAt } = report;
+  const isWhole = notLookedAt.length === 0 && findings.every(({ code }) => code !== "nothing-found");
+  return isWhole ? EXIT.done : EXIT.notDrained;
 }

@@ -17,7 +17,9 @@ const RETRY_MAX_MS = 300_000;
 /** What could not be delivered by then is of no use any more, in milliseconds. */
 const USEFUL_MS = 86_400_000;
 
-type DeliveryResult = "sent" | "rejected" | "dropped";
+/** How notifications end. */
+export const DELIVERY_RESULTS = ["sent", "rejected", "dropped"] as const;
+type DeliveryResult = (typeof DELIVERY_RESULTS)[number];
 
 /** Says what becomes of notifications. None of it has a URL or a secret in it. */
 export interface DeliveryObserver {

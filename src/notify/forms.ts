@@ -146,9 +146,9 @@ function slackEscaped(text: string): string {
 
 /** What needs a person, as the name of an alert. */
 const ALERTS: Readonly<Partial<Record<NotificationEvent, string>>> = {
-  stuck: "HastaLaVistaDrainStuck",
-  refused: "HastaLaVistaDrainRefused",
-  failed: "HastaLaVistaDrainFailed",
+  stuck: "HastaLaVistaNodeDrainStuck",
+  refused: "HastaLaVistaNodeDrainRefused",
+  failed: "HastaLaVistaNodeDrainFailed",
 };
 /** An alert that is not sent again ends then, in milliseconds. Longer than the hour after which a drain is reported as stuck again. */
 const ALERT_LASTS_MS = 2 * 3_600_000;

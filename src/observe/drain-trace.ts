@@ -18,6 +18,9 @@ import { parentOf } from "./trace-context.ts";
 /** The prefix of the attributes for which OpenTelemetry has no name. */
 const OWN = "hasta_la_vista";
 
+/** A caller may ask every few seconds for as long as the drain takes: no more of these requests are spans. */
+const JOINED_MAX = 200;
+
 /** What a drain does, one after the other. */
 export type Phase = "resolve" | "find" | "guard" | "hold" | "evict" | "undo";
 
@@ -110,6 +113,7 @@ export class DrainTrace {
 
   /** Another request for the node: a span of its caller's trace, or else of this one. It ends with the drain. */
   joined(asker: Asker | undefined, since: number, attributes: Attributes): void {
+    if (this.#requests.length >= JOINED_MAX) return;
     const callers = parentOf(asker);
     const links = callers === undefined ? [] : [{ context: this.context }];
     const startTime = new Date(since);

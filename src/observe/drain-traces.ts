@@ -3,6 +3,7 @@ import {
   type Context,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   TraceFlags,
   type Tracer,
@@ -120,11 +121,15 @@ export class DrainTraces {
   /** Of a drain that an earlier process has ended: its undo goes on in its trace. */
   #undoOnly({ type, drainId, node }: DrainEvent): DrainTrace | undefined {
     if (type !== "undoing") return undefined;
-    const { tracer, now } = this.#options;
-    const root = trace.wrapSpanContext({ ...idsOfDrain(drainId, node.id), traceFlags: TraceFlags.SAMPLED });
-    const kept = new DrainTrace({ tracer, root, now });
+    const kept = this.#continued({ ...idsOfDrain(drainId, node.id), traceFlags: TraceFlags.SAMPLED });
     this.#remember(drainId, kept);
     return kept;
+  }
+
+  /** Of a drain that has ended: further spans go into its trace. */
+  #continued(context: SpanContext): DrainTrace {
+    const { tracer, now } = this.#options;
+    return new DrainTrace({ tracer, root: trace.wrapSpanContext(context), now });
   }
 
   #keep(drainId: string, root: Span, now: () => number): DrainTrace {
@@ -136,7 +141,8 @@ export class DrainTraces {
   #end(drainId: string, of: DrainTrace, outcome: DrainOutcome): void {
     const isInterrupted = outcome.status === "abandoned" && this.#options.outlivesProcess;
     this.#running.delete(drainId);
-    this.#remember(drainId, of);
+    // Its ids are enough from now on. The spans themselves are many times as large.
+    this.#remember(drainId, this.#continued(of.context));
     of.end(isInterrupted ? "interrupted" : outcome.status, { error: errorOf(outcome), isOver: !isInterrupted });
   }
 

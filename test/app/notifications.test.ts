@@ -75,6 +75,7 @@ test("a webhook hears of drains as they begin and end, and a receiver that fails
   expect(got[3]).toMatchObject({ event: "refused", node: { id: OTHER_ID }, level: "warning" });
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toContain('hasta_la_vista_notifications_total{receiver="ops",result="sent"} 4');
+  expect(metrics).toContain('hasta_la_vista_notifications_total{receiver="ops",result="dropped"} 0');
   expect(child.output).not.toContain(ADDRESS_SECRET);
 });
 

@@ -56,7 +56,7 @@ describeWith("alertmanager", "Alertmanager itself", () => {
     await vi.waitFor(async () => expect(await alerts()).toHaveLength(1), WITHIN);
     const [alert] = (await alerts()) ?? [];
     expect(alert?.labels).toMatchObject({
-      alertname: "HastaLaVistaDrainRefused",
+      alertname: "HastaLaVistaNodeDrainRefused",
       severity: "warning",
       instance_id: OTHER_ID,
       team: "platform",

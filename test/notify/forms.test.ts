@@ -83,12 +83,12 @@ test("Alertmanager gets what needs a person as an alert, and the end of an earli
   const annotations = { summary: "Node <i-1> & others", description: "It failed.", drain: "d-1" };
   expect(json(alertmanagerForm({ team: "platform" }).body([failed]))).toEqual([
     {
-      labels: { ...labels, alertname: "HastaLaVistaDrainStuck", severity: "warning" },
+      labels: { ...labels, alertname: "HastaLaVistaNodeDrainStuck", severity: "warning" },
       annotations,
       endsAt: "2026-01-01T12:00:00.000Z",
     },
     {
-      labels: { ...labels, alertname: "HastaLaVistaDrainFailed" },
+      labels: { ...labels, alertname: "HastaLaVistaNodeDrainFailed" },
       annotations,
       startsAt: "2026-01-01T12:00:00.000Z",
       endsAt: "2026-01-01T14:00:00.000Z",

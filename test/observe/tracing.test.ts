@@ -23,6 +23,15 @@ function scene() {
 }
 
 describe("the trace of a drain", () => {
+  test("has no more than two hundred spans of requests that join, however often a caller asks again", async () => {
+    const { region, clock, node } = scene();
+    const { drainer } = region.process();
+    const requests = Array.from({ length: 250 }, () => drainer.drain(requestFor(node), never));
+    await clock.run(Promise.all(requests));
+    expect(region.named("drain request")).toHaveLength(200);
+    expect(region.named("drain")).toHaveLength(1);
+  });
+
   test("has a span for each phase and registration, and says what the drain was about", async () => {
     const { region, clock, node } = scene();
     const { drainer } = region.process();

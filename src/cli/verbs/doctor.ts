@@ -27,8 +27,9 @@ export function declareDoctor(program: Command): Command {
       "--kubernetes: what they name is audited too. 'policy --for doctor' and",
       "'rbac --for doctor' print the permissions that all of it needs.",
       "",
-      "Exit codes: 0 nothing at or above --fail-on, 1 something could not be read,",
-      "2 usage or configuration error, 3 findings at or above --fail-on.",
+      "Exit codes: 0 nothing at or above --fail-on, 1 something could not be read, or no",
+      "load balancer was found, 2 usage or configuration error, 3 findings at or above",
+      "--fail-on.",
     ].join("\n"),
   );
 }
