@@ -11,6 +11,7 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { LoadBalancerController } from "../../src/simulator/cluster/load-balancer-controller.ts";
 import { watchNodes } from "../../src/simulator/cluster/node-watch.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
+import type { Timing } from "../../src/simulator/timing.ts";
 import type { AutoScalingGroup } from "../../src/simulator/world/auto-scaling-group.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { LifecycleHook } from "../../src/simulator/world/lifecycle-action.ts";
@@ -45,6 +46,8 @@ const EVENT_EVERY_MS = 1_000;
 export interface ClusterSceneInput {
   /** Of the Auto Scaling group. With one, what AWS announces goes to a queue. */
   readonly hooks?: readonly LifecycleHook[];
+  /** In place of those of `SHORT`. */
+  readonly timing?: Partial<Timing>;
 }
 
 /** A world that keeps what was registered in its target groups and classic load balancers. */
@@ -117,9 +120,9 @@ export class ClusterScene {
     this.#observe();
   }
 
-  static async open({ hooks = [] }: ClusterSceneInput = {}): Promise<ClusterScene> {
+  static async open({ hooks = [], timing }: ClusterSceneInput = {}): Promise<ClusterScene> {
     const clock = new ScaledClock(1);
-    const world = new ObservedWorld({ clock, timing: SHORT.aws });
+    const world = new ObservedWorld({ clock, timing: { ...SHORT.aws, ...timing } });
     const all = Array.from({ length: NODES_COUNT + 1 }, (_, index) => addNode(world, index + 1));
     const [spare, ...nodes] = all;
     if (spare === undefined) throw new Error("a cluster has nodes");
