@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Agent } from "node:http";
-import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import { newAbort, WOKEN, whenAborted, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { answerText } from "./answer-text.ts";
 import { LEVELS, type Notification } from "./notification.ts";
@@ -67,7 +67,7 @@ export class Delivery {
   async flushed(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && (this.#isSending || this.#waiting.length > 0)) {
       this.#idle = newAbort();
-      await withAnyOf([signal, this.#idle.signal], (either) => aborted(either));
+      await withAnyOf([signal, this.#idle.signal], whenAborted).catch(() => {}); // Either is what it waits for.
     }
   }
 
@@ -77,7 +77,7 @@ export class Delivery {
       const batch = this.#waiting.splice(0, this.#options.receiver.form.batchMax);
       if (batch.length === 0) {
         this.#more = newAbort();
-        await withAnyOf([signal, this.#more.signal], (either) => aborted(either));
+        await withAnyOf([signal, this.#more.signal], whenAborted).catch(() => {}); // Either is what it waits for.
         continue;
       }
       this.#isSending = true;
@@ -197,11 +197,4 @@ function signature({ id, at, body, secret }: Signed): Readonly<Record<string, st
 function leastSerious(waiting: readonly Notification[]): number {
   const levels = waiting.map(({ level }) => LEVELS.indexOf(level));
   return levels.indexOf(Math.min(...levels));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
