@@ -1,8 +1,9 @@
-import stringWidth from "string-width";
+import widthOf from "string-width";
 import wrapAnsi from "wrap-ansi";
 
 /** Between two columns. */
 const GAP = 2;
+const ASCII = /^[ -~]*$/;
 
 interface TableOptions {
   readonly header: readonly string[];
@@ -37,9 +38,15 @@ export function wrapped(line: string, width: number): string {
   return [`${indent}${first}`, ...others.map((other) => `${indent}  ${other}`)].join("\n");
 }
 
+/** How many columns of a terminal a text fills. */
+function stringWidth(text: string): number {
+  // Most are ASCII without colours, and what knows all others takes long to start.
+  return ASCII.test(text) ? text.length : widthOf(text);
+}
+
 function inColumns(rows: readonly (readonly string[])[], widths: readonly number[]): readonly string[] {
   return rows.flatMap((row) => {
-    const cells = row.map((cell, column) => wrapAnsi(cell, Math.max(1, widths[column] ?? 0)).split("\n"));
+    const cells = row.map((cell, column) => broken(cell, widths[column] ?? 0));
     const height = Math.max(...cells.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) =>
       cells
@@ -48,6 +55,11 @@ function inColumns(rows: readonly (readonly string[])[], widths: readonly number
         .trimEnd(),
     );
   });
+}
+
+function broken(cell: string, width: number): readonly string[] {
+  if (ASCII.test(cell) && cell.length <= width) return [cell];
+  return wrapAnsi(cell, Math.max(1, width)).split("\n");
 }
 
 function padded(text: string, width: number): string {

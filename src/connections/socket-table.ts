@@ -42,8 +42,12 @@ function endOf(address: string, port: string): End {
 
 /** Words of 32 bits, each with its bytes in the order of the machine. All that AWS has are little-endian. */
 function addressOf(digits: string): string {
+  // A node has thousands of sockets, and most are IPv4's.
+  if (digits.length === 8) {
+    const word = Number.parseInt(digits, 16);
+    return `${word & 0xff}.${(word >>> 8) & 0xff}.${(word >>> 16) & 0xff}.${word >>> 24}`;
+  }
   const bytes = (digits.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse());
-  if (bytes.length === 4) return bytes.map((byte) => Number.parseInt(byte, 16)).join(".");
   const groups = (bytes.join("").toLowerCase().match(/.{4}/g) ?? []).join(":");
   return withoutMapping(groups);
 }

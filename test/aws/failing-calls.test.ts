@@ -125,7 +125,7 @@ test.each(["SignatureDoesNotMatch", "IncompleteSignature", "InvalidClientTokenId
       `Credential=${SECRETS.accessKeyId}/20260101/eu-west-1/ec2/aws4_request'`,
     ].join("\n");
     region.intercept = () => ec2Error(code, quoted, 403);
-    const provider = providerWith({ region: "eu-west-1", ...region.aws(), credentials: SECRETS });
+    const provider = providerWith({ region: "eu-west-1", ...region.aws(SECRETS) });
     const error = await search(provider);
     expect(error.code).toBe("no-credentials");
     expect(error.message).toContain(code);

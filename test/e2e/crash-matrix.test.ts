@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import { lineOf } from "../../src/ledger/lines.ts";
 import { ALL_CASES } from "../support/cases.ts";
-import { CrashScene, HOLDS_MS, SPARES, type Told } from "../support/crash-scene.ts";
+import { CrashScene, HOLDS_MS, REQUESTS_MIN, SPARES, type Told } from "../support/crash-scene.ts";
 import { EntriesOf } from "../support/ledger-entries.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 import { VPC } from "../support/simulated-region.ts";
@@ -63,7 +63,7 @@ async function goesOn(scene: CrashScene, first: Told): Promise<void> {
 
   const lost = lostByTheProduct(losses, SPARES);
   expect(lost, `requests that clients have lost: ${JSON.stringify(lost)}`).toEqual([]);
-  expect(sent).toBeGreaterThan(60);
+  expect(sent).toBeGreaterThan(REQUESTS_MIN);
   expect(repeated.status, "the answer to the caller who asks again").toBe(200);
   const entries = scene.entries().filter(isOurs);
   const id = entries[0]?.drain ?? "";

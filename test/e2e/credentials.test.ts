@@ -25,7 +25,7 @@ function scene() {
   };
   const { drainer } = createEngine(readConfig({ verb: "serve", environment }), {
     clock: region.clock,
-    aws: { ...region.aws(), credentials },
+    aws: region.aws(credentials),
     observers: [(event) => events.push(event)],
     onLookupFailed: (_, error) => failures.push(error),
   });

@@ -31,7 +31,7 @@ function scene(UNDO = "true") {
   const ledger = new MemoryLedger();
   const { drainer } = createEngine(readConfig({ verb: "serve", environment: { ...environment, UNDO } }), {
     clock: region.clock,
-    aws: { ...region.aws(), credentials: { ...CREDENTIALS, accessKeyId } },
+    aws: region.aws({ ...CREDENTIALS, accessKeyId }),
     observers: [(event) => void events.push(event)],
     ledger,
   });

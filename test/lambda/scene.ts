@@ -64,7 +64,8 @@ export async function lambdaScene(
   region.calls.splice(0);
   /** Of messages given back: after so many seconds. */
   const givenBack: number[] = [];
-  const aws = region.aws();
+  const credentials = { accessKeyId: "function", secretAccessKey: "function" };
+  const aws = region.aws(credentials);
   const ofTheRegion = aws.requestHandler as unknown as RequestHandler;
   const requestHandler = {
     ...ofTheRegion,
@@ -79,7 +80,6 @@ export async function lambdaScene(
     },
   };
   const lines: Record<string, unknown>[] = [];
-  const credentials = { accessKeyId: "function", secretAccessKey: "function" };
   const document = printedFor({ AWS_REGION: world.region, UNDO: String(undo) }, { for: "lambda" });
   region.simulator.access.restrict({ accessKeyId: credentials.accessKeyId, document });
   const handlers = await createHandlers({
@@ -87,7 +87,7 @@ export async function lambdaScene(
     clock,
     version: "1.2.3",
     ...(openTracing && { openTracing }),
-    aws: { ...aws, credentials, requestHandler: requestHandler as never },
+    aws: { ...aws, requestHandler: requestHandler as never },
     write: (line) => {
       expect(unlistedIn(line)).toEqual([]);
       lines.push(JSON.parse(line) as Record<string, unknown>);

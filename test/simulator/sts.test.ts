@@ -5,7 +5,7 @@ import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
 function scene(accessKeyId = "simulated") {
   const region = new SimulatedRegion();
   const credentials = { ...CREDENTIALS, accessKeyId };
-  const sts = new STSClient({ region: region.world.region, ...region.aws(), credentials, maxAttempts: 1 });
+  const sts = new STSClient({ region: region.world.region, ...region.aws(credentials), maxAttempts: 1 });
   return { region, whoAmI: () => sts.send(new GetCallerIdentityCommand({})) };
 }
 

@@ -44,8 +44,8 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     targetGroups: own,
     hooks: [hook("drain"), hook("logs")],
   });
-  const credentials = options.actions === undefined ? {} : restricted(region, options.actions);
-  const autoScaling = createAutoScalingClient({ region: world.region, ...region.aws(), ...credentials });
+  const credentials = options.actions === undefined ? undefined : restricted(region, options.actions);
+  const autoScaling = createAutoScalingClient({ region: world.region, ...region.aws(credentials) });
   // At its first call the SDK loads modules, for which no virtual clock waits.
   await autoScaling.send(new DescribeAutoScalingInstancesCommand({})).catch(() => {});
   const told: string[] = [];
@@ -95,7 +95,7 @@ function restricted(region: SimulatedRegion, actions: readonly string[]) {
   const accessKeyId = "hooked";
   const Statement = [{ Effect: "Allow", Action: actions, Resource: "*" }];
   region.simulator.access.restrict({ accessKeyId, document: { Version: "2012-10-17", Statement } as never });
-  return { credentials: { accessKeyId, secretAccessKey: "simulated" } };
+  return { accessKeyId, secretAccessKey: "simulated" };
 }
 
 describe("the termination hook of a machine that watches itself", () => {

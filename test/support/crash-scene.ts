@@ -14,7 +14,8 @@ import { stateDir } from "./ledger-entries.ts";
 import type { Spare } from "./loss-causes.ts";
 import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
-import type { Environment } from "./program-run.ts";
+import type { Environment, Running } from "./program-run.ts";
+import { serveHere } from "./run-here.ts";
 import { VPC } from "./simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -39,7 +40,10 @@ const HOLDS = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "5", CLASSIC_MINIMUM: "2"
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET };
 /** AWS is never nearer: and so no two steps of a drain are one moment. */
 const LATENCY_MS = 30;
-const [REQUEST_INTERVAL_MS, REQUESTS_AFTERWARDS] = ALL_CASES ? [50, 90] : [100, 60];
+/** What a hold would be short by is seconds. So it matters less how many requests there are than that there are some. */
+const [REQUEST_INTERVAL_MS, REQUESTS_AFTERWARDS] = ALL_CASES ? [50, 90] : [200, 30];
+/** Fewer than these show nothing. */
+export const REQUESTS_MIN = 60;
 
 /** What AWS's own books say: who was deregistered from where, and when. */
 export interface Deregistration {
@@ -127,6 +131,12 @@ export class CrashScene {
     return new Service(child, url, this.leaving.id);
   }
 
+  /** The same in this process, for tests in which it ends by SIGTERM or with the test. */
+  async startInside(more: Environment = {}): Promise<Service<Running>> {
+    const { child, url } = await serveHere({ ...this.#environment, ...more });
+    return new Service(child, url, this.leaving.id);
+  }
+
   /** Another process, which dies as `killWhen` says, listening or not. */
   async startDoomed(isTime: () => boolean): Promise<void> {
     await this.killWhen(new Child("service", [], this.#environment), isTime);
@@ -194,13 +204,13 @@ export class CrashScene {
   }
 }
 
-/** One process of the service. */
-export class Service {
-  readonly child: Child;
+/** One process of the service, or one in this process. */
+export class Service<Program extends Running = Child> {
+  readonly child: Program;
   readonly #url: string;
   readonly #nodeId: string;
 
-  constructor(child: Child, url: string, nodeId: string) {
+  constructor(child: Program, url: string, nodeId: string) {
     this.child = child;
     this.#url = url;
     this.#nodeId = nodeId;

@@ -26,7 +26,7 @@ export async function doctorOf(
   const allowed = Statement.map((one) => ({ ...one, Action: one.Action.filter((action) => action !== denied) }));
   const document = { Version, Statement: allowed.filter(({ Action }) => Action.length > 0) };
   region.simulator.access.restrict({ accessKeyId, document });
-  const aws = { ...region.aws(), credentials: { ...CREDENTIALS, accessKeyId } };
+  const aws = region.aws({ ...CREDENTIALS, accessKeyId });
   const config = readConfig({ verb: "doctor", environment });
   const { clock } = region;
   const engine = createEngine(config, { clock, aws, onCall });

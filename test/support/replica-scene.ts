@@ -5,10 +5,11 @@ import type { Lease } from "../../src/kubernetes/lease.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import type { World } from "../../src/simulator/world/world.ts";
 import { folder, kubeconfig } from "./api-client.ts";
+import type { Child } from "./child-process.ts";
 import { CrashScene, type Service } from "./crash-scene.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 import { stateDir } from "./ledger-entries.ts";
-import type { Environment } from "./program-run.ts";
+import type { Environment, Running } from "./program-run.ts";
 
 const NODES = "/api/v1/nodes";
 const NAMESPACE = "kube-system";
@@ -16,10 +17,13 @@ const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
 const LEASE = "hasta-la-vista";
 
 /** A replica of the service, and the node that it runs on. */
-export interface Replica {
+export interface Replica<Program extends Running = Running> {
   readonly name: string;
-  readonly service: Service;
+  readonly service: Service<Program>;
 }
+
+/** Options, and the instance that the replica runs on. */
+export type ReplicaOptions = Environment & { readonly node?: string };
 
 /** The two nodes of a crash scene under traffic, in a cluster in which replicas of the service run. */
 export class ReplicaScene {
@@ -54,15 +58,27 @@ export class ReplicaScene {
     return new ReplicaScene(crash, api, cluster);
   }
 
-  /** One more replica, with a disk of its own. `node`: the instance that it runs on. */
-  async start(more: Environment & { readonly node?: string } = {}): Promise<Replica> {
+  /** One more replica as a process, with a disk of its own. */
+  start(more: ReplicaOptions = {}): Promise<Replica<Child>> {
+    return this.#add((environment) => this.crash.start(environment), more);
+  }
+
+  /** The same in this process, for tests in which it ends by SIGTERM or with the test. */
+  startInside(more: ReplicaOptions = {}): Promise<Replica> {
+    return this.#add((environment) => this.crash.startInside(environment), more);
+  }
+
+  async #add<Program extends Running>(
+    start: (environment: Environment) => Promise<Service<Program>>,
+    more: ReplicaOptions,
+  ): Promise<Replica<Program>> {
     const { node = "elsewhere", ...environment } = more;
     const name = `pod-${this.replicas.length + 1}`;
     const path = join(folder(), "config");
     const { url: server, ca } = this.api;
     writeFileSync(path, kubeconfig({ server, ca, user: { token: tokenOf(name) } }));
     this.api.tokens.add(tokenOf(name));
-    const service = await this.crash.start({
+    const service = await start({
       ...this.#environment,
       KUBERNETES: path,
       STATE_DIR: await stateDir(),
@@ -76,7 +92,7 @@ export class ReplicaScene {
   }
 
   /** Ends the process at once when it is as `isTime` says. */
-  async killWhen({ service }: Replica, isTime: () => boolean): Promise<void> {
+  async killWhen({ service }: Replica<Child>, isTime: () => boolean): Promise<void> {
     await vi.waitUntil(isTime, { timeout: 60_000, interval: 5 });
     service.child.signal("SIGKILL");
     await service.child.finished;
@@ -95,6 +111,7 @@ export class ReplicaScene {
   }
 
   /** Resolves with the replica that leads, once one of these does and answers. */
+  async leader<Among extends Replica>(among?: readonly Among[]): Promise<Among>;
   async leader(among: readonly Replica[] = this.replicas): Promise<Replica> {
     try {
       return await vi.waitUntil(

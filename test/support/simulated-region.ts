@@ -23,6 +23,9 @@ import { NameSigner } from "./name-signer.ts";
 import { printedFor } from "./printed-policy.ts";
 
 export const VPC = "vpc-0123456789abcdef0";
+type Key = { readonly accessKeyId: string; readonly secretAccessKey: string };
+type Credentials = Key | (() => Promise<Key>);
+
 export const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
 /** Answers one call instead of the simulator; `undefined` leaves it to the simulator. */
@@ -154,7 +157,7 @@ export class SimulatedRegion {
   /** The same with credentials that may do what the printed policy allows, given the options' variables. */
   restrictedClients(environment: Readonly<Record<string, string>> = {}): AwsClients {
     const credentials = this.#restrictedKey({ AWS_REGION: this.world.region, ...environment });
-    return createAwsClients({ region: this.world.region, ...this.aws(), credentials });
+    return createAwsClients({ region: this.world.region, ...this.aws(credentials) });
   }
 
   /** What the engine has asked of the policies of its credentials: of all engines and restricted clients so far. */
@@ -191,7 +194,7 @@ export class SimulatedRegion {
     const environment = { ...service, AWS_REGION: this.world.region, QUOTA_SHARE: "100", MIN_HEALTHY: "0", ...options };
     return createEngine(readConfig({ verb, environment }), {
       clock: this.clock,
-      aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },
+      aws: this.aws(this.#restrictedKey(environment)),
       onCall,
       ...(ledger && { ledger }),
       ...(cluster && { cluster }),
@@ -206,8 +209,9 @@ export class SimulatedRegion {
     await classic.send(new DescribeLoadBalancersCommand({}));
   }
 
-  aws() {
-    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler(), signerConstructor: NameSigner };
+  /** What the SDK's clients need to call this region. A signer by itself: the SDK makes one for each call where it gets a class. */
+  aws(credentials: Credentials = CREDENTIALS) {
+    return { credentials, requestHandler: this.#requestHandler(), signer: new NameSigner({ credentials }) };
   }
 
   #restrictedKey(environment: Readonly<Record<string, string>>) {

@@ -60,7 +60,7 @@ export class WireQueue {
     // The SDK's type wants its own response class; it takes anything of that shape.
     const requestHandler = { ...handler, metadata: { handlerProtocol: "http/1.1" } } as never;
     const credentials = { accessKeyId: "simulated", secretAccessKey: "simulated" };
-    const aws = { credentials, requestHandler, signerConstructor: NameSigner };
+    const aws = { credentials, requestHandler, signer: new NameSigner({ credentials }) };
     return createSqsClient({ region: "eu-west-1", ...aws, time }, queueAddress(address));
   }
 

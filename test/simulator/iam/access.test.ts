@@ -30,7 +30,7 @@ function under(...statements: readonly object[]) {
   const Statement = statements.map((statement) => ({ Effect: "Allow", Resource: "*", ...statement }));
   const document = { Version: "2012-10-17", Statement };
   region.simulator.access.restrict({ accessKeyId: KEY.accessKeyId, user: "ops", document });
-  const clients = createAwsClients({ region: "eu-west-1", ...region.aws(), credentials: KEY });
+  const clients = createAwsClients({ region: "eu-west-1", ...region.aws(KEY) });
   return { region, node, group, ...clients };
 }
 
@@ -56,7 +56,7 @@ describe("a refusal is AWS's", () => {
       ["theirs", [region.node().id]],
     ] as const)
       region.world.addAutoScalingGroup({ name, instanceIds });
-    const scaling = createAutoScalingClient({ region: "eu-west-1", ...region.aws(), credentials: KEY });
+    const scaling = createAutoScalingClient({ region: "eu-west-1", ...region.aws(KEY) });
     const complete = (AutoScalingGroupName: string) => {
       const input = {
         AutoScalingGroupName,
