@@ -5,6 +5,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildDashboard } from "./packaging/dashboard.mjs";
+import { KUBECONFIG_ALONE } from "./packaging/kubeconfig-alone.mjs";
 import { provenance, sourceOf } from "./packaging/provenance.mjs";
 import { bundleSbom } from "./packaging/sbom.mjs";
 import { bundledPackages, thirdPartyLicences } from "./packaging/third-party-licences.mjs";
@@ -87,26 +88,11 @@ const tracingBeside = {
   },
 };
 
-/**
- * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
- * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
- * the removed auth-providers, which are refused, load a library that evaluates expressions.
- *
- * @type {import("esbuild").Plugin}
- */
+/** @type {import("esbuild").Plugin} */
 const kubeconfigAlone = {
   name: "kubeconfig-alone",
   setup({ onLoad }) {
-    const replaced = /** @type {const} */ ([
-      [/@kubernetes[\\/]client-node[\\/]dist[\\/]index\.js$/, 'export { KubeConfig } from "./config.js";'],
-      [
-        /@kubernetes[\\/]client-node[\\/]dist[\\/]gen[\\/]index\.js$/,
-        "export class ServerConfiguration {} export function createConfiguration() {}",
-      ],
-      [/node_modules[\\/]node-fetch[\\/]lib[\\/]index\.m?js$/, "export const Headers = globalThis.Headers;"],
-      [/node_modules[\\/]jsonpath-plus[\\/]dist[\\/]index-node-esm\.js$/, "export function JSONPath() {}"],
-    ]);
-    for (const [filter, contents] of replaced) {
+    for (const [filter, contents] of KUBECONFIG_ALONE) {
       onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }));
     }
   },

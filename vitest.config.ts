@@ -1,10 +1,19 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { KUBECONFIG_ALONE } from "./packaging/kubeconfig-alone.mjs";
 import Order from "./test/support/order.ts";
 import SkippedSuites from "./test/support/skipped-suites.ts";
 
+/** As the bundles have the Kubernetes library: whole, each worker would take half a second to load it. */
+const kubeconfigAlone = {
+  name: "kubeconfig-alone",
+  load: (path: string) => KUBECONFIG_ALONE.find(([filter]) => filter.test(path))?.[1],
+};
+
 export default defineConfig({
+  plugins: [kubeconfigAlone],
   test: {
+    server: { deps: { inline: [/@kubernetes\/client-node/] } },
     include: ["test/**/*.test.ts"],
     // Files share workers, which have loaded most of what a file imports. So none may leave anything behind.
     isolate: false,

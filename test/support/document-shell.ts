@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -25,8 +25,13 @@ case $* in "get secret "*) printf a-long-api-key-of-yours ;; esac
 
 /** Words of a command with the service's real address in them. */
 const READDRESS = `
-[ -e "$HOME/url" ] && url=$(cat "$HOME/url") || url=${SERVICE}
-for word; do shift; set -- "$@" "$(printf %s "$word" | sed "s,${SERVICE},$url,g")"; done
+url=${SERVICE}
+[ ! -e "$HOME/url" ] || read -r url <"$HOME/url"
+for word; do
+  shift
+  case $word in *${SERVICE}*) word=$(printf %s "$word" | sed "s,${SERVICE},$url,g") ;; esac
+  set -- "$@" "$word"
+done
 `;
 
 /** The built program, as an installation has it in PATH. `serve` and `simulate` run on beside the commands that follow. */
@@ -80,18 +85,8 @@ export async function runCommands(
   if (WAY_OUT.test(commands)) throw new Error(`programs by their names alone, and no other PATH, in:\n${commands}`);
   const home = await mkdtemp(join(tmpdir(), "commands-"));
   onTestFinished(() => rm(home, { recursive: true }));
-  const bin = join(home, "bin");
-  await mkdir(bin);
-  const programs = {
-    "hasta-la-vista": PROGRAM,
-    node: CLONE,
-    curl: CURL,
-    ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])),
-    ...others,
-  };
-  for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
-  for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));
-  if (serviceUrl !== undefined) await writeFile(join(home, "url"), serviceUrl);
+  const bin = Object.keys(others).length === 0 ? await usualPrograms() : await programsIn(join(home, "bin"), others);
+  if (serviceUrl !== undefined) await writeFile(join(home, "url"), `${serviceUrl}\n`);
 
   const shell = { command: [placeOf("sh"), "-euc"], options: {} };
   const env = {
@@ -105,6 +100,31 @@ export async function runCommands(
   onTestFinished(() => endRunning(home));
   const finished = await new Child(shell, [SCRIPT + commands], env).finished;
   return { ...finished, recorded: await linesOf(join(home, "calls")) };
+}
+
+/** Of this worker. */
+const FOLDER = mkdtempSync(join(tmpdir(), "programs-"));
+process.once("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
+let usual: Promise<string> | undefined;
+
+/** A folder with the programs that commands find where a test has none of its own. Commands write to their home alone. */
+function usualPrograms(): Promise<string> {
+  usual ??= programsIn(join(FOLDER, "bin"), {});
+  return usual;
+}
+
+async function programsIn(bin: string, others: Readonly<Record<string, string>>): Promise<string> {
+  await mkdir(bin);
+  const programs = {
+    "hasta-la-vista": PROGRAM,
+    node: CLONE,
+    curl: CURL,
+    ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])),
+    ...others,
+  };
+  for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
+  for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));
+  return bin;
 }
 
 /** For a test that was given up. */
