@@ -8,6 +8,7 @@ import { codesOf } from "../support/doctor.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 import { mend } from "../support/mending.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import type { Running } from "../support/program-run.ts";
 import { realQueue } from "../support/real-queue.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
 
@@ -42,6 +43,13 @@ async function lossesOf(scene: DepartureScene, index: number): Promise<number> {
   return lostByTheProduct(losses, SHORT_SPARES).length;
 }
 
+/** Before another region is this process's. */
+async function ended(service: Running): Promise<void> {
+  service.signal("SIGTERM");
+  service.signal("SIGTERM");
+  await service.finished;
+}
+
 test("a hook that nothing hears of is found, and costs requests; with the rule and the policy of its commands, nothing is found and nothing lost", async () => {
   const results = [];
   for (const isMended of [false, true]) {
@@ -53,8 +61,9 @@ test("a hook that nothing hears of is found, and costs requests; with the rule a
       // The rule that the commands make.
       scene.announce();
     }
-    await scene.start();
+    const service = await scene.startInside();
     results.push([codesOf(await doctor(scene)).includes("hook-unheard"), await lossesOf(scene, 0)]);
+    await ended(service);
   }
   expect(results).toEqual([
     [true, expect.toSatisfy((lost: number) => lost > 0)],
@@ -70,8 +79,9 @@ test("a group without a termination hook is found, and costs requests; with the 
     const report = await doctor(scene);
     expect(codesOf(report)).toContain("group-without-hook");
     if (isMended) await mended(scene, report, "group-without-hook");
-    await scene.start();
+    const service = await scene.startInside();
     results.push([codesOf(await doctor(scene)).includes("group-without-hook"), await lossesOf(scene, 0)]);
+    await ended(service);
   }
   expect(results).toEqual([
     [true, expect.toSatisfy((lost: number) => lost > 0)],

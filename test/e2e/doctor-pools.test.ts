@@ -2,9 +2,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { FindingCode } from "../../src/doctor/finding.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
-import { type Carried, carry } from "../simulator/data-plane/carried.ts";
 import { Connection, holdMany, statusesOf, tally } from "../simulator/data-plane/clients.ts";
 import { codesOf, doctorOf, mendAll } from "../support/doctor.ts";
+import { CarriedInside } from "../support/machine-inside.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
 /** Enough that some come to each target. */
@@ -29,7 +29,7 @@ interface Scene {
 async function beforeAndAfter(
   code: FindingCode,
   build: () => Scene,
-  lost: (scene: Scene, carried: Carried) => Promise<number>,
+  lost: (scene: Scene, carried: CarriedInside) => Promise<number>,
   /** Until the region is as doctor finds it, in milliseconds. */
   settlesMs = 0,
 ) {
@@ -41,7 +41,7 @@ async function beforeAndAfter(
     expect(codesOf(report)).toContain(code);
     if (isMended) await mendAll(scene.region, report, code);
     const isFound = codesOf(await doctorOf(scene.region)).includes(code);
-    results.push({ isFound, lost: await lost(scene, await carry(scene.region.world)) });
+    results.push({ isFound, lost: await lost(scene, await CarriedInside.open(scene.region.world)) });
   }
   const [before, after] = results;
   return { before, after };
@@ -58,7 +58,7 @@ async function beginDrain({ region, nodes }: Scene, ms: number): Promise<void> {
 }
 
 /** How many requests that are in flight when the first node begins to leave are cut. */
-async function cutInFlight(scene: Scene, carried: Carried): Promise<number> {
+async function cutInFlight(scene: Scene, carried: CarriedInside): Promise<number> {
   const { nodes, through } = scene;
   for (const { id } of nodes) carried.freeze(id);
   const held = await holdMany(carried.plane.url(through), 14);
@@ -69,7 +69,7 @@ async function cutInFlight(scene: Scene, carried: Carried): Promise<number> {
 }
 
 /** How many of as many new clients get no answer. */
-async function refusedClients({ through }: Scene, { plane }: Carried): Promise<number> {
+async function refusedClients({ through }: Scene, { plane }: CarriedInside): Promise<number> {
   const counts = Object.entries(await tally(plane.url(through), CLIENTS));
   return counts.filter(([by]) => !by.startsWith("i-")).reduce((sum, [, count]) => sum + count, 0);
 }
@@ -111,7 +111,7 @@ describe("doctor finds, and its commands mend", () => {
       region.world.setAnswering(nodes[2] as Instance, false);
       return { region, nodes, through: "web-lb" };
     };
-    const lost = async (scene: Scene, carried: Carried) => {
+    const lost = async (scene: Scene, carried: CarriedInside) => {
       await carried.crash(scene.nodes[2]?.id ?? "");
       await scene.region.clock.advance(120_000);
       expect(await refusedClients(scene, carried)).toBe(0);
@@ -129,7 +129,7 @@ describe("doctor finds, and its commands mend", () => {
       group.attributes.set("load_balancing.cross_zone.enabled", "false");
       return { region, nodes, through: "tcp-lb" };
     };
-    const lost = async (scene: Scene, carried: Carried) => {
+    const lost = async (scene: Scene, carried: CarriedInside) => {
       await beginDrain(scene, 181_000);
       return refusedClients(scene, carried);
     };
@@ -145,7 +145,7 @@ describe("doctor finds, and its commands mend", () => {
       group.attributes.set(TERMINATES, "true");
       return { region, nodes, through: "tcp-lb" };
     };
-    const lost = async ({ region, nodes, through }: Scene, { plane }: Carried) => {
+    const lost = async ({ region, nodes, through }: Scene, { plane }: CarriedInside) => {
       const connections = await Connection.openMany(plane.url(through), 40);
       region.world.setEligible(nodes[0] as Instance, false);
       await region.clock.advance(120_000);
@@ -164,7 +164,7 @@ describe("doctor finds, and its commands mend", () => {
       region.group({ name: "tcp", type: "network", nodes, delaySeconds: 5 });
       return { region, nodes, through: "tcp-lb" };
     };
-    const lost = async (scene: Scene, { plane }: Carried) => {
+    const lost = async (scene: Scene, { plane }: CarriedInside) => {
       const { region, nodes, through } = scene;
       const [leaving] = nodes as readonly [Instance, ...Instance[]];
       await beginDrain(scene, 0);

@@ -5,9 +5,10 @@ import { newAbort } from "../../src/drain/abort.ts";
 import { EventDelivery } from "../../src/simulator/events/event-delivery.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
-import { allowIdle, type Carried, carry } from "../simulator/data-plane/carried.ts";
+import { allowIdle } from "../simulator/data-plane/carried.ts";
 import { holdMany, statusesOf } from "../simulator/data-plane/clients.ts";
 import { codesOf, doctorOf, mendAll } from "../support/doctor.ts";
+import { CarriedInside } from "../support/machine-inside.ts";
 import { printedFor } from "../support/printed-policy.ts";
 import { queueOnRegion } from "../support/queue-on-region.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
@@ -35,7 +36,7 @@ async function cutInFlight(
   { region, nodes }: Scene,
   { leave, lastMs }: { readonly leave: () => unknown; readonly lastMs: number },
 ): Promise<number> {
-  const carried: Carried = await carry(region.world);
+  const carried: CarriedInside = await CarriedInside.open(region.world);
   for (const { id } of nodes) carried.freeze(id);
   const held = await holdMany(carried.plane.url("web-lb"), 14);
   await leave();

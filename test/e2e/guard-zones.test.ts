@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { tally } from "../simulator/data-plane/clients.ts";
+import { CarriedInside } from "../support/machine-inside.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 /** Enough that some come to each target. */
@@ -17,7 +17,7 @@ async function draining(letters: readonly string[], options: { minHealthy: strin
   const nodes = letters.map((letter) => region.node({ zone: `eu-west-1${letter}` }));
   const group = region.group({ name: "tcp", type: "network", nodes, delaySeconds: 5 });
   group.attributes.set("load_balancing.cross_zone.enabled", String(options.crossZone));
-  const { plane } = await carry(region.world);
+  const { plane } = await CarriedInside.open(region.world);
   const count = () => tally(plane.url("tcp-lb"), CLIENTS);
   const engine = region.engine({ MIN_HEALTHY: options.minHealthy, MAX_VOLUNTARY: "100%" });
   const node = { by: "id", value: nodes[0]?.id ?? "" } as const;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { KubeProxies } from "../../src/simulator/cluster/kube-proxies.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
+import { CarriedInside } from "../support/machine-inside.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
-import { carry } from "./data-plane/carried.ts";
 import { Connection, tally } from "./data-plane/clients.ts";
 import { DRAINING, HEALTHY, pool } from "./pool.ts";
 
@@ -98,7 +98,7 @@ describe("the connections of a target that becomes unhealthy", () => {
   async function flowsAfter(attributes: Readonly<Record<string, string>>, ms: number, tainted?: "all") {
     const made = await scene(attributes);
     const { region, node, other, marks } = made;
-    const { plane } = await carry(region.world);
+    const { plane } = await CarriedInside.open(region.world);
     const flows = await Connection.openMany(plane.url("tcp-lb"), 20);
     const own = flows.filter(({ servedBy }) => servedBy === node.id);
     expect(own.length).toBeGreaterThan(0);

@@ -15,7 +15,9 @@ import { type Child, startService } from "./child-process.ts";
 import { addPools, DELAYS_SECONDS, type DepartureTiming } from "./departure-pools.ts";
 import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
+import type { Running } from "./program-run.ts";
 import { realQueue } from "./real-queue.ts";
+import { serveHere } from "./run-here.ts";
 import { VPC } from "./simulated-region.ts";
 
 /** How often each destination gets a request. What a hold would be short by is seconds: fewer requests show it too. */
@@ -146,11 +148,18 @@ export class DepartureScene {
 
   /** A service that reads the queue. `more`: its other options. */
   async start(more: Readonly<Record<string, string>> = {}): Promise<Child> {
-    const AWS_ENDPOINT_URL = this.#endpoint;
+    return (await startService(this.#environment(more))).child;
+  }
+
+  /** The same in this process, where no test kills it. */
+  async startInside(more: Readonly<Record<string, string>> = {}): Promise<Running> {
+    return (await serveHere(this.#environment(more))).child;
+  }
+
+  #environment(more: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    const SECRET = "a-secret-nobody-may-see";
     const { allowances } = this.#timing;
-    const QUEUE = this.queue.url;
-    return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances, ...more }))
-      .child;
+    return { SECRET, AWS_ENDPOINT_URL: this.#endpoint, QUEUE: this.queue.url, ...allowances, ...more };
   }
 
   /** How many nodes get traffic in every pool that is not on its way out of it. */

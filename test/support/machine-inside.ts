@@ -13,17 +13,20 @@ export class MachineInside implements Machine {
   readonly port: number;
   readonly ended: Promise<void>;
   readonly #server: Server;
+  readonly #answers: HeldAnswers;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, answers: HeldAnswers, port: number) {
     this.#server = server;
+    this.#answers = answers;
     this.port = port;
     this.ended = new Promise((resolve) => server.once("close", resolve));
   }
 
   static async start(this: void, name: string): Promise<MachineInside> {
+    const answers = new HeldAnswers();
     const server = createServer({ maxHeaderSize: 131_072 }, (request, response) => {
       const delay = Number(new URL(request.url ?? "/", "http://x").searchParams.get("delay") ?? 0);
-      const answer = () => response.writeHead(200, { "x-served-by": name }).end(`${name}\n`);
+      const answer = () => answers.give(() => response.writeHead(200, { "x-served-by": name }).end(`${name}\n`));
       request.resume();
       if (delay === 0) return void answer();
       const timer = setTimeout(answer, delay);
@@ -31,7 +34,7 @@ export class MachineInside implements Machine {
     });
     server.keepAliveTimeout = 0;
     const url = await listen(server);
-    return new MachineInside(server, Number(new URL(url).port));
+    return new MachineInside(server, answers, Number(new URL(url).port));
   }
 
   kill(): void {
@@ -39,9 +42,70 @@ export class MachineInside implements Machine {
     this.#server.close();
   }
 
+  /** It takes requests and answers none until `thaw`, as a process that is stopped. */
+  freeze(): void {
+    this.#answers.hold();
+  }
+
+  thaw(): void {
+    this.#answers.release();
+  }
+
   /** As a program does at SIGTERM: it takes no more connections, and ends the requests that it has. */
   end(): void {
     this.#server.close();
+  }
+}
+
+/** Answers, each at once, or later where they are held. */
+class HeldAnswers {
+  #held: (() => void)[] | undefined;
+
+  give(answer: () => void): void {
+    if (this.#held === undefined) answer();
+    else this.#held.push(answer);
+  }
+
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const answer of held) answer();
+  }
+}
+
+/** What `Carried` is of processes, of machines in this one. */
+export class CarriedInside {
+  readonly plane: DataPlane;
+  readonly #machines: ReadonlyMap<string, MachineInside>;
+
+  private constructor(plane: DataPlane, machines: ReadonlyMap<string, MachineInside>) {
+    this.plane = plane;
+    this.#machines = machines;
+  }
+
+  /** For the rest of the test. */
+  static async open(world: World): Promise<CarriedInside> {
+    const machines = new Map<string, MachineInside>();
+    return new CarriedInside(await carryInside(world, machines), machines);
+  }
+
+  freeze(instanceId: string): void {
+    this.#machines.get(instanceId)?.freeze();
+  }
+
+  thaw(instanceId: string): void {
+    this.#machines.get(instanceId)?.thaw();
+  }
+
+  /** Its program ends, while the machine goes on. */
+  async crash(instanceId: string): Promise<void> {
+    const machine = this.#machines.get(instanceId);
+    machine?.kill();
+    await machine?.ended;
   }
 }
 
