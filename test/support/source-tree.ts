@@ -15,10 +15,17 @@ export interface SourceFile {
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
 
+const known = new Map<string, readonly SourceFile[]>();
+
+/** Read once by each worker. */
 export function sourceFiles(folder: string): readonly SourceFile[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.tsx?$/.test(name))
-    .map((name) => read(join(folder, name).replaceAll("\\", "/")));
+  const files =
+    known.get(folder) ??
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.tsx?$/.test(name))
+      .map((name) => read(join(folder, name).replaceAll("\\", "/")));
+  known.set(folder, files);
+  return files;
 }
 
 /** Each way on which a file imports itself: `a.ts -> b.ts -> a.ts`. Types count. */
