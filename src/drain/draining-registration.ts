@@ -348,9 +348,9 @@ export function byPool(
 }
 
 /**
- * When the last of their holds began or, as far as is known, will begin. While one waits for its deregistration
- * that is still to come: until the limit if there is one, or else as long as nothing but the cloud's request
- * quota is in the way. That may delay the poll that ends a hold, too. Times are milliseconds since the epoch.
+ * When the last of their holds began or is expected to begin. A registration that waits for its deregistration may
+ * begin its hold until the limit, if there is one. Without a limit it may do so as long as only the cloud's request
+ * quota delays it. The quota may also delay the poll that ends a hold. Times are milliseconds since the epoch.
  */
 export function lastHoldBegins(
   registrations: readonly DrainingRegistration[],
@@ -363,7 +363,7 @@ export function lastHoldBegins(
   return registrations.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
-/** Their state, in the order in which people read them. */
+/** The results of registrations, in the order in which people read them. */
 export function resultsOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationResult[] {
   return inOrder(registrations.map((draining) => draining.result(now)));
 }
