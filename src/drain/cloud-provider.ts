@@ -393,8 +393,8 @@ export interface CloudProvider {
   register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
 
   /**
-   * What keeps registrations from being made again on behalf of the node, in words: the pool has vanished or is in another
-   * network, or the target is another machine's by now. Those that are missing here may be.
+   * The obstacles to registering targets again for the node, in words: the pool has vanished or is in another network,
+   * or the target belongs to another machine now. Targets that are missing here may be registered.
    */
   obstacles(
     node: Node,
@@ -403,8 +403,8 @@ export interface CloudProvider {
   ): Promise<ReadonlyMap<Registration, string>>;
 
   /**
-   * How long from now until each of these pools can be called with `deregister`, one after the other, in milliseconds,
-   * when nothing is more urgent.
+   * How long it takes from now until each of these pools can be called with `deregister`, one after the other, in
+   * milliseconds, if nothing is more urgent.
    */
   msToDeregister(pools: readonly Pool[]): readonly number[];
 
