@@ -5,37 +5,37 @@ import { DrainError } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { Counted, WrongSecrets } from "./wrong-secrets.ts";
 
-/** What a path needs of a caller, in the words of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
+/** What a path requires of a caller, in the terms of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
 export interface Access {
   readonly verb: "create" | "get" | "list" | "delete";
   readonly resource: "drains" | "nodes" | "connections" | "audits";
 }
 
-/** Who a valid token belongs to, and what that user may do. */
+/** The user of a valid token, and the permissions of that user. */
 export interface ReviewedCaller {
   readonly username: string;
-  /** The node of the pod that the token was made for. Absent: the API server does not say. */
+  /** The node of the pod that the token was issued for. Absent: the API server does not say. */
   readonly nodeName?: string;
-  /** Throws what keeps it from being known. */
+  /** Throws the failure if it can't be found out. */
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface TokenCheckOptions extends CheckedWith {
-  /** Undefined: the token is not valid. Throws what keeps it from being known, within a few seconds. */
+  /** Undefined: the token is not valid. Throws the failure within a few seconds if it can't be found out. */
   readonly review: (token: string, signal: AbortSignal) => Promise<ReviewedCaller | undefined>;
-  /** Hears of each token that could not be reviewed. */
+  /** Called for each token that could not be reviewed. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What the guard of the API has. */
+/** What the guard of the API provides. */
 interface CheckedWith {
   readonly clock: Clock;
   readonly wrongSecrets: WrongSecrets;
 }
 
-/** How tokens are checked, which is loaded only where they are. */
+/** The check of tokens, which is loaded only if they are accepted. */
 export interface TokenChecking {
-  /** What tokens must be made for. */
+  /** The audience of accepted tokens. */
   readonly audience: string;
   check(this: void, guard: CheckedWith): Pick<TokenCheck, "check">;
 }
