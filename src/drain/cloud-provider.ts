@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
+import type { FastPathInput, PlannedFastPath } from "./fast-path.ts";
 import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "./load-balancer-kinds.ts";
 import type { NodeReference } from "./request.ts";
 import type { Urgent } from "./urgency.ts";
@@ -28,10 +29,7 @@ export interface Node {
   readonly place?: string;
   /** The machine does not run: it is stopped, or is shutting down. */
   readonly isOff?: true;
-  /**
-   * When the cloud reported this, in milliseconds since the epoch, if that is a while ago. Addresses may have moved
-   * since.
-   */
+  /** When the cloud reported this, in milliseconds since the epoch. Absent: a moment ago. */
   readonly asOf?: number;
   /** Some of its addresses could not be read in time. A search reads them again, and fails if they can't be read. */
   readonly isPartial?: true;
@@ -61,8 +59,8 @@ export interface Pool {
 }
 
 /**
- * A pool as one kind of load balancer uses it. If another kind begins to use the pool, other terms apply to what is
- * found from then on.
+ * A pool as one kind of load balancer uses it. If another kind begins to use the pool, other terms apply to what is found
+ * from then on.
  */
 export function useOf({ kind, id }: Pool): string {
   return `${kind}|${id}`;
@@ -70,32 +68,26 @@ export function useOf({ kind, id }: Pool): string {
 
 /** How a pool releases deregistered targets. Reading this takes a call. */
 export interface PoolTerms {
-  /**
-   * The pool's deregistration delay: how long requests in flight may take after a deregistration, in milliseconds. 0:
-   * they are cut.
-   */
+  /** The deregistration delay: how long requests in flight may take, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
   /**
-   * How long the pool may continue to send traffic, counted from the acknowledgement of the deregistration, in
-   * milliseconds. With `endsWhenAbsentMs`, the longest time.
+   * How long the pool may continue to send traffic, counted from the acknowledgement of the deregistration, in milliseconds.
+   * With `endsWhenAbsentMs`, the longest time.
    */
   readonly holdMs: number;
-  /**
-   * How much of that remains when `drainMs` has passed, in milliseconds. It applies to targets that the cloud does not
-   * list any more.
-   */
+  /** What remains of `holdMs` after `drainMs`, in milliseconds. For targets that are not listed any more. */
   readonly holdAfterDelayMs: number;
   /** How long new requests or connections may still arrive, in milliseconds, counted as `holdMs`. */
   readonly newTrafficMs: number;
   /**
-   * The cloud reports the end of the traffic: a registration is released when it is `absent`, this many milliseconds
-   * after its deregistration at the earliest, and never while it is `draining`. Absent: the hold is a timer, which the
-   * cloud's list does not shorten.
+   * The cloud reports the end of the traffic: a registration is released when it is `absent`, this many milliseconds after
+   * its deregistration at the earliest, and never while it is `draining`. Absent: the hold is a timer, which the cloud's
+   * list does not shorten.
    */
   readonly endsWhenAbsentMs?: number;
   /**
-   * Each request of the pool has an open TCP connection to the registered port on the node. The hold may end when the
-   * node has none, `newTrafficMs` after the deregistration at the earliest. Absent: nothing on the node shows the end.
+   * Each request of the pool has an open TCP connection to the registered port on the node. The hold may end when the node
+   * has none, `newTrafficMs` after the deregistration at the earliest. Absent: nothing on the node shows the end.
    */
   readonly endsWhenIdle?: true;
   /** The pool sends no traffic because no load balancer uses it. The drain only confirms the deregistration. */
@@ -108,10 +100,7 @@ export interface PoolTerms {
   readonly unsaved: readonly UnsavedTraffic[];
   /** Answers of the cloud that could not be used, and the values that are used instead, in sentences for people. */
   readonly warnings?: readonly string[];
-  /**
-   * `false` if the provider knows that it may not deregister anything in the pool. The drain tries to deregister all
-   * the same.
-   */
+  /** `false`: the provider may not deregister anything here, as far as it knows. Drains try it all the same. */
   readonly writable?: false;
 }
 
@@ -145,8 +134,8 @@ export interface Registration {
   /** Whether the pool sends traffic to it now, according to the cloud. */
   readonly isHealthy: boolean;
   /**
-   * Not `isHealthy`, because the cloud does not say whether it gets traffic. The guard counts it when it leaves, and
-   * does not count it when it stays.
+   * Not `isHealthy`, because the cloud does not say whether it gets traffic. The guard counts it when it leaves, and does
+   * not count it when it stays.
    */
   readonly mayBeHealthy?: true;
   /**
@@ -157,8 +146,8 @@ export interface Registration {
   /** If one name stands for several targets: the others, as the cloud lists them. */
   readonly alsoListed?: readonly object[];
   /**
-   * Why it may belong to another machine, in a sentence for people. Such a target is never deregistered. Absent: it is
-   * the node's.
+   * Why it may belong to another machine, in a sentence for people. Such a target is never deregistered. Absent: it is the
+   * node's.
    */
   readonly doubt?: string;
 }
@@ -195,8 +184,8 @@ export interface FoundRegistrations {
   /** The registrations that have to be deregistered. */
   readonly registrations: readonly Registration[];
   /**
-   * Reported only: the node's registrations in pools that the configured discovery excludes, and those that may belong
-   * to another machine (`doubt`).
+   * Reported only: the node's registrations in pools that the configured discovery excludes, and those that may belong to
+   * another machine (`doubt`).
    */
   readonly elsewhere: readonly Registration[];
   /** What the search could not read, in a sentence for people. */
@@ -235,8 +224,8 @@ export interface PoolHealth {
   /** Absent: the cloud has no minimum. */
   readonly minimum?: HealthyMinimum;
   /**
-   * The zone of a target. Undefined if it is unknown. Present only if each zone of the load balancer sends traffic to
-   * its own targets only. The same function as long as `targets` is the same list.
+   * The zone of a target. Undefined if it is unknown. Present only if each zone of the load balancer sends traffic to its
+   * own targets only. The same function as long as `targets` is the same list.
    */
   readonly zoneOf?: (target: string) => string | undefined;
   /**
@@ -244,32 +233,6 @@ export interface PoolHealth {
    * addresses.
    */
   readonly countNodes: () => number;
-}
-
-/**
- * What failing health checks do for a drain when a load balancer opens connections for longer than the notice, but
- * stops sooner for an unhealthy target. The taint of `Cluster.taint` fails the health checks that kube-proxy answers.
- */
-export interface PlannedFastPath {
-  /** The names of the pools whose health checks fail. */
-  readonly pools: readonly string[];
-  /** When the last of them fails, counted from the taint, in milliseconds. */
-  readonly failsWithinMs: number;
-}
-
-export interface FastPathInput {
-  readonly found: readonly {
-    readonly registration: Registration;
-    readonly terms: PoolTerms;
-    /** When it was deregistered or will be, in milliseconds since the epoch. */
-    readonly since: number;
-  }[];
-  /** The node's registrations that the drain does not deregister. The terms of their pools are not known. */
-  readonly elsewhere: readonly Registration[];
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** From now until the machine goes, in milliseconds. Absent: the shortest notice that the cloud gives is assumed. */
-  readonly noticeMs?: number;
 }
 
 /** The name of the cloud, and sentences for people. `pools`: their names. */
@@ -297,15 +260,14 @@ export interface CallFor extends Urgent {
 }
 
 /**
- * What the core needs from a cloud. Implementations: AWS, and a fake in the tests.
- * Every method throws `DrainError`. The implementation retries temporary failures, so that what it throws is final. It
- * keeps to the cloud's request quota, makes the most urgent calls first, and answers callers of the same question from
- * one call. Every method is safe to repeat.
+ * What the core needs from a cloud. Implementations: AWS, and a fake in the tests. Every method throws `DrainError`. The
+ * implementation retries temporary failures, so that what it throws is final. It keeps to the cloud's request quota, makes
+ * the most urgent calls first, and answers callers of the same question from one call. Every method is safe to repeat.
  */
 export interface CloudProvider {
   /**
-   * The one live node that the reference names. Throws `node-not-found`, `instance-gone`, `ambiguous-node`
-   * or `other-cluster`.
+   * The one live node that the reference names. Throws `node-not-found`, `instance-gone`, `ambiguous-node` or
+   * `other-cluster`.
    */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
@@ -314,8 +276,8 @@ export interface CloudProvider {
 
   /**
    * Every registration of the node in every pool, each once and as soon as it is known. Remembered ones come first. The
-   * iteration ends when every pool has been read since the call. A pool that vanishes during the search is skipped, and
-   * is not an error.
+   * iteration ends when every pool has been read since the call. A pool that vanishes during the search is skipped, and is
+   * not an error.
    */
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
 
@@ -326,8 +288,8 @@ export interface CloudProvider {
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
 
   /**
-   * The node that the reference names and its registrations, as they were last read, no matter how long ago. Makes no
-   * call. Undefined if that is not known for every pool, or for the node.
+   * The node that the reference names and its registrations, as they were last read, no matter how long ago. Makes no call.
+   * Undefined if that is not known for every pool, or for the node.
    */
   lastKnown(reference: NodeReference): LastKnown | undefined;
 
@@ -338,27 +300,27 @@ export interface CloudProvider {
   knownHealth(pool: Pool): PoolHealth | undefined;
 
   /**
-   * Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. A pool that has vanished
-   * has no targets.
+   * Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. A pool that has vanished has no
+   * targets.
    */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /**
-   * As `healthOf`, without reading how the pool works, which takes a call for each pool. Each zone is counted on its
-   * own, as if the load balancer did so, and the pool has no minimum of its own. If enough targets remain by this
-   * count, enough remain by any count.
+   * As `healthOf`, without reading how the pool works, which takes a call for each pool. Each zone is counted on its own, as
+   * if the load balancer did so, and the pool has no minimum of its own. If enough targets remain by this count, enough
+   * remain by any count.
    */
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /**
-   * How long the pools that the node could be in may continue to send traffic to targets that they do not list any
-   * more, in milliseconds, as far as a search has listed the pools. 0: no pool is listed.
+   * How long the pools that the node could be in may continue to send traffic to targets that they do not list any more, in
+   * milliseconds, as far as a search has listed the pools. 0: no pool is listed.
    */
   holdOfUnlistedMs(node: Node): number;
 
   /**
-   * Whether a pool near the node may have targets by address, as far as a search has listed the pools. True if no
-   * search has.
+   * Whether a pool near the node may have targets by address, as far as a search has listed the pools. True if no search
+   * has.
    */
   mayHoldAddresses(node: Node): boolean;
 
@@ -377,24 +339,24 @@ export interface CloudProvider {
   readonly words: CloudWords;
 
   /**
-   * Deregisters registrations of one pool: those that `take` returns. `take` is called with the largest number that one
-   * call can have, and only when the call can be made, so that all registrations that wait by then are in it. A target
-   * that is gone already is not an error, nor is a pool that has vanished. Resolves when the cloud has acknowledged the
-   * call. That proves nothing: read it back with `observe`.
+   * Deregisters registrations of one pool: those that `take` returns. `take` is called with the largest number that one call
+   * can have, and only when the call can be made, so that all registrations that wait by then are in it. A target that is
+   * gone already is not an error, nor is a pool that has vanished. Resolves when the cloud has acknowledged the call. That
+   * proves nothing: read it back with `observe`.
    */
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
 
   /**
    * Registers registrations of one pool again, each with exactly the same settings: those that `take` returns, as with
    * `deregister`. A target that is registered already is not an error. Targets that the cloud refuses are passed to
-   * `refuses` with the reason, and the others are registered. Throws `not-registered` if the pool has vanished.
-   * Resolves when the cloud has acknowledged the call. That proves nothing: read it back with `observe`.
+   * `refuses` with the reason, and the others are registered. Throws `not-registered` if the pool has vanished. Resolves
+   * when the cloud has acknowledged the call. That proves nothing: read it back with `observe`.
    */
   register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
 
   /**
-   * The obstacles to registering targets again for the node, in words: the pool has vanished or is in another network,
-   * or the target belongs to another machine now. Targets that are missing here may be registered.
+   * The obstacles to registering targets again for the node, in words: the pool has vanished or is in another network, or
+   * the target belongs to another machine now. Targets that are missing here may be registered.
    */
   obstacles(
     node: Node,
@@ -409,20 +371,20 @@ export interface CloudProvider {
   msToDeregister(pools: readonly Pool[]): readonly number[];
 
   /**
-   * The state of registrations of one pool: of those that `which` gives, asked once, and not before the call can be made.
-   * In a pool that has vanished all are `absent`.
+   * The state of registrations of one pool: those that `which` returns. It is called once, and not before the call can
+   * be made. In a pool that has vanished all are `absent`.
    */
   observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed>;
 
   /**
-   * Those of the node's registrations that are still its own. Addresses move: one that another machine has taken
-   * over must not be deregistered a second time.
+   * The registrations that are still the node's own. Addresses move: one that another machine has now must stay
+   * registered.
    */
   stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]>;
 
-  /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
+  /** The ids of the nodes that the cloud reports as terminated. Nothing can send them traffic any more. */
   findTerminated(nodes: readonly Pick<Node, "id" | "place">[], by: CallFor): Promise<ReadonlySet<string>>;
 
-  /** The ids of those nodes that the cloud says run, or are about to. */
+  /** The ids of the nodes that the cloud reports as running, or about to run. */
   findRunning(nodes: readonly Pick<Node, "id" | "place">[], by: CallFor): Promise<ReadonlySet<string>>;
 }

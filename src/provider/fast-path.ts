@@ -1,4 +1,5 @@
-import { addressOf, type FastPathInput, type PlannedFastPath, type Registration } from "../drain/cloud-provider.ts";
+import { addressOf, type Registration } from "../drain/cloud-provider.ts";
+import type { FastPathInput, PlannedFastPath } from "../drain/fast-path.ts";
 import { type AwsPoolTerms, seconds } from "./release-terms.ts";
 import type { AwsPool } from "./target-groups.ts";
 

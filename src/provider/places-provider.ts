@@ -3,12 +3,10 @@ import type {
   CallFor,
   CloudProvider,
   CloudWords,
-  FastPathInput,
   FoundRegistrations,
   LastKnown,
   Node,
   Observed,
-  PlannedFastPath,
   Pool,
   PoolHealth,
   PoolTerms,
@@ -16,6 +14,7 @@ import type {
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
+import type { FastPathInput, PlannedFastPath } from "../drain/fast-path.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AuditPools, PoolAudit } from "./audit.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
