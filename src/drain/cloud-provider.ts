@@ -1,6 +1,5 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
-import type { FastPathInput, PlannedFastPath } from "./fast-path.ts";
 import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "./load-balancer-kinds.ts";
 import type { NodeReference } from "./request.ts";
 import type { Urgent } from "./urgency.ts";
@@ -58,10 +57,7 @@ export interface Pool {
   readonly loadBalancer?: string;
 }
 
-/**
- * A pool as one kind of load balancer uses it. If another kind begins to use the pool, other terms apply to what is found
- * from then on.
- */
+/** A pool as one kind of load balancer uses it: another kind that begins to use it brings other terms. */
 export function useOf({ kind, id }: Pool): string {
   return `${kind}|${id}`;
 }
@@ -71,8 +67,8 @@ export interface PoolTerms {
   /** The deregistration delay: how long requests in flight may take, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
   /**
-   * How long the pool may continue to send traffic, counted from the acknowledgement of the deregistration, in milliseconds.
-   * With `endsWhenAbsentMs`, the longest time.
+   * How long it may continue to send traffic, counted from the acknowledgement, in milliseconds. Or at most, with
+   * `endsWhenAbsentMs`.
    */
   readonly holdMs: number;
   /** What remains of `holdMs` after `drainMs`, in milliseconds. For targets that are not listed any more. */
@@ -133,22 +129,13 @@ export interface Registration {
   readonly detail: string;
   /** Whether the pool sends traffic to it now, according to the cloud. */
   readonly isHealthy: boolean;
-  /**
-   * Not `isHealthy`, because the cloud does not say whether it gets traffic. The guard counts it when it leaves, and does
-   * not count it when it stays.
-   */
+  /** It may get traffic: the cloud does not say. The guard counts it when it leaves, and not when it stays. */
   readonly mayBeHealthy?: true;
-  /**
-   * The target as the cloud lists it, if its name is not complete. Calls need it to find the target and to register it
-   * again.
-   */
+  /** The target as the cloud lists it, if its name is not complete. Calls need it to find and to register the target. */
   readonly listed?: object;
   /** If one name stands for several targets: the others, as the cloud lists them. */
   readonly alsoListed?: readonly object[];
-  /**
-   * Why it may belong to another machine, in a sentence for people. Such a target is never deregistered. Absent: it is the
-   * node's.
-   */
+  /** Why it may be another machine's, in a sentence for people. It is never deregistered then. Absent: it is the node's. */
   readonly doubt?: string;
 }
 
@@ -228,11 +215,34 @@ export interface PoolHealth {
    * own targets only. The same function as long as `targets` is the same list.
    */
   readonly zoneOf?: (target: string) => string | undefined;
-  /**
-   * The number of machines that the targets are on, according to their names. For targets by address, the number of
-   * addresses.
-   */
+  /** The number of machines of the targets, by their names. For targets by address, the number of addresses. */
   readonly countNodes: () => number;
+}
+
+/**
+ * What failing health checks do for a drain when a load balancer opens connections for longer than the notice, but
+ * stops sooner for an unhealthy target. The taint of `Cluster.taint` fails the health checks that kube-proxy answers.
+ */
+export interface PlannedFastPath {
+  /** The names of the pools whose health checks fail. */
+  readonly pools: readonly string[];
+  /** When the last of them fails, counted from the taint, in milliseconds. */
+  readonly failsWithinMs: number;
+}
+
+export interface FastPathInput {
+  readonly found: readonly {
+    readonly registration: Registration;
+    readonly terms: PoolTerms;
+    /** When it was deregistered or will be, in milliseconds since the epoch. */
+    readonly since: number;
+  }[];
+  /** The node's registrations that the drain does not deregister. The terms of their pools are not known. */
+  readonly elsewhere: readonly Registration[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** From now until the machine goes, in milliseconds. Absent: the shortest notice that the cloud gives is assumed. */
+  readonly noticeMs?: number;
 }
 
 /** The name of the cloud, and sentences for people. `pools`: their names. */
@@ -265,10 +275,7 @@ export interface CallFor extends Urgent {
  * the most urgent calls first, and answers callers of the same question from one call. Every method is safe to repeat.
  */
 export interface CloudProvider {
-  /**
-   * The one live node that the reference names. Throws `node-not-found`, `instance-gone`, `ambiguous-node` or
-   * `other-cluster`.
-   */
+  /** The only live node of that name. Throws `node-not-found`, `instance-gone`, `ambiguous-node` or `other-cluster`. */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
   /** The live node with this id, if it was described a short while ago. Makes no call. */
@@ -300,8 +307,7 @@ export interface CloudProvider {
   knownHealth(pool: Pool): PoolHealth | undefined;
 
   /**
-   * Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. A pool that has vanished has no
-   * targets.
+   * Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. Empty if the pool has vanished.
    */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
@@ -318,10 +324,7 @@ export interface CloudProvider {
    */
   holdOfUnlistedMs(node: Node): number;
 
-  /**
-   * Whether a pool near the node may have targets by address, as far as a search has listed the pools. True if no search
-   * has.
-   */
+  /** Whether a pool near the node may have targets by address, as far as the pools were listed. True if they were not. */
   mayHoldAddresses(node: Node): boolean;
 
   /** How the pool releases targets. Undefined: the pool has vanished, and has released all of them. */
@@ -377,8 +380,7 @@ export interface CloudProvider {
   observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed>;
 
   /**
-   * The registrations that are still the node's own. Addresses move: one that another machine has now must stay
-   * registered.
+   * The registrations that are still the node's. Addresses move, and one that another machine has now must stay registered.
    */
   stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]>;
 

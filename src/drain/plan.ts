@@ -4,13 +4,13 @@ import {
   type FoundRegistrations,
   inOrder,
   type Node,
+  type PlannedFastPath,
   type Pool,
   type PoolTerms,
   type Registration,
   type UnsavedTraffic,
   useOf,
 } from "./cloud-provider.ts";
-import type { PlannedFastPath } from "./fast-path.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
 
 /** What a drain would do now, and how long it would hold. `drain` acts on the same value that `plan` prints. */

@@ -1,5 +1,4 @@
-import { addressOf, type Registration } from "../drain/cloud-provider.ts";
-import type { FastPathInput, PlannedFastPath } from "../drain/fast-path.ts";
+import { addressOf, type FastPathInput, type PlannedFastPath, type Registration } from "../drain/cloud-provider.ts";
 import { type AwsPoolTerms, seconds } from "./release-terms.ts";
 import type { AwsPool } from "./target-groups.ts";
 

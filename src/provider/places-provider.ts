@@ -3,10 +3,12 @@ import type {
   CallFor,
   CloudProvider,
   CloudWords,
+  FastPathInput,
   FoundRegistrations,
   LastKnown,
   Node,
   Observed,
+  PlannedFastPath,
   Pool,
   PoolHealth,
   PoolTerms,
@@ -14,7 +16,6 @@ import type {
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
-import type { FastPathInput, PlannedFastPath } from "../drain/fast-path.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AuditPools, PoolAudit } from "./audit.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";

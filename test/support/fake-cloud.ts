@@ -3,6 +3,7 @@ import {
   addressOf,
   type CallFor,
   type CloudProvider,
+  type FastPathInput,
   type FoundRegistrations,
   keyOf,
   type Node,
@@ -14,7 +15,6 @@ import {
   type RegistrationState,
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
-import type { FastPathInput } from "../../src/drain/fast-path.ts";
 import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
 import { fastPath } from "../../src/provider/fast-path.ts";
