@@ -34,6 +34,9 @@ describe("a start loads only what its verb needs:", () => {
     expect(started.files[0]).toBe("dist/cli.js");
     expect(started.inputs).toContain("src/cli/main.ts");
     expect(started.inputs.filter((input) => spare.test(input))).toEqual([]);
+    expect(started.builtins).toContain("fs");
+    // Commander's, for verbs that are programs by themselves.
+    expect(started.builtins).not.toContain("child_process");
     expect(started.bytes).toBeLessThan(kilobytesMax * 1_000);
     expect(started.files.length).toBeLessThanOrEqual(kilobytesMax === HELP_KB_MAX ? HELP_FILES_MAX : FILES_MAX);
   });

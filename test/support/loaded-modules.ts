@@ -13,6 +13,13 @@ export interface Loaded extends Finished {
   readonly bytes: number;
   /** What they were bundled from, from the project's root. */
   readonly inputs: readonly string[];
+  /** Node's own modules that they load at once. */
+  readonly builtins: readonly string[];
+}
+
+interface Output {
+  readonly inputs: object;
+  readonly imports: readonly { readonly path: string; readonly kind: string }[];
 }
 
 /** Runs the bundled command line, and tells which of its files Node has loaded for that. */
@@ -45,12 +52,14 @@ export async function loadedBy(args: readonly string[], environment: Environment
     .map((url) => relative(".", fileURLToPath(url)))
     .filter((file) => file.startsWith("dist/"));
   const { outputs } = JSON.parse(readFileSync("dist/meta.json", "utf8")) as {
-    readonly outputs: Readonly<Record<string, { readonly inputs: object }>>;
+    readonly outputs: Readonly<Record<string, Output>>;
   };
+  const imports = files.flatMap((file) => outputs[file]?.imports ?? []);
   return {
     ...finished,
     files,
     bytes: files.reduce((sum, file) => sum + statSync(file).size, 0),
     inputs: files.flatMap((file) => Object.keys(outputs[file]?.inputs ?? {})),
+    builtins: imports.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path.replace("node:", "")),
   };
 }
