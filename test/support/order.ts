@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * beside them. A file that is not here, or that has changed, is no fault: it starts later.
  */
 export const WAIT_LONGEST = [
+  "test/conformance/kubernetes/beside.test.ts",
   "test/e2e/rolling-drain.test.ts",
   "test/e2e/places-traffic.test.ts",
   "test/docs-commands.test.ts",
