@@ -9,6 +9,7 @@ import {
   actions,
   checkName,
   checkProtocol,
+  checkProtocolVersion,
   checkUnshared,
   condition,
   oneOf,
@@ -74,6 +75,7 @@ export const elbv2WriteActions: ApiActions = {
     if (targetType === "alb" && !PROTOCOLS_TO_ALB.includes(where.protocol))
       throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
     const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
+    checkProtocolVersion(params);
     const probe = defaultProbe({ ...where, targetType });
     const settings = {
       targetType,

@@ -151,7 +151,7 @@ def _members(call: Caller) -> None:
 
 
 def _pools(call: Caller, names: list[str]) -> None:
-    for describe in ("describe_load_balancer_target_groups", "describe_load_balancers"):
+    for describe in ("describe_load_balancer_target_groups", "describe_load_balancers", "describe_traffic_sources"):
         for name in names:
             call(describe, AutoScalingGroupName=name)
         call(describe, AutoScalingGroupName="none", error=INVALID)
