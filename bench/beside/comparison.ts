@@ -18,7 +18,7 @@ import { Side } from "./side.ts";
 
 /** The programs that are not ours. */
 export const NEEDED = [...CONTROL_PLANE, "lifecycle-manager", "kubectl"] as const;
-export const PROGRAMS = ["hasta-la-vista", "lifecycle-manager"] as const;
+const PROGRAMS = ["hasta-la-vista", "lifecycle-manager"] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 /** What one program has made of one node's departure. Seconds count from when Auto Scaling begins it. */

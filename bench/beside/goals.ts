@@ -30,7 +30,7 @@ export function pairsOf(rows: readonly BesideRow[]): readonly Pair[] {
 const THEIRS: ProgramName = "lifecycle-manager";
 
 /** How many times lifecycle-manager's calls a drain may make. */
-export type CallsRatio = Readonly<Record<Kind, number>>;
+type CallsRatio = Readonly<Record<Kind, number>>;
 
 const NO_MORE_CALLS: CallsRatio = { alb: 1, classic: 1, nlb: 1 };
 
@@ -54,7 +54,9 @@ function missedInCounts({ kind, ours, theirs }: Pair, callsRatio: number): reado
   return [
     ...(ours.hookResult === "CONTINUE" ? [] : [`${kind}: the hook ended with ${ours.hookResult}`]),
     ...(ours.requestsLost === 0 ? [] : [`${kind}: ${ours.requestsLost} requests were lost`]),
-    ...(calls <= allowed * callsRatio ? [] : [`${kind}: the drain made ${calls} calls, where lifecycle-manager made ${allowed}`]),
+    ...(calls <= allowed * callsRatio
+      ? []
+      : [`${kind}: the drain made ${calls} calls, where lifecycle-manager made ${allowed}`]),
   ];
 }
 

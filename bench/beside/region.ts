@@ -9,13 +9,13 @@ export const KINDS = ["alb", "classic", "nlb"] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** In the account's region. A load balancer of its own is before each group. */
-export const GROUPS = 50;
-export const CLASSICS = 5;
+const GROUPS = 50;
+const CLASSICS = 5;
 /** Of those of the kind, the node and those that stay are in so many. */
-export const MEMBER_GROUPS = 10;
-export const MEMBER_CLASSICS = 2;
+const MEMBER_GROUPS = 10;
+const MEMBER_CLASSICS = 2;
 /** The deregistration delay of groups, and the draining timeout of classic load balancers. */
-export const DELAY_SECONDS = 30;
+const DELAY_SECONDS = 30;
 const STAYING_NODES = 2;
 const VPC = "vpc-0123456789abcdef0";
 const PORT = 30_080;

@@ -26,7 +26,7 @@ export function besideTable(rows: readonly BesideRow[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const ratios = pairsOf(rows).map(
     ({ kind, firstDeregistrationRatio, hookRatio }) =>
-      `- ${NAMES[kind]}: lifecycle-manager's first deregistration came after ${Math.floor(firstDeregistrationRatio)} times, and the end of its hook after ${hookRatio.toFixed(1)} times as long.`,
+      `- ${NAMES[kind]}: lifecycle-manager took ${Math.floor(firstDeregistrationRatio)} times as long to its first deregistration, and ${hookRatio.toFixed(1)} times as long to the end of its hook.`,
   );
   return [
     line(COLUMNS.map(([heading]) => heading)),

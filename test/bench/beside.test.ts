@@ -66,6 +66,6 @@ test("calls are counted by API, and the table has a row for each program", () =>
   const lines = besideTable([OURS, THEIRS]).split("\n");
   expect(lines[2]).toBe("| ALB | hasta-la-vista | 2.0 | 3.0 | 32.0 | CONTINUE | 13 | 10 | 1 | 2 | 0 | 40 | 0 | 1000 |");
   expect(lines.at(-1)).toBe(
-    "- ALB: lifecycle-manager's first deregistration came after 7 times, and the end of its hook after 4.0 times as long.",
+    "- ALB: lifecycle-manager took 7 times as long to its first deregistration, and 4.0 times as long to the end of its hook.",
   );
 });
