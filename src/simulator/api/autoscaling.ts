@@ -11,6 +11,7 @@ import { checkShrinking, type MemberOf, memberNamed, namedGroup } from "./scalin
 import { scalingHookActions } from "./scaling-hooks.ts";
 import { scalingMemberActions } from "./scaling-members.ts";
 import { scalingPoolActions } from "./scaling-pools.ts";
+import { scalingSettingActions } from "./scaling-settings.ts";
 import type { XmlFields } from "./xml.ts";
 
 const RECORDS_PER_PAGE = 50;
@@ -113,6 +114,7 @@ export const autoScalingActions: ApiActions = {
   ...scalingHookActions,
   ...scalingMemberActions,
   ...scalingPoolActions,
+  ...scalingSettingActions,
 };
 
 /** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
@@ -191,13 +193,13 @@ function tagFilter(params: Params): (tag: TagXml) => boolean {
   }
 }
 
-function tagsXml({ name, tags }: AutoScalingGroup) {
+function tagsXml({ name, tags, ownTags }: AutoScalingGroup) {
   return [...tags].map(([Key, Value]) => ({
     ResourceId: name,
     ResourceType: "auto-scaling-group",
     Key,
     Value,
-    PropagateAtLaunch: true,
+    PropagateAtLaunch: !ownTags.has(Key),
   }));
 }
 

@@ -49,8 +49,8 @@ export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
   readonly zones: readonly string[];
-  readonly minSize: number;
-  readonly maxSize: number;
+  minSize: number;
+  maxSize: number;
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
@@ -59,6 +59,8 @@ export class AutoScalingGroup {
   readonly createdAt: number;
   readonly retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
+  /** The keys of those tags that the machines that it launches do not get. */
+  readonly ownTags = new Set<string>();
   /** Members that a caller has said are unhealthy. */
   readonly unhealthy = new Set<string>();
   readonly activities = new ScalingActivities();

@@ -249,6 +249,7 @@ export class AutoScaling {
     const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
     group.join(instance);
     instance.tags.set(GROUP_TAG, group.name);
+    for (const [key, value] of group.tags) if (!group.ownTags.has(key)) instance.tags.set(key, value);
     this.#record(group, instance, {
       description: `Launching a new EC2 instance: ${instance.id}`,
       cause: `At ${isoOf(at)} an instance was started ${BY_CAPACITY}.`,

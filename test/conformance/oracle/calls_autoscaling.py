@@ -16,6 +16,7 @@ def call_autoscaling(call: Caller) -> None:
     _hooks(call, names)
     _members(call)
     _pools(call, names)
+    _settings(call)
     _tags(call)
     _terminate(call)
     _actions(call)
@@ -169,6 +170,20 @@ def _tags(call: Caller) -> None:
         call("describe_tags", Filters=[{"Name": name, "Values": [value]}])
     call("describe_tags", Filters=[{"Name": "mood", "Values": ["good"]}], error=INVALID)
     call("describe_tags", MaxRecords=101, error=INVALID)
+
+
+def _settings(call: Caller) -> None:
+    update = "update_auto_scaling_group"
+    group: Params = {"AutoScalingGroupName": "workers"}
+    call(update, **group, MinSize=1, MaxSize=6, DesiredCapacity=6)
+    call(update, **group, MinSize=7, MaxSize=6, error=INVALID)
+    call(update, **group, DesiredCapacity=7, error=INVALID)
+    call(update, AutoScalingGroupName="none", MinSize=1, error=INVALID)
+    tag: Params = {"ResourceId": "workers", "ResourceType": "auto-scaling-group", "Key": "new", "Value": "x"}
+    for change in ("create_or_update_tags", "delete_tags"):
+        call(change, Tags=[{**tag, "PropagateAtLaunch": False}])
+        call(change, Tags=[{**tag, "ResourceId": "none"}], error=INVALID)
+        call(change, Tags=[{**tag, "ResourceType": "instance"}], error=INVALID)
 
 
 def _activities(call: Caller) -> None:

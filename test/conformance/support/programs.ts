@@ -13,6 +13,7 @@ export type Program =
   | "python"
   | "aws"
   | "cfn-lint"
+  | "custodian"
   | "moto_server"
   | "haproxy"
   | "prometheus"

@@ -1,0 +1,79 @@
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { type Bounds, integer, type Params, requiredText, structures, text } from "./params.ts";
+import { namedGroup } from "./scaling-groups.ts";
+
+const SIZE: Bounds = [0, Number.MAX_SAFE_INTEGER];
+const SIMULATED = new Set(["Action", "Version", "AutoScalingGroupName", "MinSize", "MaxSize", "DesiredCapacity"]);
+const RESOURCE_TYPE = "auto-scaling-group";
+
+/** What is changed of a group itself. */
+export const scalingSettingActions: ApiActions = {
+  /**
+   * Its sizes; all other settings are refused, because they would have no effect.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
+   */
+  UpdateAutoScalingGroup(params, world) {
+    const other = Object.keys(params).find((name) => !SIMULATED.has(name));
+    if (other !== undefined)
+      throw new AwsError("NotSimulated", `The parameter ${other} of UpdateAutoScalingGroup is not simulated`, 501);
+    const group = namedGroup(params, world);
+    const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
+    const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
+    if (minSize > maxSize)
+      throw validationError(`Max bound, ${maxSize}, must be greater than or equal to min bound, ${minSize}`);
+    const within = Math.min(Math.max(group.desiredCapacity, minSize), maxSize);
+    const desired = integer(params, "DesiredCapacity", SIZE) ?? within;
+    if (desired < minSize || desired > maxSize)
+      throw validationError(
+        `Desired capacity:${desired} must be between the specified min size:${minSize} and max size:${maxSize}`,
+      );
+    group.minSize = minSize;
+    group.maxSize = maxSize;
+    world.scaling.setCapacity(group, desired, world.clock.now());
+    world.catchUp();
+    return undefined;
+  },
+
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html */
+  CreateOrUpdateTags(params, world) {
+    for (const { group, tag, key } of tagsOf(params, world)) {
+      group.tags.set(key, text(tag, "Value") ?? "");
+      if (text(tag, "PropagateAtLaunch") === "false") group.ownTags.add(key);
+      else group.ownTags.delete(key);
+    }
+    return undefined;
+  },
+
+  /** A tag with a value is deleted only where it has that value. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteTags.html */
+  DeleteTags(params, world) {
+    for (const { group, tag, key } of tagsOf(params, world)) {
+      const value = text(tag, "Value");
+      if (value !== undefined && value !== group.tags.get(key)) continue;
+      group.tags.delete(key);
+      group.ownTags.delete(key);
+    }
+    return undefined;
+  },
+};
+
+interface TagOfGroup {
+  readonly group: AutoScalingGroup;
+  readonly tag: Params;
+  readonly key: string;
+}
+
+/** All of them are checked before one is changed. */
+function tagsOf(params: Params, world: World): readonly TagOfGroup[] {
+  const tags = structures(params, "Tags");
+  if (tags === undefined) throw missingParameter("Tags");
+  return tags.map((tag) => {
+    const key = requiredText(tag, "Key");
+    const name = requiredText(tag, "ResourceId");
+    const type = text(tag, "ResourceType") ?? RESOURCE_TYPE;
+    if (type !== RESOURCE_TYPE) throw validationError(`The resource type '${type}' is not valid: use ${RESOURCE_TYPE}`);
+    return { group: namedGroup({ AutoScalingGroupName: name }, world), tag, key };
+  });
+}
