@@ -8,6 +8,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 export const WAIT_LONGEST = [
   "test/conformance/kubernetes/beside.test.ts",
+  "test/conformance/ansible.test.ts",
   "test/e2e/rolling-drain.test.ts",
   "test/e2e/places-traffic.test.ts",
   "test/docs-commands.test.ts",

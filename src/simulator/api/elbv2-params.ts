@@ -12,6 +12,8 @@ const INTERVAL_SECONDS: Bounds = [5, 300];
 const TIMEOUT_SECONDS: Bounds = [2, 120];
 const THRESHOLD: Bounds = [2, 10];
 const PROBE_PROTOCOLS = ["HTTP", "HTTPS", "TCP"];
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_FixedResponseActionConfig.html */
+const CONTENT_TYPES = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html */
 const PROTOCOL_VERSIONS = ["HTTP1", "HTTP2", "GRPC"] as const;
 
@@ -56,7 +58,13 @@ function readAction(params: Params, world: World): Action {
     }
     case "fixed-response": {
       const config = structure(params, "FixedResponseConfig") ?? {};
-      return { type, statusCode: requiredText(config, "StatusCode"), body: text(config, "MessageBody") ?? "" };
+      const contentType = text(config, "ContentType");
+      return {
+        type,
+        statusCode: requiredText(config, "StatusCode"),
+        body: text(config, "MessageBody"),
+        contentType: contentType === undefined ? undefined : oneOf(contentType, CONTENT_TYPES, "contentType"),
+      };
     }
     case "redirect": {
       const config = structure(params, "RedirectConfig") ?? {};

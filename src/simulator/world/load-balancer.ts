@@ -12,7 +12,12 @@ export interface WeightedGroup {
 /** What a listener or a rule does with a request. */
 export type Action =
   | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
-  | { readonly type: "fixed-response"; readonly statusCode: string; readonly body: string }
+  | {
+      readonly type: "fixed-response";
+      readonly statusCode: string;
+      readonly body?: string | undefined;
+      readonly contentType?: string | undefined;
+    }
   | ({ readonly type: "redirect"; readonly statusCode: string } & Partial<Redirect>);
 
 export interface Condition {

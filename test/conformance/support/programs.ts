@@ -10,6 +10,7 @@ const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 const TIMEOUT_MS = 120_000;
 
 export type Program =
+  | "ansible-playbook"
   | "python"
   | "aws"
   | "cfn-lint"
