@@ -4,6 +4,8 @@ import type { LifecycleAction } from "../world/lifecycle-action.ts";
 import type { ScaleIn } from "../world/scale-in.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
+import { instanceRefreshActions } from "./instance-refreshes.ts";
+import { templateOf } from "./launch-configurations.ts";
 import { recordsOf } from "./paging.ts";
 import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
 import { activityXml } from "./scaling-activities.ts";
@@ -113,6 +115,7 @@ export const autoScalingActions: ApiActions = {
   ...scalingHookActions,
   ...scalingMemberActions,
   ...scalingPoolActions,
+  ...instanceRefreshActions,
 };
 
 /** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
@@ -212,6 +215,7 @@ function memberXml(member: Member, group: AutoScalingGroup, world: World): XmlFi
     AvailabilityZone: member.instance.zone,
     LifecycleState: member.lifecycleState,
     HealthStatus: isHealthy(member, group, world) ? "Healthy" : "Unhealthy",
+    LaunchTemplate: templateOf(group.configurationOf(member.instance.id)),
     ProtectedFromScaleIn: false,
   };
 }
@@ -226,6 +230,7 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
   return {
     AutoScalingGroupName: name,
     AutoScalingGroupARN: group.arn,
+    ...group.configuration,
     MinSize: group.minSize,
     MaxSize: group.maxSize,
     DesiredCapacity: group.desiredCapacity,
@@ -234,7 +239,8 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
     LoadBalancerNames: { member: classics.map((classic) => classic.name) },
     TargetGroupARNs: { member: targetGroups.map(({ arn }) => arn) },
     HealthCheckType: "EC2",
-    HealthCheckGracePeriod: 300,
+    HealthCheckGracePeriod: group.healthCheckGraceSeconds,
+    DefaultInstanceWarmup: group.defaultWarmupSeconds,
     Instances: { member: members.map((member) => memberXml(member, group, world)) },
     CreatedTime: isoTime(group.createdAt),
     SuspendedProcesses: { member: [] },

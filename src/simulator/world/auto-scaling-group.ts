@@ -1,6 +1,7 @@
 import type { Timing } from "../timing.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
+import type { LaunchConfiguration } from "./launch-configuration.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
 import { ScalingActivities } from "./scaling-activity.ts";
@@ -54,6 +55,11 @@ export class AutoScalingGroup {
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
+  /** How long a new member's failed health checks do not count. */
+  healthCheckGraceSeconds = 300;
+  defaultWarmupSeconds: number | undefined;
+  /** What it launches by. Undefined: instances like those that it has. */
+  configuration: LaunchConfiguration | undefined;
   hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
@@ -66,6 +72,8 @@ export class AutoScalingGroup {
   readonly #standby = new Map<string, () => number>();
   readonly #detaching = new Map<string, () => number>();
   #instanceIds: readonly string[];
+  /** By member. Those that are not in here are older than any configuration. */
+  readonly #configurations = new Map<string, LaunchConfiguration>();
   readonly #scaleIns = new Map<string, ScaleIn>();
   readonly #surroundings: ScalingSurroundings;
 
@@ -96,9 +104,15 @@ export class AutoScalingGroup {
     });
   }
 
-  /** How many members serve, or will when they have started. */
+  /** How many members serve, or will when they have started or have their new root volume. */
   capacity(now: number): number {
-    return this.members(now).filter(({ lifecycleState }) => SERVING.has(lifecycleState)).length;
+    const counts = (state: string) => SERVING.has(state) || state.startsWith("ReplacingRootVolume");
+    return this.members(now).filter(({ lifecycleState }) => counts(lifecycleState)).length;
+  }
+
+  /** Whether a member's machine has gone while its root volume was replaced. */
+  isLost({ id, terminatedAt }: Instance): boolean {
+    return terminatedAt !== undefined && this.#scaleIns.get(id)?.wayOut === "replace-root-volume";
   }
 
   has(instanceId: string): boolean {
@@ -108,6 +122,21 @@ export class AutoScalingGroup {
   /** Takes in an instance: one that it has launched, or that was attached. */
   join(instance: Instance): void {
     this.#instanceIds = [...this.#instanceIds, instance.id];
+  }
+
+  /** How long a member needs before it is counted as one that serves. */
+  get warmupSeconds(): number {
+    return this.defaultWarmupSeconds ?? this.healthCheckGraceSeconds;
+  }
+
+  /** What a member was launched by, or got its root volume by. */
+  configurationOf(instanceId: string): LaunchConfiguration | undefined {
+    return this.#configurations.get(instanceId);
+  }
+
+  configure(instanceId: string, configuration: LaunchConfiguration | undefined): void {
+    if (configuration === undefined) this.#configurations.delete(instanceId);
+    else this.#configurations.set(instanceId, configuration);
   }
 
   /** The member that others are launched like: the newest one, even if it is gone by now. */
@@ -199,8 +228,9 @@ export class AutoScalingGroup {
 
   #lifecycleState(instance: Instance, now: number): string | undefined {
     const scaleIn = this.#scaleIns.get(instance.id);
-    if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
     const state = instance.state(now, this.#surroundings.timing);
+    if (this.isLost(instance)) return state === "terminated" ? undefined : "Terminating";
+    if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
     if (state === "terminated") return undefined;
     if (scaleIn !== undefined) return scaleIn.lifecycleState(now);
     if (this.#detaching.has(instance.id)) return "Detaching";

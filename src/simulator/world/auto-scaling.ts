@@ -4,6 +4,7 @@ import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
 import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
+import { InstanceRefreshes } from "./instance-refreshes.ts";
 import type { ScaleIn, WayOut } from "./scale-in.ts";
 import type { ScalingActivity } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
@@ -30,6 +31,7 @@ interface Surroundings extends ScalingSurroundings {
 /** The tag that AWS gives the members of a group. */
 const GROUP_TAG = "aws:autoscaling:groupName";
 const BY_CAPACITY = "in response to a difference between desired and actual capacity";
+const BY_REFRESH = "in response to an instance refresh";
 const BY_HEALTH = "in response to an EC2 instance status check failure";
 
 /** The Auto Scaling groups of a region, and the ways of their members out of them. */
@@ -38,9 +40,15 @@ export class AutoScaling {
   /** Those whose machine boots from its new root volume now. */
   readonly #replacing = new WeakSet<ScaleIn>();
   readonly #world: Surroundings;
+  readonly refreshes: InstanceRefreshes;
 
   constructor(world: Surroundings) {
     this.#world = world;
+    this.refreshes = new InstanceRefreshes(world, {
+      replace: (group, instance, at) => this.#replaceForRefresh(group, instance, at),
+      launch: (group, like, at) => this.#launch(group, like, at, BY_REFRESH),
+      replaceRootVolume: (group, instance, at) => this.beginRootVolumeReplacement(group, instance, at),
+    });
     world.watch((change) => {
       if (change.type === "instance-terminated" || change.type === "instance-stopped") this.#onLoss(change.instance);
     });
@@ -74,7 +82,7 @@ export class AutoScaling {
   beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
     return this.#begin(group, instance, now, {
       wayOut: "replace-root-volume",
-      reason: "in response to an instance refresh",
+      reason: BY_REFRESH,
     });
   }
 
@@ -105,6 +113,7 @@ export class AutoScaling {
       endsAt: () => now,
       progress: () => "PreInService",
     });
+    this.refreshes.lookAt(group, now);
     if (isOff) this.#onLoss(instance);
     else this.#registerWithOwn(group, instance);
     return activity;
@@ -172,6 +181,12 @@ export class AutoScaling {
     return scaleIn;
   }
 
+  /** Another one comes in place of it, in a group that launches nothing else too. */
+  #replaceForRefresh(group: AutoScalingGroup, instance: Instance, now: number): void {
+    this.#begin(group, instance, now, { reason: BY_REFRESH });
+    if (group.launchMs === undefined) this.#world.at(now, (at) => this.#replace(group, instance, at));
+  }
+
   #replaceLater(group: AutoScalingGroup, like: Instance, now: number): void {
     if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
   }
@@ -222,9 +237,10 @@ export class AutoScaling {
    */
   #onLoss(instance: Instance): void {
     for (const group of this.groups.values()) {
-      if (group.launchMs === undefined || group.scaleInOf(instance.id) !== undefined) continue;
-      if (!group.has(instance.id) || group.isAside(instance.id)) continue;
+      if (group.launchMs === undefined || !group.has(instance.id) || group.isAside(instance.id)) continue;
       const now = instance.terminatedAt ?? instance.stoppedAt ?? this.#world.clock.now();
+      if (group.isLost(instance)) this.#replaceLater(group, instance, now);
+      if (group.scaleInOf(instance.id) !== undefined) continue;
       this.beginScaleIn(group, instance, now, BY_HEALTH);
     }
   }
@@ -236,6 +252,7 @@ export class AutoScaling {
     this.#world.at(at + this.#world.timing.rebootMs, () => {
       group.endScaleIn(instance.id);
       this.#registerWithOwn(group, instance);
+      this.refreshes.inService(group, instance, at + this.#world.timing.rebootMs);
     });
   }
 
@@ -245,13 +262,17 @@ export class AutoScaling {
   }
 
   #replace(group: AutoScalingGroup, lost: Instance, at: number): void {
-    if (group.capacity(at) >= group.desiredCapacity) return;
-    const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
+    if (group.capacity(at) < group.desiredCapacity) this.#launch(group, lost, at, BY_CAPACITY);
+  }
+
+  #launch(group: AutoScalingGroup, like: Instance, at: number, reason: string): void {
+    const instance = this.#world.launchInstance(likenessOf(like, this.#world), at);
     group.join(instance);
+    group.configure(instance.id, this.refreshes.configurationOf(group));
     instance.tags.set(GROUP_TAG, group.name);
     this.#record(group, instance, {
       description: `Launching a new EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(at)} an instance was started ${BY_CAPACITY}.`,
+      cause: `At ${isoOf(at)} an instance was started ${reason}.`,
       startedAt: at,
       endsAt: () => at + this.#world.timing.pendingMs,
       progress: () => "InProgress",
@@ -261,6 +282,7 @@ export class AutoScaling {
       if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
         return;
       this.#registerWithOwn(group, instance);
+      this.refreshes.inService(group, instance, then);
     });
   }
 
