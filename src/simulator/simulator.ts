@@ -95,9 +95,11 @@ export class Simulator {
     });
     request.on("end", () => {
       // The query protocol also takes its parameters from the URL of a GET.
-      const [, query = ""] = (request.url ?? "").split("?");
+      const [path = "/", query = ""] = (request.url ?? "").split("?");
       const body = request.method === "GET" ? query : Buffer.concat(chunks).toString("utf8");
-      const answered = this.answer({ body, authorization: request.headers.authorization });
+      const target = request.headers["x-amz-target"];
+      const { authorization } = request.headers;
+      const answered = this.answer({ body, authorization, path, ...(typeof target === "string" && { target }) });
       void deliver(answered, response, this.world.clock);
     });
     request.on("error", () => response.destroy());

@@ -1,7 +1,6 @@
 import { AwsError, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
-import type { InstanceRefresh, RefreshPreferences } from "../world/instance-refresh.ts";
-import type { LaunchConfiguration } from "../world/launch-configuration.ts";
+import type { InstanceRefresh, LaunchConfiguration, RefreshPreferences } from "../world/instance-refresh.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
 import { readConfiguration, templateOf } from "./launch-configurations.ts";

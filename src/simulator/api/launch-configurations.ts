@@ -1,5 +1,5 @@
 import { validationError } from "../aws-error.ts";
-import type { LaunchConfiguration, LaunchSetting } from "../world/launch-configuration.ts";
+import type { LaunchConfiguration, LaunchSetting } from "../world/instance-refresh.ts";
 import type { Params } from "./params.ts";
 
 const KINDS = ["LaunchTemplate", "MixedInstancesPolicy"];

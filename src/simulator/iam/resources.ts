@@ -39,6 +39,7 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
     case "autoscaling":
       return groupsOf(params, world).map(({ arn, tags }) => ({ arn, tags }));
     case "sts":
+    case "tagging":
       return [];
     default:
       return api satisfies never;

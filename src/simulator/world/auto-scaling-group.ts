@@ -1,7 +1,7 @@
 import type { Timing } from "../timing.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
-import type { LaunchConfiguration } from "./launch-configuration.ts";
+import type { LaunchConfiguration } from "./instance-refresh.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
 import { ScalingActivities } from "./scaling-activity.ts";

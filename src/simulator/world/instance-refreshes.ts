@@ -2,8 +2,14 @@ import type { Timing } from "../timing.ts";
 import type { Announcement, RefreshEvent, WorldChange } from "./announcement.ts";
 import type { AutoScalingGroup, Member } from "./auto-scaling-group.ts";
 import type { Instance } from "./instance.ts";
-import { healthyBounds, InstanceRefresh, type RefreshPreferences, type RefreshStrategy } from "./instance-refresh.ts";
-import { isSameConfiguration, type LaunchConfiguration } from "./launch-configuration.ts";
+import {
+  healthyBounds,
+  InstanceRefresh,
+  isSameConfiguration,
+  type LaunchConfiguration,
+  type RefreshPreferences,
+  type RefreshStrategy,
+} from "./instance-refresh.ts";
 
 /** What an instance refresh needs to know of the world around it, and does to it. */
 interface Surroundings {
