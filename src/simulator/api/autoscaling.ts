@@ -9,6 +9,7 @@ import { templateOf } from "./launch-configurations.ts";
 import { recordsOf } from "./paging.ts";
 import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
 import { activityXml } from "./scaling-activities.ts";
+import { scalingGroupActions } from "./scaling-group-changes.ts";
 import { checkShrinking, type MemberOf, memberNamed, namedGroup } from "./scaling-groups.ts";
 import { scalingHookActions } from "./scaling-hooks.ts";
 import { scalingMemberActions } from "./scaling-members.ts";
@@ -95,8 +96,9 @@ export const autoScalingActions: ApiActions = {
     const shrinks = requiredText(params, "ShouldDecrementDesiredCapacity") === "true";
     const leaving = [...new Set(ids)].map((each) => memberToTerminate(each, world, group));
     if (shrinks) {
-      for (const group of new Set(leaving.map((each) => each.group)))
-        checkShrinking(group, leaving.filter((each) => each.group === group).length);
+      const counted = leaving.filter(({ group, member }) => group.scaleInOf(member.instance.id) === undefined);
+      for (const group of new Set(counted.map((each) => each.group)))
+        checkShrinking(group, counted.filter((each) => each.group === group).length);
     }
     const activities = leaving.map((each) => terminate(each, shrinks, world));
     return id === undefined ? { Activities: { member: activities } } : { Activity: activities[0] };
@@ -116,6 +118,7 @@ export const autoScalingActions: ApiActions = {
   ...scalingMemberActions,
   ...scalingPoolActions,
   ...instanceRefreshActions,
+  ...scalingGroupActions,
 };
 
 /** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
@@ -144,7 +147,7 @@ function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn
 function memberToTerminate(id: string, world: World, only: AutoScalingGroup | undefined): MemberOf {
   const found = memberNamed(id, world, only);
   const scaleIn = found.group.scaleInOf(id);
-  if (scaleIn === undefined) return found;
+  if (scaleIn === undefined || scaleIn.hasRetainedBy(world.clock.now())) return found;
   throw new AwsError(
     "ScalingActivityInProgress",
     `Scaling activity ${scaleIn.activityId} is in progress and blocks this action`,
@@ -152,10 +155,20 @@ function memberToTerminate(id: string, world: World, only: AutoScalingGroup | un
 }
 
 function terminate({ group, member }: MemberOf, shrinks: boolean, world: World): XmlFields {
+  const retained = group.scaleInOf(member.instance.id);
+  if (retained !== undefined) {
+    // It has been through its hooks, and counts for no capacity.
+    world.terminateInstance(member.instance);
+    return activityOf(retained, group, world);
+  }
   const before = group.desiredCapacity;
   if (shrinks) group.desiredCapacity -= 1;
   const shrinking = shrinks ? `, shrinking the capacity from ${before} to ${before - 1}` : "";
-  const { activityId } = world.beginScaleIn(group, member.instance, `in response to a user request${shrinking}`);
+  const reason = `in response to a user request${shrinking}`;
+  return activityOf(world.beginScaleIn(group, member.instance, reason), group, world);
+}
+
+function activityOf({ activityId }: ScaleIn, group: AutoScalingGroup, world: World): XmlFields {
   const activity = group.activities.asOf(world.clock.now()).findLast(({ id }) => id === activityId);
   return activity === undefined ? {} : activityXml(activity, group, world);
 }

@@ -41,7 +41,7 @@ export const scalingHookActions: ApiActions = {
   },
 };
 
-function hookFrom(params: Params, name: string, before: LifecycleHook | undefined): LifecycleHook {
+export function hookFrom(params: Params, name: string, before: LifecycleHook | undefined): LifecycleHook {
   const transition = oneOf(params, "LifecycleTransition", TRANSITIONS) ?? before?.transition;
   if (transition === undefined)
     throw validationError("A lifecycle transition must be specified for a new lifecycle hook");

@@ -1,6 +1,6 @@
 import type { Timing } from "../timing.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance, Likeness } from "./instance.ts";
 import type { LaunchConfiguration } from "./instance-refresh.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
@@ -27,6 +27,8 @@ export interface AutoScalingGroupInput {
    */
   readonly retainsAbandoned?: boolean;
   readonly createdAt: number;
+  /** What it launches where it has no members to launch others like: in each of its zones in turn. */
+  readonly blueprint?: Omit<Likeness, "zone">;
 }
 
 /** What an Auto Scaling group needs to know of the world around it, and does to it. */
@@ -50,8 +52,8 @@ export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
   readonly zones: readonly string[];
-  readonly minSize: number;
-  readonly maxSize: number;
+  minSize: number;
+  maxSize: number;
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
@@ -63,7 +65,7 @@ export class AutoScalingGroup {
   hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
-  readonly retainsAbandoned: boolean;
+  retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
   /** Members that a caller has said are unhealthy. */
   readonly unhealthy = new Set<string>();
@@ -72,6 +74,7 @@ export class AutoScalingGroup {
   readonly #standby = new Map<string, () => number>();
   readonly #detaching = new Map<string, () => number>();
   #instanceIds: readonly string[];
+  readonly #blueprint: Omit<Likeness, "zone"> | undefined;
   /** By member. Those that are not in here are older than any configuration. */
   readonly #configurations = new Map<string, LaunchConfiguration>();
   readonly #scaleIns = new Map<string, ScaleIn>();
@@ -91,6 +94,7 @@ export class AutoScalingGroup {
     this.createdAt = input.createdAt;
     this.retainsAbandoned = input.retainsAbandoned ?? false;
     this.#instanceIds = input.instanceIds;
+    this.#blueprint = input.blueprint;
     this.#surroundings = surroundings;
   }
 
@@ -139,10 +143,15 @@ export class AutoScalingGroup {
     else this.#configurations.set(instanceId, configuration);
   }
 
-  /** The member that others are launched like: the newest one, even if it is gone by now. */
-  get model(): Instance | undefined {
-    const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
-    return known.findLast((instance) => instance !== undefined);
+  /** What others are launched like: its newest member, even if that is gone by now, unless it was told otherwise. */
+  model(now: number): Likeness | undefined {
+    if (this.#blueprint === undefined) {
+      const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
+      return known.findLast((instance) => instance !== undefined);
+    }
+    const inZone = (zone: string) => this.members(now).filter(({ instance }) => instance.zone === zone).length;
+    const [zone] = this.zones.toSorted((a, b) => inZone(a) - inZone(b));
+    return zone === undefined ? undefined : { ...this.#blueprint, zone };
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Announcement, WorldChange } from "./announcement.ts";
 import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
-import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
+import { type Instance, type InstanceInput, type Likeness, likenessOf } from "./instance.ts";
 import { InstanceRefreshes } from "./instance-refreshes.ts";
 import type { ScaleIn, WayOut } from "./scale-in.ts";
 import type { ScalingActivity } from "./scaling-activity.ts";
@@ -71,6 +71,13 @@ export class AutoScaling {
     this.groups.set(name, group);
     for (const id of instanceIds) this.#world.instance(id)?.tags.set(GROUP_TAG, name);
     return group;
+  }
+
+  /** As DeleteAutoScalingGroup with ForceDelete: its machines go at once, without their hooks. */
+  remove(group: AutoScalingGroup, now: number): void {
+    const members = group.members(now);
+    this.groups.delete(group.name);
+    for (const { instance } of members) this.#world.terminateInstance(instance, now);
   }
 
   /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
@@ -154,10 +161,7 @@ export class AutoScaling {
       const instance = group.leastNeeded(now);
       if (instance !== undefined) this.beginScaleIn(group, instance, now, reason);
     }
-    const { model } = group;
-    for (let missing = desired - group.capacity(now); missing > 0; missing--) {
-      if (model !== undefined) this.#replaceLater(group, model, now);
-    }
+    for (let missing = desired - group.capacity(now); missing > 0; missing--) this.#replaceLater(group, undefined, now);
   }
 
   #begin(
@@ -187,7 +191,8 @@ export class AutoScaling {
     if (group.launchMs === undefined) this.#world.at(now, (at) => this.#replace(group, instance, at));
   }
 
-  #replaceLater(group: AutoScalingGroup, like: Instance, now: number): void {
+  /** `like`: the machine in whose place another one comes. Absent: as the group launches by itself. */
+  #replaceLater(group: AutoScalingGroup, like: Instance | undefined, now: number): void {
     if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
   }
 
@@ -261,11 +266,12 @@ export class AutoScaling {
     for (const own of group.classics) this.#world.registerClassic(own, id);
   }
 
-  #replace(group: AutoScalingGroup, lost: Instance, at: number): void {
-    if (group.capacity(at) < group.desiredCapacity) this.#launch(group, lost, at, BY_CAPACITY);
+  #replace(group: AutoScalingGroup, lost: Instance | undefined, at: number): void {
+    const like = lost ?? group.model(at);
+    if (like !== undefined && group.capacity(at) < group.desiredCapacity) this.#launch(group, like, at, BY_CAPACITY);
   }
 
-  #launch(group: AutoScalingGroup, like: Instance, at: number, reason: string): void {
+  #launch(group: AutoScalingGroup, like: Likeness, at: number, reason: string): void {
     const instance = this.#world.launchInstance(likenessOf(like, this.#world), at);
     group.join(instance);
     group.configure(instance.id, this.refreshes.configurationOf(group));
