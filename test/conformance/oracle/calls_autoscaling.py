@@ -1,6 +1,7 @@
 """Good and bad calls of every action of Auto Scaling."""
 
 from oracle.caller import Caller, Params
+from oracle.calls_autoscaling_refresh import call_groups, call_refreshes
 
 INVALID = "ValidationError"
 STRANGER = "i-0dddddddddddddddd"
@@ -20,6 +21,8 @@ def call_autoscaling(call: Caller) -> None:
     _terminate(call)
     _actions(call)
     _activities(call)
+    call_groups(call)
+    call_refreshes(call)
 
 
 def _groups(call: Caller, names: list[str]) -> None:
