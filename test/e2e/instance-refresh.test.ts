@@ -8,16 +8,16 @@ import { SHORT, SHORT_SPARES } from "../support/departure-pools.ts";
 import { DepartureScene, REQUESTS_MIN } from "../support/departure-scene.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 
-const NODES = 6;
-/** Two of six at a time. */
-const MinHealthyPercentage = 66;
+const NODES = 4;
+/** Two of four at a time. */
+const MinHealthyPercentage = 50;
 /** Longer than a new machine needs until all load balancers send to it. */
 const InstanceWarmup = 8;
 const AutoScalingGroupName = "workers";
 /** Not the service, whose policy allows no refresh. */
 const OPERATOR = { accessKeyId: "operator", secretAccessKey: "operator" };
 
-/** A group of six under traffic, and the call that replaces all of them. */
+/** A group of four under traffic, and the call that replaces all of them. */
 async function scene() {
   const opened = await DepartureScene.open({ nodes: NODES, timing: SHORT, launchMs: 500 });
   const { world, endpoint } = opened;
