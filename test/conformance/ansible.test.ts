@@ -23,7 +23,11 @@ describeWith("ansible-playbook", "Ansible's modules for AWS", () => {
       ["--inventory=localhost,", `--extra-vars=ansible_python_interpreter=${programPath("python")}`, PLAYBOOK],
       {
         ...{ AWS_ENDPOINT_URL: url, HOME: folder, ANSIBLE_LOCAL_TEMP: folder, ANSIBLE_REMOTE_TEMP: folder },
-        ...{ ANSIBLE_COLLECTIONS_PATH: path.join(programPath("python"), "../../collections"), ANSIBLE_NOCOLOR: "1", LC_ALL: "C.UTF-8" },
+        ...{
+          ANSIBLE_COLLECTIONS_PATH: path.join(programPath("python"), "../../collections"),
+          ANSIBLE_NOCOLOR: "1",
+          LC_ALL: "C.UTF-8",
+        },
       },
     ).ended;
     const tasks = stdout.match(/^TASK /gm)?.length ?? 0;

@@ -34,6 +34,7 @@ const PAGES = [
   ["autoscaling DescribeLoadBalancerTargetGroups", 2, 3],
   ["autoscaling DescribeLoadBalancers", 2, 3],
   ["autoscaling DescribeTrafficSources", 3, 6],
+  ["autoscaling DescribeInstanceRefreshes", 1, 0],
 ];
 const CALLS_AND_WAITERS = 26;
 

@@ -12,7 +12,7 @@ const NAMES = [...readFileSync(POLICIES, "utf8").matchAll(/- name: (\S+)/g)].map
 
 describeWith("custodian", "Cloud Custodian", () => {
   test("finds what its policies look for, and does what they say", async () => {
-    const { world, nodes, web, shop, workers, url } = await platformRegion();
+    const { world, nodes, web, shop, legacy, workers, url } = await platformRegion();
     const folder = mkdtempSync(path.join(tmpdir(), "custodian-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const args = ["run", "--region=eu-west-1", "--cache-period=0", `--output-dir=${folder}`, POLICIES];
@@ -28,10 +28,10 @@ describeWith("custodian", "Cloud Custodian", () => {
     expect(Object.fromEntries(found)).toEqual({
       ...{ instances: 3, stop: 1, mark: 2, health: 3 },
       ...{ "load-balancers": 1, listeners: 1, "http-targets": 1, "target-groups": 1, "target-group-attributes": 1 },
-      ...{ groups: 1, "tag-groups": 1, resize: 1 },
+      ...{ classic: 1, draining: 0, groups: 1, "tag-groups": 1, resize: 1 },
       ...{ networks: 1, subnets: 3, "security-groups": 1, interfaces: 4 },
     });
-    for (const { tags } of [shop, web, workers]) expect(tags.get("audited")).toBe("yes");
+    for (const { tags } of [shop, web, legacy, workers]) expect(tags.get("audited")).toBe("yes");
     expect(nodes.map(({ tags }) => tags.get("team"))).toEqual(["platform", "platform", "none"]);
     expect(nodes.map(({ id }) => world.isRunning(id))).toEqual([true, true, false]);
     expect(workers).toMatchObject({ minSize: 1, desiredCapacity: 3 });

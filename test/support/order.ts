@@ -34,6 +34,7 @@ export const WAIT_LONGEST = [
   "test/e2e/watch.test.ts",
   "test/conformance/prometheus.test.ts",
   "test/packaging/dockerfile.test.ts",
+  "test/e2e/instance-refresh.test.ts",
   "test/e2e/scale-in.test.ts",
   "test/aws/stalled-body.test.ts",
   "test/e2e/unsaved.test.ts",

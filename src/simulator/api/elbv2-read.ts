@@ -237,7 +237,7 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     LoadBalancerName: loadBalancer.name,
     Scheme: loadBalancer.scheme,
     VpcId: loadBalancer.vpcId,
-    State: { Code: "active" },
+    State: { Code: world.clock.now() < loadBalancer.activeAt ? "provisioning" : "active" },
     Type: loadBalancer.type,
     AvailabilityZones: zonesXml(loadBalancer),
     SecurityGroups: { member: loadBalancer.securityGroups },

@@ -37,8 +37,13 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
         tags: (world.targetGroups.get(arn) ?? world.loadBalancers.get(arn))?.tags ?? NO_TAGS,
       }));
     case "autoscaling":
+      if (action === "CreateAutoScalingGroup") {
+        const name = `autoScalingGroup:*:autoScalingGroupName/${text(params, "AutoScalingGroupName")}`;
+        return [{ arn: world.arn("autoscaling", name), tags: NO_TAGS }];
+      }
       return groupsOf(params, world).map(({ arn, tags }) => ({ arn, tags }));
     case "sts":
+    case "tagging":
       return [];
     default:
       return api satisfies never;

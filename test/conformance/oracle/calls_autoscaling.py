@@ -1,6 +1,7 @@
 """Good and bad calls of every action of Auto Scaling."""
 
 from oracle.caller import Caller, Params
+from oracle.calls_autoscaling_refresh import call_groups, call_refreshes
 
 INVALID = "ValidationError"
 STRANGER = "i-0dddddddddddddddd"
@@ -16,11 +17,13 @@ def call_autoscaling(call: Caller) -> None:
     _hooks(call, names)
     _members(call)
     _pools(call, names)
-    _settings(call)
+    _change_tags(call)
     _tags(call)
     _terminate(call)
     _actions(call)
     _activities(call)
+    call_groups(call)
+    call_refreshes(call)
 
 
 def _groups(call: Caller, names: list[str]) -> None:
@@ -172,13 +175,7 @@ def _tags(call: Caller) -> None:
     call("describe_tags", MaxRecords=101, error=INVALID)
 
 
-def _settings(call: Caller) -> None:
-    update = "update_auto_scaling_group"
-    group: Params = {"AutoScalingGroupName": "workers"}
-    call(update, **group, MinSize=1, MaxSize=6, DesiredCapacity=6)
-    call(update, **group, MinSize=7, MaxSize=6, error=INVALID)
-    call(update, **group, DesiredCapacity=7, error=INVALID)
-    call(update, AutoScalingGroupName="none", MinSize=1, error=INVALID)
+def _change_tags(call: Caller) -> None:
     tag: Params = {"ResourceId": "workers", "ResourceType": "auto-scaling-group", "Key": "new", "Value": "x"}
     for change in ("create_or_update_tags", "delete_tags"):
         call(change, Tags=[{**tag, "PropagateAtLaunch": False}])

@@ -228,6 +228,8 @@ func groups(client *autoscaling.Client) {
 		func(page *autoscaling.DescribeLoadBalancersOutput) int { return len(page.LoadBalancers) })
 	pages("autoscaling DescribeTrafficSources", autoscaling.NewDescribeTrafficSourcesPaginator(client, &autoscaling.DescribeTrafficSourcesInput{AutoScalingGroupName: &names[0], MaxRecords: pageSize}),
 		func(page *autoscaling.DescribeTrafficSourcesOutput) int { return len(page.TrafficSources) })
+	pages("autoscaling DescribeInstanceRefreshes", autoscaling.NewDescribeInstanceRefreshesPaginator(client, &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &names[0], MaxRecords: pageSize}),
+		func(page *autoscaling.DescribeInstanceRefreshesOutput) int { return len(page.InstanceRefreshes) })
 	described := &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: names[:1]}
 	wait("autoscaling GroupExists", autoscaling.NewGroupExistsWaiter(client, func(o *autoscaling.GroupExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = minDelay, maxDelay

@@ -1,42 +1,14 @@
-import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { missingParameter, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
-import { type Bounds, integer, type Params, requiredText, structures, text } from "./params.ts";
+import { type Params, requiredText, structures, text } from "./params.ts";
 import { namedGroup } from "./scaling-groups.ts";
 
-const SIZE: Bounds = [0, Number.MAX_SAFE_INTEGER];
-const SIMULATED = new Set(["Action", "Version", "AutoScalingGroupName", "MinSize", "MaxSize", "DesiredCapacity"]);
 const RESOURCE_TYPE = "auto-scaling-group";
 
-/** What is changed of a group itself. */
-export const scalingSettingActions: ApiActions = {
-  /**
-   * Its sizes; all other settings are refused, because they would have no effect.
-   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
-   */
-  UpdateAutoScalingGroup(params, world) {
-    const other = Object.keys(params).find((name) => !SIMULATED.has(name));
-    if (other !== undefined)
-      throw new AwsError("NotSimulated", `The parameter ${other} of UpdateAutoScalingGroup is not simulated`, 501);
-    const group = namedGroup(params, world);
-    const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
-    const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
-    if (minSize > maxSize)
-      throw validationError(`Max bound, ${maxSize}, must be greater than or equal to min bound, ${minSize}`);
-    const within = Math.min(Math.max(group.desiredCapacity, minSize), maxSize);
-    const desired = integer(params, "DesiredCapacity", SIZE) ?? within;
-    if (desired < minSize || desired > maxSize)
-      throw validationError(
-        `Desired capacity:${desired} must be between the specified min size:${minSize} and max size:${maxSize}`,
-      );
-    group.minSize = minSize;
-    group.maxSize = maxSize;
-    world.scaling.setCapacity(group, desired, world.clock.now());
-    world.catchUp();
-    return undefined;
-  },
-
+/** The tags of groups. */
+export const scalingTagActions: ApiActions = {
   /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html */
   CreateOrUpdateTags(params, world) {
     for (const { group, tag, key } of tagsOf(params, world)) {
