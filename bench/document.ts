@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import type { BesideRow } from "./beside/comparison.ts";
+import { besideTable } from "./beside/table.ts";
 import { curve } from "./curve.ts";
 import { mixText } from "./messages/mix.ts";
 import type { MessagesRow } from "./messages/rows.ts";
@@ -31,4 +33,10 @@ export function writeDocument(rows: readonly Row[], points: readonly CurvePoint[
 export function writeMessages(rows: readonly MessagesRow[]): void {
   const document = readFileSync(DOCUMENT, "utf8");
   writeFileSync(DOCUMENT, withSections(document, { mix: mixText(), messages: messagesTable(rows) }));
+}
+
+/** The same for the product beside lifecycle-manager. */
+export function writeBeside(rows: readonly BesideRow[]): void {
+  const document = readFileSync(DOCUMENT, "utf8");
+  writeFileSync(DOCUMENT, withSections(document, { beside: besideTable(rows) }));
 }

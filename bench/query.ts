@@ -1,7 +1,8 @@
-import type { ApiAnswer, ApiName } from "../src/simulator/api/answer.ts";
+import type { ApiAnswer } from "../src/simulator/api/answer.ts";
 import { PORT } from "./region.ts";
 
-const VERSIONS: Readonly<Record<ApiName, string>> = {
+/** The APIs of the query protocol. */
+const VERSIONS = {
   classic: "2012-06-01",
   elbv2: "2015-12-01",
   ec2: "2016-11-15",
@@ -11,7 +12,7 @@ const VERSIONS: Readonly<Record<ApiName, string>> = {
 
 /** One call as it goes over the wire. Lists are written as `{ "Targets.member.1.Id": id }`. */
 export interface Query {
-  readonly api: ApiName;
+  readonly api: keyof typeof VERSIONS;
   readonly action: string;
   readonly params: Readonly<Record<string, string>>;
 }

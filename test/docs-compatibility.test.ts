@@ -26,6 +26,7 @@ const ROWS: readonly Row[] = [...read("docs/compatibility.md").matchAll(/(?:^\|.
 /** Where the versions that the tests run are pinned. */
 const PINS = [
   ...["package.json", "test/conformance/requirements.txt", "test/conformance/node-versions.txt"],
+  "test/conformance/install",
   "test/conformance/kubernetes/install",
   ...readdirSync("test/conformance/kubernetes/programs").map(
     (name) => `test/conformance/kubernetes/programs/${name}/go.mod`,

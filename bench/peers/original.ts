@@ -1,6 +1,5 @@
-import type { ApiName } from "../../src/simulator/api/answer.ts";
 import type { Client, Scene } from "../client.ts";
-import { elements } from "../query.ts";
+import { elements, type Query } from "../query.ts";
 import { CLUSTER_TAG } from "../region.ts";
 import { call, report } from "./caller.ts";
 import { classicPages, groupsWith, leave, pagesOf } from "./steps.ts";
@@ -44,7 +43,12 @@ export class Original implements Client {
   }
 
   /** Those of `ids` that carry the cluster's tag. Every one of the answer's descriptions begins with its id. */
-  async #tagged(api: ApiName, parameter: string, element: string, ids: readonly string[]): Promise<readonly string[]> {
+  async #tagged(
+    api: Query["api"],
+    parameter: string,
+    element: string,
+    ids: readonly string[],
+  ): Promise<readonly string[]> {
     const tagged: string[] = [];
     for (let from = 0; from < ids.length; from += TAGGED_PER_CALL_MAX) {
       const batch = ids.slice(from, from + TAGGED_PER_CALL_MAX);

@@ -94,12 +94,19 @@ export class Simulator {
       else chunks.push(chunk);
     });
     request.on("end", () => {
-      // The query protocol also takes its parameters from the URL of a GET.
-      const [, query = ""] = (request.url ?? "").split("?");
-      const body = request.method === "GET" ? query : Buffer.concat(chunks).toString("utf8");
-      const answered = this.answer({ body, authorization: request.headers.authorization });
+      const answered = this.answer(requestOf(request, Buffer.concat(chunks).toString("utf8")));
       void deliver(answered, response, this.world.clock);
     });
     request.on("error", () => response.destroy());
   }
+}
+
+/** What an HTTP request asks of AWS. */
+export function requestOf({ method, url = "", headers }: IncomingMessage, body: string): ApiRequest {
+  const { authorization } = headers;
+  const [path = "/", query = ""] = url.split("?");
+  const target = headers["x-amz-target"];
+  // The query protocol also takes its parameters from the URL of a GET.
+  const asked = { body: method === "GET" ? query : body, authorization, path };
+  return typeof target === "string" ? { ...asked, target } : asked;
 }

@@ -18,6 +18,11 @@ export interface Timing {
   /** 90-180 s until an NLB sends a new target flows (aws-load-balancer-controller#1834). */
   readonly nlbRegistrationMs: number;
   readonly classicRegistrationMs: number;
+  /**
+   * From CreateLoadBalancer until the load balancer is `active`: minutes. It sends nothing until then. Users measured 2 to 3
+   * minutes. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html
+   */
+  readonly provisioningMs: number;
   /** From TerminateInstances until `terminated`. The machine itself stops answering at once. */
   readonly shuttingDownMs: number;
   /** From `terminated` until the target drops off DescribeTargetHealth's list. */
@@ -55,6 +60,7 @@ export const AWS_TIMING: Timing = {
   albRegistrationMs: 5_000,
   nlbRegistrationMs: 90_000,
   classicRegistrationMs: 2_000,
+  provisioningMs: 120_000,
   shuttingDownMs: 5_000,
   terminatedDropMs: 5_000,
   stoppingMs: 5_000,

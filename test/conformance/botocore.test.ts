@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { ApiName } from "../../src/simulator/api/answer.ts";
 import { autoScalingActions } from "../../src/simulator/api/autoscaling.ts";
@@ -6,6 +7,7 @@ import { ec2Actions } from "../../src/simulator/api/ec2.ts";
 import { elbv2ReadActions } from "../../src/simulator/api/elbv2-read.ts";
 import { elbv2WriteActions } from "../../src/simulator/api/elbv2-write.ts";
 import { securityTokenActions } from "../../src/simulator/api/sts.ts";
+import { taggingActions } from "../../src/simulator/api/tagging.ts";
 import { AWS_QUOTAS } from "../../src/simulator/quotas/quotas.ts";
 import { endpoint } from "../support/endpoint.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
@@ -36,7 +38,7 @@ interface Report {
 }
 
 const ANSWERS_MIN = 200;
-const FAULTS_MIN = 28;
+const FAULTS_MIN = 36;
 
 /** Those that have quotas. */
 const LIMITED = [
@@ -45,9 +47,19 @@ const LIMITED = [
   ...Object.keys(classicActions).map((name) => `elb:${name}`),
   ...Object.keys(ec2Actions).map((name) => `ec2:${name}`),
 ];
-const ACTIONS = [...LIMITED, ...Object.keys(securityTokenActions).map((name) => `sts:${name}`)].sort();
+const ACTIONS = [
+  ...LIMITED,
+  ...Object.keys(securityTokenActions).map((name) => `sts:${name}`),
+  ...Object.keys(taggingActions).map((name) => `resourcegroupstaggingapi:${name}`),
+].sort();
 
 describeWith("python", "AWS's own service models, as botocore ships them", () => {
+  test("the actions that AWS has, and the simulator has not, are those of the models", async () => {
+    const { stdout, stderr } = await new RunningProgram("python", ["-m", "oracle.action_names"]).ended;
+    expect(stderr).toBe("");
+    expect(readFileSync("src/simulator/api/action-names.ts", "utf8")).toBe(stdout);
+  });
+
   test("no answer of the simulator, good or bad, to any of its actions, departs from them", async () => {
     const { simulator } = await regionOfEveryState();
     const { stdout, stderr } = await new RunningProgram("python", ["-m", "oracle", await endpoint(simulator)]).ended;

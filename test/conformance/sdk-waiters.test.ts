@@ -4,12 +4,14 @@ import {
   waitUntilInstanceInService,
 } from "@aws-sdk/client-elastic-load-balancing";
 import {
+  CreateLoadBalancerCommand,
   ElasticLoadBalancingV2Client,
+  waitUntilLoadBalancerAvailable,
   waitUntilTargetDeregistered,
   waitUntilTargetInService,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, test } from "vitest";
-import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
+import { CREDENTIALS, SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { endpointWherePollsTake } from "./support/passing-time.ts";
 
 /** The waiters' own delay, which passes in virtual time. Really they hardly wait. */
@@ -36,6 +38,15 @@ test("the SDK's waiter ends when the deregistration delay of the simulated targe
   const targets = { TargetGroupArn: group.arn, Targets: [{ Id: node.id }] };
   expect(await waitUntilTargetDeregistered(v2, targets)).toMatchObject({ state: "SUCCESS" });
   expect(polls()).toBe(5);
+});
+
+test("the SDK's waiter ends when a new simulated load balancer is active", async () => {
+  const { region, v2, polls } = await scene();
+  const command = new CreateLoadBalancerCommand({ Name: "front", Subnets: [`subnet-${VPC}-a`] });
+  const { LoadBalancers = [] } = await region.clients().v2.send(command);
+  const LoadBalancerArns = LoadBalancers.flatMap(({ LoadBalancerArn = "" }) => [LoadBalancerArn]);
+  expect(await waitUntilLoadBalancerAvailable(v2, { LoadBalancerArns })).toMatchObject({ state: "SUCCESS" });
+  expect(polls()).toBe(9);
 });
 
 test("the SDK's waiter ends when a new simulated target has passed its health checks", async () => {

@@ -1,3 +1,4 @@
+import { AutoScalingClient, StartInstanceRefreshCommand } from "@aws-sdk/client-auto-scaling";
 import { describe, expect, test } from "vitest";
 import { eventBridgeBodies } from "../../src/simulator/events/event-bridge.ts";
 import type { Announcement } from "../../src/simulator/world/announcement.ts";
@@ -106,6 +107,29 @@ describe("a machine that gets a new root volume", () => {
     }
     expect(fewest).toBeGreaterThanOrEqual(1);
     expect([listed().length, queue.size]).toEqual([4, 0]);
+  });
+
+  test("is one of all that an instance refresh gives new root volumes, one after the other", async () => {
+    const { region, clock, nodes, queue, returns, deregistered, listed, scaling, world } = await scene();
+    const client = new AutoScalingClient({ region: world.region, ...region.aws() });
+    const LaunchTemplateSpecification = { LaunchTemplateName: "nodes", Version: "2" };
+    const LaunchTemplate = { LaunchTemplateSpecification, Overrides: [{ ImageId: "ami-0123456789abcdef0" }] };
+    await client.send(
+      new StartInstanceRefreshCommand({
+        AutoScalingGroupName: scaling.name,
+        Strategy: "ReplaceRootVolume",
+        DesiredConfiguration: { MixedInstancesPolicy: { LaunchTemplate } },
+      }),
+    );
+    let fewest: number = nodes.length;
+    for (let minute = 0; minute < 120; minute += 1) {
+      await clock.advance(60_000);
+      fewest = Math.min(fewest, listed().length);
+    }
+    expect(world.scaling.refreshes.of(scaling, clock.now())[0]?.status).toBe("Successful");
+    expect(returns.filter(({ type }) => type === "returned")).toHaveLength(4);
+    expect([fewest, deregistered(), listed().length, queue.size]).toEqual([3, 4, 4, 0]);
+    expect(nodes.every(({ terminatedAt }) => terminatedAt === undefined)).toBe(true);
   });
 
   test("is left alone where the event is old and it serves again", async () => {

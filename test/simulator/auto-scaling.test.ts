@@ -443,7 +443,7 @@ describe("in a group whose instance lifecycle policy retains instances", () => {
     expect([await at.stateOf(), at.ec2State()]).toEqual(["Terminating:Retained", "running"]);
     // Its hook has ended.
     await expect(at.heartbeat()).rejects.toThrow("No active Lifecycle Action found");
-    at.world.terminateInstance(at.node);
+    await at.terminate();
     await at.clock.advance(5 * SECOND_MS);
     expect([await at.stateOf(), at.ec2State()]).toEqual([undefined, "terminated"]);
   });

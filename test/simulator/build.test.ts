@@ -78,7 +78,7 @@ describe("a load balancer made through the API", () => {
       }),
     );
     expect(await v2.send(new DescribeLoadBalancersCommand({ Names: ["front"] }))).toMatchObject({
-      LoadBalancers: [{ LoadBalancerArn: arn, Type: "application", VpcId: VPC, State: { Code: "active" } }],
+      LoadBalancers: [{ LoadBalancerArn: arn, Type: "application", VpcId: VPC, State: { Code: "provisioning" } }],
     });
     expect(arn).toMatch(/^arn:aws:elasticloadbalancing:eu-west-1:\d{12}:loadbalancer\/app\/front\/[0-9a-f]{16}$/);
     expect(await v2.send(new DescribeTagsCommand({ ResourceArns: [arn] }))).toMatchObject({
@@ -194,6 +194,7 @@ describe("a target group made through the API", () => {
     const health = { HealthCheckIntervalSeconds: 5, HealthyThresholdCount: 2, UnhealthyThresholdCount: 4 };
     const TargetGroupArn = await group("web", health);
     await listener(await loadBalancer("front"), TargetGroupArn);
+    await region.clock.advance(region.world.timing.provisioningMs);
     const node = region.node();
     await v2.send(new RegisterTargetsCommand({ TargetGroupArn, Targets: [{ Id: node.id }] }));
     const state = async () =>

@@ -12,7 +12,7 @@ import {
   RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, test } from "vitest";
-import { SimulatedRegion } from "../support/simulated-region.ts";
+import { SimulatedRegion, VPC } from "../support/simulated-region.ts";
 
 const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
 const GONE_LOAD_BALANCER = GONE.replace("targetgroup/gone", "loadbalancer/app/gone");
@@ -274,6 +274,20 @@ describe("a call without what it needs is refused", () => {
     const answer = new SimulatedRegion().simulator.answer({ body: `${body}&Version=2015-12-01` });
     expect(answer.status).toBe(400);
     expect(answer.body).toContain("Member must not be null");
+  });
+
+  test.each([
+    { version: "HTTP1", status: 200, text: "<ProtocolVersion>HTTP1</ProtocolVersion>" },
+    { version: "HTTP2", status: 501, text: "The protocol version HTTP2 of target groups is not simulated" },
+    { version: "GRPC", status: 501, text: "The protocol version GRPC of target groups is not simulated" },
+    { version: "HTTP3", status: 400, text: "<Code>ValidationError</Code>" },
+  ])("a target group with the protocol version $version is answered $status", ({ version, status, text }) => {
+    const { simulator, world } = new SimulatedRegion();
+    const fields = `Name=web&Protocol=HTTP&Port=80&VpcId=${VPC}&ProtocolVersion=${version}`;
+    const answer = simulator.answer({ body: `Version=2015-12-01&Action=CreateTargetGroup&${fields}` });
+    expect(answer.status).toBe(status);
+    expect(answer.body).toContain(text);
+    expect(world.targetGroups.size).toBe(status === 200 ? 1 : 0);
   });
 
   test.each([

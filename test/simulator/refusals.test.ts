@@ -264,9 +264,16 @@ test("a listener without a port is refused, and one that answers by itself needs
   const DefaultActions = [{ Type: "fixed-response" as const, FixedResponseConfig }];
   const input = { LoadBalancerArn, Protocol: "HTTP" as const, DefaultActions };
   await expect(v2.send(new CreateListenerCommand(input))).rejects.toMatchObject({ name: "ValidationError" });
-  expect(await v2.send(new CreateListenerCommand({ ...input, Port: 80 }))).toMatchObject({
-    Listeners: [{ DefaultActions: [{ Type: "fixed-response", FixedResponseConfig }] }],
-  });
+  const configOf = async (config: { StatusCode: string; MessageBody?: string; ContentType?: string }, Port: number) => {
+    const actions = [{ Type: "fixed-response" as const, FixedResponseConfig: config }];
+    const { Listeners } = await v2.send(new CreateListenerCommand({ ...input, DefaultActions: actions, Port }));
+    return Listeners?.[0]?.DefaultActions?.[0]?.FixedResponseConfig;
+  };
+  // As it was given: what is absent stays absent.
+  expect(await configOf(FixedResponseConfig, 80)).toEqual(FixedResponseConfig);
+  const html = { StatusCode: "404", ContentType: "text/html" };
+  expect(await configOf(html, 81)).toEqual(html);
+  await expect(configOf({ ...html, ContentType: "text/xml" }, 82)).rejects.toMatchObject({ name: "ValidationError" });
 });
 
 test("tags are added to all resources or to none", async () => {

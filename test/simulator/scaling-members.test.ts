@@ -7,6 +7,7 @@ import {
   DescribeScalingActivitiesCommand,
   type DescribeScalingActivitiesCommandInput,
   DescribeTagsCommand,
+  DescribeTrafficSourcesCommand,
   DetachInstancesCommand,
   EnterStandbyCommand,
   ExitStandbyCommand,
@@ -270,14 +271,22 @@ describe("what is described of a group", () => {
     const read = async () => {
       const groups = await scaling.send(new DescribeLoadBalancerTargetGroupsCommand({ AutoScalingGroupName }));
       const classics = await scaling.send(new DescribeLoadBalancersCommand({ AutoScalingGroupName }));
-      return [groups.LoadBalancerTargetGroups, classics.LoadBalancers];
+      const sources = await scaling.send(new DescribeTrafficSourcesCommand({ AutoScalingGroupName }));
+      return [groups.LoadBalancerTargetGroups, classics.LoadBalancers, sources.TrafficSources];
     };
     expect(await read()).toEqual([
       [{ LoadBalancerTargetGroupARN: own.arn, State: "InService" }],
       [{ LoadBalancerName: "old", State: "InService" }],
+      [
+        { Type: "elbv2", Identifier: own.arn, State: "InService" },
+        { Type: "elb", Identifier: "old", State: "InService" },
+      ],
     ]);
+    const ofType = { AutoScalingGroupName, TrafficSourceType: "elb" };
+    const { TrafficSources } = await scaling.send(new DescribeTrafficSourcesCommand(ofType));
+    expect(TrafficSources?.map(({ Identifier }) => Identifier)).toEqual(["old"]);
     for (const { instance } of workers.members(region.clock.now())) region.world.terminateInstance(instance);
-    expect(await read()).toMatchObject([[{ State: "Added" }], [{ State: "Added" }]]);
+    expect(await read()).toMatchObject([[{ State: "Added" }], [{ State: "Added" }], Array(2).fill({ State: "Added" })]);
   });
 
   test("its tags, by any of the four filters", async () => {

@@ -83,6 +83,7 @@ describe("a call that AWS would not understand is answered with an error", () =>
     { what: "an unknown version", body: "Action=DescribeTags&Version=2010-01-01", code: "InvalidAction" },
     { what: "no action", body: V2, code: "MissingAction" },
     { what: "an unknown action", body: `${V2}&Action=Dance`, code: "InvalidAction" },
+    { what: "a misspelt action", body: `${V2}&Action=DescribeTargetHeath`, code: "InvalidAction" },
     { what: "an unknown EC2 action", body: `${EC2}&Action=Dance`, code: "InvalidAction" },
     { what: "the other API's action", body: `${CLASSIC}&Action=DescribeTargetHealth`, code: "InvalidAction" },
     { what: "a structure for a version", body: "Action=DescribeTags&Version.1=2015-12-01", code: "InvalidAction" },
@@ -112,6 +113,8 @@ describe("a call that AWS would not understand is answered with an error", () =>
     `${V2}&Action=CreateTrustStore`,
     `${CLASSIC}&Action=DescribeLoadBalancerPolicyTypes`,
     `${EC2}&Action=RunInstances`,
+    `${V2}&Action=GetTrustStoreCaCertificatesBundle`,
+    `${EC2}&Action=ModifyVerifiedAccessTrustProvider`,
     "Version=2011-01-01&Action=PutWarmPool",
     "Version=2011-06-15&Action=AssumeRole",
   ])("an action that AWS has and the simulator has not: %s", (body) => {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import type { AtEnd } from "./real-queue.ts";
 
 /** What was posted to it. */
 export interface Received {
@@ -27,11 +28,11 @@ export class Collector {
     });
   });
 
-  /** Its URL. */
-  async listen(): Promise<string> {
+  /** Its URL. `atEnd`: when it is closed, by default after the test. */
+  async listen(atEnd: AtEnd = onTestFinished): Promise<string> {
     this.#server.listen(0, "127.0.0.1");
     await new Promise((resolve) => this.#server.once("listening", resolve));
-    onTestFinished(async () => {
+    atEnd(async () => {
       this.#server.closeAllConnections();
       await new Promise((resolve) => this.#server.close(resolve));
     });

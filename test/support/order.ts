@@ -7,6 +7,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * beside them. A file that is not here, or that has changed, is no fault: it starts later.
  */
 export const WAIT_LONGEST = [
+  "test/conformance/kubernetes/beside.test.ts",
+  "test/conformance/ansible.test.ts",
   "test/e2e/rolling-drain.test.ts",
   "test/e2e/places-traffic.test.ts",
   "test/docs-commands.test.ts",
@@ -32,6 +34,7 @@ export const WAIT_LONGEST = [
   "test/e2e/watch.test.ts",
   "test/conformance/prometheus.test.ts",
   "test/packaging/dockerfile.test.ts",
+  "test/e2e/instance-refresh.test.ts",
   "test/e2e/scale-in.test.ts",
   "test/aws/stalled-body.test.ts",
   "test/e2e/unsaved.test.ts",

@@ -19,14 +19,17 @@ interface Inspected {
   };
 }
 
-/** A queue over its socket, which somebody else has written, for the length of a test. */
-export async function realQueue(name = "departures") {
+/** Registers what ends something that was begun. */
+export type AtEnd = (end: () => void | Promise<void>) => void;
+
+/** A queue over its socket, which somebody else has written. `atEnd`: when it is closed, by default after the test. */
+export async function realQueue(name = "departures", atEnd: AtEnd = onTestFinished) {
   // Its own starter listens on every interface.
   const app = buildApp({ logger: false });
-  onTestFinished(async () => void (await app.close()));
-  const endpoint = await asAtAws(Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port));
+  atEnd(async () => void (await app.close()));
+  const endpoint = await asAtAws(Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port), atEnd);
   const sqs = new SQSClient({ region: "eu-west-1", credentials: CREDENTIALS, endpoint });
-  onTestFinished(() => sqs.destroy());
+  atEnd(() => sqs.destroy());
   const create = async () => {
     await sqs.send(new CreateQueueCommand({ QueueName: name }));
     return `${endpoint}/000000000000/${name}`;
@@ -67,7 +70,7 @@ export async function realQueue(name = "departures") {
  * machine finds: this stands before it and puts that into requests. fauxqs also goes on receiving for somebody who has
  * left: what it finds for them is put back.
  */
-async function asAtAws(port: number): Promise<string> {
+async function asAtAws(port: number, atEnd: AtEnd): Promise<string> {
   const theirs = `http://sqs.eu-west-1.localhost:${port}/`;
   const over = new AbortController();
   setMaxListeners(0, over.signal);
@@ -95,7 +98,7 @@ async function asAtAws(port: number): Promise<string> {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
+  atEnd(() => {
     over.abort();
     server.closeAllConnections();
     server.close();

@@ -1,23 +1,30 @@
 import { AwsError } from "../aws-error.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions, Caller } from "./action.ts";
+import { isAwsAction } from "./action-names.ts";
 import { autoScalingActions } from "./autoscaling.ts";
 import { classicActions } from "./classic.ts";
 import { ec2Actions } from "./ec2.ts";
 import { elbv2ReadActions } from "./elbv2-read.ts";
 import { elbv2WriteActions } from "./elbv2-write.ts";
+import { errorJson, inWordsOf, type JsonService, readJson, readTarget, resultJson } from "./json-answer.ts";
 import { type Params, parseParams, text } from "./params.ts";
 import { securityTokenActions } from "./sts.ts";
-import { xmlElement } from "./xml.ts";
+import { taggingActions } from "./tagging.ts";
+import { type XmlFields, xmlElement } from "./xml.ts";
 
-/** EC2, the two versions of Elastic Load Balancing, Auto Scaling, and the Security Token Service. */
-export const API_NAMES = ["ec2", "classic", "elbv2", "autoscaling", "sts"] as const;
+/** EC2, the two versions of Elastic Load Balancing, Auto Scaling, the Security Token Service, and the Resource Groups Tagging API. */
+export const API_NAMES = ["ec2", "classic", "elbv2", "autoscaling", "sts", "tagging"] as const;
 export type ApiName = (typeof API_NAMES)[number];
 
 export interface ApiRequest {
   readonly body: string;
   /** The header of that name. It says whose request it is; the signature in it is not checked. */
   readonly authorization?: string | undefined;
+  /** The header X-Amz-Target: it names the action of a JSON protocol. */
+  readonly target?: string | undefined;
+  /** Without the query. Default: `/`, where all simulated APIs are. */
+  readonly path?: string;
 }
 
 export interface ApiAnswer {
@@ -90,30 +97,75 @@ const SERVICES: Readonly<Record<string, Service>> = {
   },
 };
 
-/** How the names of AWS's actions begin. */
-const VERBS =
-  /^(Accept|Add|Advertise|Allocate|Apply|Assign|Associate|Assume|Attach|Authorize|Batch|Bundle|Cancel|Complete|Configure|Confirm|Copy|Create|Decode|Delete|Deprovision|Deregister|Describe|Detach|Disable|Disassociate|Enable|Enter|Execute|Exit|Export|Get|Import|Launch|List|Lock|Modify|Monitor|Move|Provision|Purchase|Put|Reboot|Record|Register|Reject|Release|Remove|Replace|Report|Request|Reset|Restore|Resume|Revoke|Rollback|Run|Search|Send|Set|Start|Stop|Suspend|Terminate|Unassign|Unlock|Unmonitor|Update|Withdraw)[A-Z]/;
+/** The ones of the JSON protocol, which name their action in a header. */
+const JSON_SERVICES: readonly (JsonService & Pick<Service, "api" | "name">)[] = [
+  {
+    api: "tagging",
+    name: "tag",
+    target: "ResourceGroupsTaggingAPI_20170126",
+    actions: taggingActions,
+    invalidParameter: "InvalidParameterException",
+  },
+];
+
+/** What requests to the simulated services are signed for. */
+const SIGNING_NAMES: ReadonlySet<string> = new Set(["tagging", ...Object.values(SERVICES).map(({ name }) => name)]);
 
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
 export function answer(
-  { body }: Pick<ApiRequest, "body">,
+  request: ApiRequest,
   world: World,
   requestId: string,
   { admit = () => 0, caller = {} }: { readonly admit?: Admit; readonly caller?: Caller } = {},
 ): ApiAnswer {
-  const params = parseParams(body);
+  const call = { world, requestId, admit, caller };
+  if (request.target !== undefined) return answerJson(request.target, request.body, call);
+  const params = parseParams(request.body);
   const version = text(params, "Version") ?? "";
   const service = Object.hasOwn(SERVICES, version) ? SERVICES[version] : undefined;
   const name = text(params, "Action");
   const action = service !== undefined && name !== undefined ? `${service.name}:${name}` : undefined;
   try {
-    const content = success(service, name, params, { world, requestId, admit, caller });
+    if (service === undefined) throw unknownService(version, name, request);
+    const content = success(service, name, params, call);
     return { status: 200, headers: headers(requestId, world), body: content, action };
   } catch (error) {
-    const failure = error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
-    const body = errorXml(failure, service, requestId);
-    return { status: failure.status, headers: headers(requestId, world), body, action };
+    const failure = asAwsError(error);
+    const { status } = failure;
+    // A request without an action is of a REST protocol: most of those are JSON.
+    if (service === undefined && name === undefined && request.path !== undefined && request.path !== "/")
+      return {
+        status,
+        headers: { ...headers(requestId, world, JSON_TYPE), ...errorType(failure) },
+        body: errorJson(failure),
+        action,
+      };
+    return { status, headers: headers(requestId, world), body: errorXml(failure, service, requestId), action };
   }
+}
+
+const JSON_TYPE = "application/x-amz-json-1.1";
+const errorType = ({ code }: AwsError) => ({ "x-amzn-errortype": code });
+
+function answerJson(target: string, body: string, call: Call): ApiAnswer {
+  const { requestId, world } = call;
+  const { service: prefix, action: name } = readTarget(target);
+  const service = JSON_SERVICES.find((one) => one.target === prefix);
+  const action = service === undefined ? undefined : `${service.name}:${name}`;
+  try {
+    if (service === undefined) throw notSimulated(`The API ${prefix} is not simulated: ${name} was called`);
+    const result = perform(service, name, readJson(body), call);
+    return { status: 200, headers: headers(requestId, world, JSON_TYPE), body: resultJson(result), action };
+  } catch (error) {
+    const failure = asAwsError(error);
+    const worded = service === undefined ? failure : inWordsOf(service, failure);
+    const answered = { ...headers(requestId, world, JSON_TYPE), ...errorType(worded) };
+    return { status: worded.status, headers: answered, body: errorJson(worded), action };
+  }
+}
+
+function asAwsError(error: unknown): AwsError {
+  return error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
 }
 
 /** An error in the service's own form; also for tests that make a call fail. */
@@ -138,22 +190,10 @@ interface Call {
   readonly caller: Caller;
 }
 
-function success(
-  service: Service | undefined,
-  name: string | undefined,
-  params: Params,
-  { world, requestId, admit, caller }: Call,
-): string {
-  if (service === undefined) {
-    throw new AwsError("InvalidAction", `The version '${text(params, "Version") ?? ""}' is not simulated`);
-  }
+function success(service: Service, name: string | undefined, params: Params, call: Call): string {
+  const { requestId } = call;
   if (name === undefined) throw new AwsError("MissingAction", "The request is missing an action");
-  const action = Object.hasOwn(service.actions, name) ? service.actions[name] : undefined;
-  if (action === undefined) throw unknownAction(name, service);
-  const staleMs = admit({ api: service.api, action: name, params });
-  world.catchUp();
-  const isRead = name.startsWith("Describe");
-  const result = isRead ? world.staleBy(staleMs, () => action(params, world, caller)) : action(params, world, caller);
+  const result = perform(service, name, params, call);
   const xmlns = ` xmlns="${service.namespace}"`;
   if (service.protocol === "ec2") {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement(`${name}Response`, { requestId, ...result }, xmlns)}`;
@@ -162,22 +202,44 @@ function success(
   return xmlElement(`${name}Response`, fields, xmlns);
 }
 
-/**
- * AWS's own word is for what AWS does not have either: nonsense, and an action of the other version of the API. The names of
- * AWS's 900 actions are not listed here: what looks like one is said to be missing here, with a code and a status that AWS
- * does not use for it.
- */
-function unknownAction(action: string, { name }: Service): AwsError {
-  const ofSibling = Object.values(SERVICES).some(
-    (other) => other.name === name && Object.hasOwn(other.actions, action),
-  );
-  if (VERBS.test(action) && !ofSibling)
-    return new AwsError("NotSimulated", `The action ${action} is not simulated`, 501);
-  return new AwsError("InvalidAction", `The action ${action} is not valid for this web service.`);
+/** Carries out an action, whatever its protocol. */
+function perform(
+  service: Pick<Service, "api" | "actions">,
+  name: string,
+  params: Params,
+  { world, admit, caller }: Call,
+): XmlFields | undefined {
+  const action = Object.hasOwn(service.actions, name) ? service.actions[name] : undefined;
+  if (action === undefined) throw unknownAction(name, service.api);
+  const staleMs = admit({ api: service.api, action: name, params });
+  world.catchUp();
+  const isRead = name.startsWith("Describe");
+  return isRead ? world.staleBy(staleMs, () => action(params, world, caller)) : action(params, world, caller);
+}
+
+/** AWS's own word is for what AWS does not have either: nonsense, and an action of the other version of the API. */
+function unknownAction(action: string, api: ApiName): AwsError {
+  if (isAwsAction(api, action)) return notSimulated(`The action ${action} is not simulated`);
+  return api === "tagging"
+    ? new AwsError("UnknownOperationException", `The operation ${action} is not known`)
+    : new AwsError("InvalidAction", `The action ${action} is not valid for this web service.`);
+}
+
+/** Other services than those simulated are known by what their requests are signed for. */
+function unknownService(version: string, action: string | undefined, { authorization, path }: ApiRequest): AwsError {
+  const signedFor = /Credential=[^/,\s]+\/\d{8}\/[^/,\s]*\/([^/,\s]+)\/aws4_request/.exec(authorization ?? "")?.[1];
+  if (signedFor !== undefined && !SIGNING_NAMES.has(signedFor))
+    return notSimulated(`The service ${signedFor} is not simulated: ${action ?? path ?? "/"} was called`);
+  return new AwsError("InvalidAction", `The version '${version}' is not simulated`);
+}
+
+/** With a code and a status that AWS does not use for it. */
+function notSimulated(message: string): AwsError {
+  return new AwsError("NotSimulated", message, 501);
 }
 
 /** Every answer of AWS says when it was made, to the second. */
-function headers(requestId: string, { clock }: World): Readonly<Record<string, string>> {
+function headers(requestId: string, { clock }: World, contentType = "text/xml"): Readonly<Record<string, string>> {
   const date = new Date(clock.now()).toUTCString();
-  return { "content-type": "text/xml", "x-amzn-requestid": requestId, date };
+  return { "content-type": contentType, "x-amzn-requestid": requestId, date };
 }

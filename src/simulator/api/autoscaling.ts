@@ -4,13 +4,17 @@ import type { LifecycleAction } from "../world/lifecycle-action.ts";
 import type { ScaleIn } from "../world/scale-in.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
+import { instanceRefreshActions } from "./instance-refreshes.ts";
+import { templateOf } from "./launch-configurations.ts";
 import { recordsOf } from "./paging.ts";
 import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
 import { activityXml } from "./scaling-activities.ts";
+import { scalingGroupActions } from "./scaling-group-changes.ts";
 import { checkShrinking, type MemberOf, memberNamed, namedGroup } from "./scaling-groups.ts";
 import { scalingHookActions } from "./scaling-hooks.ts";
 import { scalingMemberActions } from "./scaling-members.ts";
 import { scalingPoolActions } from "./scaling-pools.ts";
+import { scalingTagActions } from "./scaling-tags.ts";
 import type { XmlFields } from "./xml.ts";
 
 const RECORDS_PER_PAGE = 50;
@@ -93,8 +97,9 @@ export const autoScalingActions: ApiActions = {
     const shrinks = requiredText(params, "ShouldDecrementDesiredCapacity") === "true";
     const leaving = [...new Set(ids)].map((each) => memberToTerminate(each, world, group));
     if (shrinks) {
-      for (const group of new Set(leaving.map((each) => each.group)))
-        checkShrinking(group, leaving.filter((each) => each.group === group).length);
+      const counted = leaving.filter(({ group, member }) => group.scaleInOf(member.instance.id) === undefined);
+      for (const group of new Set(counted.map((each) => each.group)))
+        checkShrinking(group, counted.filter((each) => each.group === group).length);
     }
     const activities = leaving.map((each) => terminate(each, shrinks, world));
     return id === undefined ? { Activities: { member: activities } } : { Activity: activities[0] };
@@ -113,6 +118,9 @@ export const autoScalingActions: ApiActions = {
   ...scalingHookActions,
   ...scalingMemberActions,
   ...scalingPoolActions,
+  ...scalingTagActions,
+  ...instanceRefreshActions,
+  ...scalingGroupActions,
 };
 
 /** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
@@ -141,7 +149,7 @@ function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn
 function memberToTerminate(id: string, world: World, only: AutoScalingGroup | undefined): MemberOf {
   const found = memberNamed(id, world, only);
   const scaleIn = found.group.scaleInOf(id);
-  if (scaleIn === undefined) return found;
+  if (scaleIn === undefined || scaleIn.hasRetainedBy(world.clock.now())) return found;
   throw new AwsError(
     "ScalingActivityInProgress",
     `Scaling activity ${scaleIn.activityId} is in progress and blocks this action`,
@@ -149,10 +157,20 @@ function memberToTerminate(id: string, world: World, only: AutoScalingGroup | un
 }
 
 function terminate({ group, member }: MemberOf, shrinks: boolean, world: World): XmlFields {
+  const retained = group.scaleInOf(member.instance.id);
+  if (retained !== undefined) {
+    // It has been through its hooks, and counts for no capacity.
+    world.terminateInstance(member.instance);
+    return activityOf(retained, group, world);
+  }
   const before = group.desiredCapacity;
   if (shrinks) group.desiredCapacity -= 1;
   const shrinking = shrinks ? `, shrinking the capacity from ${before} to ${before - 1}` : "";
-  const { activityId } = world.beginScaleIn(group, member.instance, `in response to a user request${shrinking}`);
+  const reason = `in response to a user request${shrinking}`;
+  return activityOf(world.beginScaleIn(group, member.instance, reason), group, world);
+}
+
+function activityOf({ activityId }: ScaleIn, group: AutoScalingGroup, world: World): XmlFields {
   const activity = group.activities.asOf(world.clock.now()).findLast(({ id }) => id === activityId);
   return activity === undefined ? {} : activityXml(activity, group, world);
 }
@@ -191,13 +209,13 @@ function tagFilter(params: Params): (tag: TagXml) => boolean {
   }
 }
 
-function tagsXml({ name, tags }: AutoScalingGroup) {
+function tagsXml({ name, tags, ownTags }: AutoScalingGroup) {
   return [...tags].map(([Key, Value]) => ({
     ResourceId: name,
     ResourceType: "auto-scaling-group",
     Key,
     Value,
-    PropagateAtLaunch: true,
+    PropagateAtLaunch: !ownTags.has(Key),
   }));
 }
 
@@ -212,6 +230,7 @@ function memberXml(member: Member, group: AutoScalingGroup, world: World): XmlFi
     AvailabilityZone: member.instance.zone,
     LifecycleState: member.lifecycleState,
     HealthStatus: isHealthy(member, group, world) ? "Healthy" : "Unhealthy",
+    LaunchTemplate: templateOf(group.configurationOf(member.instance.id)),
     ProtectedFromScaleIn: false,
   };
 }
@@ -226,6 +245,7 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
   return {
     AutoScalingGroupName: name,
     AutoScalingGroupARN: group.arn,
+    ...group.configuration,
     MinSize: group.minSize,
     MaxSize: group.maxSize,
     DesiredCapacity: group.desiredCapacity,
@@ -234,7 +254,8 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
     LoadBalancerNames: { member: classics.map((classic) => classic.name) },
     TargetGroupARNs: { member: targetGroups.map(({ arn }) => arn) },
     HealthCheckType: "EC2",
-    HealthCheckGracePeriod: 300,
+    HealthCheckGracePeriod: group.healthCheckGraceSeconds,
+    DefaultInstanceWarmup: group.defaultWarmupSeconds,
     Instances: { member: members.map((member) => memberXml(member, group, world)) },
     CreatedTime: isoTime(group.createdAt),
     SuspendedProcesses: { member: [] },

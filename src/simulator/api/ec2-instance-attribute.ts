@@ -8,8 +8,8 @@ import type { XmlFields } from "./xml.ts";
 
 /** One attribute of one instance. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html */
 export function describeInstanceAttribute(params: Params, world: World): XmlFields {
-  const attribute = required(params, "Attribute");
-  const [instance] = existing([required(params, "InstanceId")], world);
+  const attribute = requiredOfEc2(params, "Attribute");
+  const [instance] = existing([requiredOfEc2(params, "InstanceId")], world);
   const shows = Object.hasOwn(ATTRIBUTES, attribute) ? ATTRIBUTES[attribute] : undefined;
   if (shows === undefined || instance === undefined)
     throw new AwsError(
@@ -19,7 +19,8 @@ export function describeInstanceAttribute(params: Params, world: World): XmlFiel
   return { instanceId: instance.id, [attribute]: shows(instance) };
 }
 
-function required(params: Params, name: string): string {
+/** Throws in EC2's words where the parameter is absent. */
+export function requiredOfEc2(params: Params, name: string): string {
   const value = text(params, name);
   if (value !== undefined && value !== "") return value;
   const parameter = name.charAt(0).toLowerCase() + name.slice(1);

@@ -4,9 +4,18 @@ import { ADDRESSES_FREE, digitsOf, gatewayIdOf, routeTableIdOf, type Subnet, VPC
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { ec2Page, filtersOn, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { requiredOfEc2 } from "./ec2-instance-attribute.ts";
 import { ec2TagSet } from "./ec2-tags.ts";
 import { type Params, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
+
+const VPC_ATTRIBUTES: ReadonlyMap<string, boolean> = new Map([
+  ["enableDnsSupport", true],
+  ["enableDnsHostnames", false],
+  ["enableNetworkAddressUsageMetrics", false],
+]);
+
+const noSuchVpc = (id: string) => new AwsError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
 
 /** What controllers look up before they make a load balancer. */
 export const ec2NetworkActions: ApiActions = {
@@ -34,10 +43,21 @@ export const ec2NetworkActions: ApiActions = {
       all: world.networks.vpcIds,
       idOf: (id) => id,
       filters: VPC_FILTERS,
-      notFound: (id) => new AwsError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`),
+      notFound: noSuchVpc,
     });
     const { items, nextToken } = ec2Page(matching, params);
     return { vpcSet: { item: items.map((id) => vpcXml(id, world)) }, nextToken };
+  },
+
+  /** As a VPC is made by default. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.html */
+  DescribeVpcAttribute(params, world) {
+    const vpcId = requiredOfEc2(params, "VpcId");
+    const attribute = requiredOfEc2(params, "Attribute");
+    if (!world.networks.vpcIds.includes(vpcId)) throw noSuchVpc(vpcId);
+    const value = VPC_ATTRIBUTES.get(attribute);
+    if (value === undefined)
+      throw new AwsError("InvalidParameterValue", `Value (${attribute}) for parameter attribute is invalid.`);
+    return { vpcId, [attribute]: { value } };
   },
 
   /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html */

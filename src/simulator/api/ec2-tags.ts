@@ -52,19 +52,28 @@ const TAG_FILTERS: ReadonlyMap<string, Shows<Tag>> = new Map<string, Shows<Tag>>
   ["value", ({ value }) => [value]],
 ]);
 
-/** Of everything of EC2 that can have tags here, but for the interfaces of pods. */
-function allTags({ instances, securityGroups, networks }: World): readonly Tag[] {
+interface Tagged {
+  readonly type: string;
+  readonly id: string;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+/** Everything of EC2 that can have tags here, but for the interfaces of pods. */
+export function allEc2Tagged({ instances, securityGroups, networks }: World): readonly Tagged[] {
   const ofNetworks = (type: string, ids: readonly string[]) =>
     ids.map((id) => ({ type, id, tags: networks.tagsOf(id) }));
   const subnetIds = networks.subnets.map(({ id }) => id);
-  const tagged = [
+  return [
     ...[...instances.values()].map(({ id, tags }) => ({ type: "instance", id, tags })),
     ...securityGroups.all.map(({ id, tags }) => ({ type: "security-group", id, tags })),
     ...ofNetworks("vpc", networks.vpcIds),
     ...ofNetworks("subnet", subnetIds),
     ...ofNetworks("route-table", networks.vpcIds.map(routeTableIdOf)),
   ];
-  return tagged.flatMap(({ type, id, tags }) =>
+}
+
+function allTags(world: World): readonly Tag[] {
+  return allEc2Tagged(world).flatMap(({ type, id, tags }) =>
     [...tags].map(([key, value]) => ({ resourceId: id, resourceType: type, key, value })),
   );
 }

@@ -12,11 +12,22 @@ const INTERVAL_SECONDS: Bounds = [5, 300];
 const TIMEOUT_SECONDS: Bounds = [2, 120];
 const THRESHOLD: Bounds = [2, 10];
 const PROBE_PROTOCOLS = ["HTTP", "HTTPS", "TCP"];
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_FixedResponseActionConfig.html */
+const CONTENT_TYPES = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html */
+const PROTOCOL_VERSIONS = ["HTTP1", "HTTP2", "GRPC"] as const;
 
 export function actions(params: Params, name: string, world: World): readonly Action[] {
   const list = structures(params, name);
   if (list === undefined) throw missingParameter(name);
   return list.map((action) => readAction(action, world));
+}
+
+/** The simulated load balancers speak HTTP/1.1 alone. A group for another version would not do what it promises. */
+export function checkProtocolVersion(params: Params): void {
+  const version = oneOf(text(params, "ProtocolVersion") ?? "HTTP1", PROTOCOL_VERSIONS, "protocolVersion");
+  if (version !== "HTTP1")
+    throw new AwsError("NotSimulated", `The protocol version ${version} of target groups is not simulated`, 501);
 }
 
 /** A target group serves one load balancer at most. */
@@ -47,7 +58,13 @@ function readAction(params: Params, world: World): Action {
     }
     case "fixed-response": {
       const config = structure(params, "FixedResponseConfig") ?? {};
-      return { type, statusCode: requiredText(config, "StatusCode"), body: text(config, "MessageBody") ?? "" };
+      const contentType = text(config, "ContentType");
+      return {
+        type,
+        statusCode: requiredText(config, "StatusCode"),
+        body: text(config, "MessageBody"),
+        contentType: contentType === undefined ? undefined : oneOf(contentType, CONTENT_TYPES, "contentType"),
+      };
     }
     case "redirect": {
       const config = structure(params, "RedirectConfig") ?? {};

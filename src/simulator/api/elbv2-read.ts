@@ -7,7 +7,7 @@ import {
   validationError,
 } from "../aws-error.ts";
 import { isArnOf } from "../world/arn.ts";
-import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
+import type { Action, Condition, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { UNCHANGED } from "../world/redirect.ts";
 import type { TargetGroup } from "../world/target-group.ts";
@@ -237,7 +237,7 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     LoadBalancerName: loadBalancer.name,
     Scheme: loadBalancer.scheme,
     VpcId: loadBalancer.vpcId,
-    State: { Code: "active" },
+    State: { Code: world.clock.now() < loadBalancer.activeAt ? "provisioning" : "active" },
     Type: loadBalancer.type,
     AvailabilityZones: zonesXml(loadBalancer),
     SecurityGroups: { member: loadBalancer.securityGroups },
@@ -301,10 +301,16 @@ export function ruleXml(rule: DescribedRule): XmlFields {
   return {
     RuleArn: rule.arn,
     Priority: String(rule.priority),
-    Conditions: { member: rule.conditions.map(({ field, values }) => ({ Field: field, Values: { member: values } })) },
+    Conditions: { member: rule.conditions.map(conditionXml) },
     Actions: { member: rule.actions.map(actionXml) },
     IsDefault: rule.priority === "default",
   };
+}
+
+/** AWS describes the values in both forms that a call may have them in. */
+function conditionXml({ field, values }: Condition): XmlFields {
+  const config = { Values: { member: values } };
+  return { Field: field, ...config, [field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig"]: config };
 }
 
 /** AWS describes a forward to one group in both of its forms. */
@@ -321,8 +327,10 @@ function actionXml(action: Action): XmlFields {
         },
       };
     }
-    case "fixed-response":
-      return { Type: action.type, FixedResponseConfig: { StatusCode: action.statusCode, MessageBody: action.body } };
+    case "fixed-response": {
+      const { statusCode: StatusCode, body: MessageBody, contentType: ContentType } = action;
+      return { Type: action.type, FixedResponseConfig: { StatusCode, MessageBody, ContentType } };
+    }
     case "redirect":
       return { Type: action.type, RedirectConfig: redirectXml(action) };
     default:

@@ -9,6 +9,7 @@ import {
   actions,
   checkName,
   checkProtocol,
+  checkProtocolVersion,
   checkUnshared,
   condition,
   oneOf,
@@ -47,8 +48,7 @@ const GENEVE_PORT = 6_081;
 const VPC_ID = /^vpc-[0-9a-z]+$/;
 const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
-/** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
-export const elbv2WriteActions: ApiActions = {
+const changes: ApiActions = {
   DeregisterTargets(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     for (const target of targets(params, group)) world.deregisterTarget(group, target);
@@ -74,6 +74,7 @@ export const elbv2WriteActions: ApiActions = {
     if (targetType === "alb" && !PROTOCOLS_TO_ALB.includes(where.protocol))
       throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
     const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
+    checkProtocolVersion(params);
     const probe = defaultProbe({ ...where, targetType });
     const settings = {
       targetType,
@@ -143,8 +144,10 @@ export const elbv2WriteActions: ApiActions = {
         `A load balancer with the same name '${name}' exists, but with different settings`,
       );
     }
+    const activeAt = world.clock.now() + world.timing.provisioningMs;
     const loadBalancer =
-      existing ?? world.addLoadBalancer({ name, ...settings, ...place, ...(securityGroups && { securityGroups }) });
+      existing ??
+      world.addLoadBalancer({ name, ...settings, ...place, ...(securityGroups && { securityGroups }), activeAt });
     addTags(loadBalancer.tags, tags);
     return { LoadBalancers: { member: [loadBalancerXml(loadBalancer, world)] } };
   },
@@ -212,6 +215,14 @@ export const elbv2WriteActions: ApiActions = {
 
   ...elbv2ChangeActions,
 };
+
+/** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
+export const elbv2WriteActions: ApiActions = Object.fromEntries(
+  Object.entries(changes).map(([name, change]) => [
+    name,
+    (params, world, caller) => world.changeUses(() => change(params, world, caller)),
+  ]),
+);
 
 function targets(params: Params, group: TargetGroup): readonly TargetDescription[] {
   const list = structures(params, "Targets");

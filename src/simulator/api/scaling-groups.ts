@@ -1,7 +1,7 @@
 import { validationError } from "../aws-error.ts";
 import type { AutoScalingGroup, Member } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
-import { type Params, requiredText } from "./params.ts";
+import { type Params, requiredText, text } from "./params.ts";
 
 /** By name or ARN. */
 export function namedGroup(params: Params, world: World): AutoScalingGroup {
@@ -11,6 +11,15 @@ export function namedGroup(params: Params, world: World): AutoScalingGroup {
     throw validationError(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
   }
   return group;
+}
+
+/** Undefined where the call does not say. */
+export function oneOf<const T extends string>(params: Params, name: string, allowed: readonly T[]): T | undefined {
+  const value = text(params, name);
+  if (value === undefined) return undefined;
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw validationError(`${name} '${value}' is not valid: use ${allowed.join(" or ")}`);
+  return found;
 }
 
 /** Throws where the group would want fewer than its least with `count` members less. */

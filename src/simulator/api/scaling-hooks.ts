@@ -3,7 +3,7 @@ import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import { globalTimeoutSeconds, type LifecycleHook } from "../world/lifecycle-action.ts";
 import type { ApiActions } from "./action.ts";
 import { atMost, integer, type Params, requiredText, text, texts } from "./params.ts";
-import { namedGroup } from "./scaling-groups.ts";
+import { namedGroup, oneOf } from "./scaling-groups.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_CALL_MAX = 50;
@@ -41,7 +41,7 @@ export const scalingHookActions: ApiActions = {
   },
 };
 
-function hookFrom(params: Params, name: string, before: LifecycleHook | undefined): LifecycleHook {
+export function hookFrom(params: Params, name: string, before: LifecycleHook | undefined): LifecycleHook {
   const transition = oneOf(params, "LifecycleTransition", TRANSITIONS) ?? before?.transition;
   if (transition === undefined)
     throw validationError("A lifecycle transition must be specified for a new lifecycle hook");
@@ -59,14 +59,6 @@ function hookFrom(params: Params, name: string, before: LifecycleHook | undefine
     ...(notificationTarget ? { notificationTarget } : {}),
     ...(role ? { role } : {}),
   };
-}
-
-function oneOf<const T extends string>(params: Params, name: string, allowed: readonly T[]): T | undefined {
-  const value = text(params, name);
-  if (value === undefined) return undefined;
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw validationError(`${name} '${value}' is not valid: use ${allowed.join(" or ")}`);
-  return found;
 }
 
 function hookXml(hook: LifecycleHook, group: AutoScalingGroup): XmlFields {

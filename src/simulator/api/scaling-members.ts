@@ -11,8 +11,6 @@ import type { XmlFields } from "./xml.ts";
 
 const INSTANCES_PER_CALL_MAX = 20;
 const CAPACITY: Bounds = [0, Number.MAX_SAFE_INTEGER];
-/** Of every group here. */
-const GRACE_PERIOD_MS = 300_000;
 
 /** Who is in a group, and in service in it. */
 export const scalingMemberActions: ApiActions = {
@@ -82,7 +80,7 @@ export const scalingMemberActions: ApiActions = {
       return undefined;
     }
     const isSpared = text(params, "ShouldRespectGracePeriod") !== "false";
-    const graceEndsAt = member.instance.runsFrom(world.timing) + GRACE_PERIOD_MS;
+    const graceEndsAt = member.instance.runsFrom(world.timing) + group.healthCheckGraceSeconds * 1_000;
     if (isSpared && world.clock.now() < graceEndsAt) return undefined;
     group.unhealthy.add(id);
     if (member.lifecycleState === "InService")

@@ -4,9 +4,12 @@ import type { TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { recordsOf } from "./paging.ts";
+import { text } from "./params.ts";
 import { namedGroup } from "./scaling-groups.ts";
 
 const PAGES = { byDefault: 100, max: 100 };
+/** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeTrafficSources.html */
+const SOURCE_PAGES = { byDefault: 50, max: 50 };
 
 /** What a group registers its members with. */
 export const scalingPoolActions: ApiActions = {
@@ -35,6 +38,29 @@ export const scalingPoolActions: ApiActions = {
           LoadBalancerName: classic.name,
           State: stateBy(group, world, (id) => isInServiceIn(classic, id, world)),
         })),
+      },
+      NextToken: nextToken,
+    };
+  },
+
+  /** All of them, by the newer name of both. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeTrafficSources.html */
+  DescribeTrafficSources(params, world) {
+    const group = namedGroup(params, world);
+    const type = text(params, "TrafficSourceType");
+    const sources = [
+      ...group.targetGroups.map((pool) => ({
+        ...{ Type: "elbv2", Identifier: pool.arn },
+        passes: (id: string) => isHealthyIn(pool, id, world),
+      })),
+      ...group.classics.map((classic) => ({
+        ...{ Type: "elb", Identifier: classic.name },
+        passes: (id: string) => isInServiceIn(classic, id, world),
+      })),
+    ].filter(({ Type }) => type === undefined || type === Type);
+    const { items, nextToken } = recordsOf(sources, params, SOURCE_PAGES);
+    return {
+      TrafficSources: {
+        member: items.map(({ passes, ...source }) => ({ ...source, State: stateBy(group, world, passes) })),
       },
       NextToken: nextToken,
     };

@@ -159,7 +159,10 @@ export class DataPlane {
     const host = request.host.replace(/:\d+$/, "");
     const action = actionFor(listener, { host, path });
     if (action === undefined) return { to: "none", status: 503 };
-    if (action.type === "fixed-response") return { to: "none", status: Number(action.statusCode), body: action.body };
+    if (action.type === "fixed-response") {
+      const { statusCode, body = "", contentType } = action;
+      return { to: "none", status: Number(statusCode), body, contentType };
+    }
     if (action.type === "redirect") {
       const { protocol, port } = listener;
       const location = locationOf(action, { protocol, host, port: String(port), path, query });

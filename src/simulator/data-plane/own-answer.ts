@@ -5,6 +5,8 @@ export interface OwnAnswer {
   readonly status: number;
   /** Absent: the page that the load balancer has for the status. */
   readonly body?: string;
+  /** Of that body. Default: `text/plain`. */
+  readonly contentType?: string | undefined;
   /** Of a redirect. */
   readonly location?: string;
 }
@@ -19,8 +21,11 @@ const TITLES: Readonly<Record<number, string>> = {
 export const SERVER = "awselb/2.0";
 
 /** What follows the status line and the headers: a page that names the status, or the text of a fixed response. */
-export function contentOf({ status, body }: OwnAnswer): { readonly type: string; readonly text: string } {
-  if (body !== undefined) return { type: "text/plain; charset=utf-8", text: body };
+export function contentOf({ status, body, contentType = "text/plain" }: OwnAnswer): {
+  readonly type: string;
+  readonly text: string;
+} {
+  if (body !== undefined) return { type: `${contentType}; charset=utf-8`, text: body };
   const title = `${status} ${TITLES[status] ?? STATUS_CODES[status] ?? ""}`.trimEnd();
   const lines = [
     "<html>",

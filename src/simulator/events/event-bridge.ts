@@ -46,6 +46,8 @@ function contentsOf(announcement: Announcement, origin: Origin): readonly Conten
       ];
     case "lifecycle-action":
       return [lifecycleAction(announcement)];
+    case "instance-refresh":
+      return [instanceRefresh(announcement)];
     case "scheduled-change":
       return healthEvents(announcement, origin).map((detail) => ({
         source: "aws.health",
@@ -123,5 +125,24 @@ function lifecycleAction({
       NotificationMetadata: hook.notificationMetadata,
       ...wayOf(group, instanceId),
     },
+  };
+}
+
+/** https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-eventbridge-events.html */
+function instanceRefresh({
+  group,
+  refreshId,
+  event,
+}: Extract<Announcement, { readonly type: "instance-refresh" }>): Content {
+  const about = { InstanceRefreshId: refreshId, AutoScalingGroupName: group.name };
+  const checkpoint =
+    event.name === "Checkpoint Reached"
+      ? { CheckpointPercentage: String(event.percentage), CheckpointDelay: String(event.delaySeconds) }
+      : {};
+  return {
+    source: "aws.autoscaling",
+    "detail-type": `EC2 Auto Scaling Instance Refresh ${event.name}`,
+    resources: [group.arn],
+    detail: { ...about, ...checkpoint },
   };
 }

@@ -92,6 +92,7 @@ const SERVICES: Readonly<Record<ApiCall["api"], string>> = {
   elbv2: "elasticloadbalancing",
   autoscaling: "autoscaling",
   sts: "sts",
+  tagging: "tag",
 };
 
 /** The access key's id in a request's `Authorization` header, as Signature Version 4 has it. */

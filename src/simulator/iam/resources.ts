@@ -1,5 +1,5 @@
 import type { ApiCall } from "../api/answer.ts";
-import { type Params, text, texts } from "../api/params.ts";
+import { type Params, structures, text, texts } from "../api/params.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 
@@ -37,16 +37,23 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
         tags: (world.targetGroups.get(arn) ?? world.loadBalancers.get(arn))?.tags ?? NO_TAGS,
       }));
     case "autoscaling":
+      if (action === "CreateAutoScalingGroup") {
+        const name = `autoScalingGroup:*:autoScalingGroupName/${text(params, "AutoScalingGroupName")}`;
+        return [{ arn: world.arn("autoscaling", name), tags: NO_TAGS }];
+      }
       return groupsOf(params, world).map(({ arn, tags }) => ({ arn, tags }));
     case "sts":
+    case "tagging":
       return [];
     default:
       return api satisfies never;
   }
 }
 
-/** A group by its name or ARN, or by the instances that it has. */
+/** Groups by their names or ARNs, as a call or its tags name them, or by the instances that they have. */
 function groupsOf(params: Params, world: World): readonly AutoScalingGroup[] {
+  const tagged = (structures(params, "Tags") ?? []).map((tag) => text(tag, "ResourceId"));
+  if (tagged.length > 0) return [...world.autoScalingGroups.values()].filter((group) => tagged.includes(group.name));
   const name = text(params, "AutoScalingGroupName");
   const ids = [text(params, "InstanceId"), ...(texts(params, "InstanceIds") ?? [])];
   return [...world.autoScalingGroups.values()].filter((group) =>

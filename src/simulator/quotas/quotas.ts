@@ -46,14 +46,14 @@ export interface Draw {
   readonly size: BucketSize;
 }
 
-/** Every bucket that a call needs a token of. The Security Token Service has no limit here. */
+/** Every bucket that a call needs a token of. The Security Token Service and the tagging API have no limit here. */
 export function drawsOf(call: ApiCall, quotas: Quotas): readonly Draw[] {
   if (call.api === "ec2") return [{ bucket: `ec2 ${ec2Bucket(call)}`, size: quotas[ec2Category(call)] }];
   if (call.api === "autoscaling") {
     const own = call.action.startsWith("Describe") ? "autoScalingNonMutating" : "autoScalingMutating";
     return [{ bucket: own, size: quotas[own] }];
   }
-  if (call.api === "sts") return [];
+  if (call.api === "sts" || call.api === "tagging") return [];
   const category = elbCategory(call.action);
   return [
     { bucket: `${call.api} ${category}`, size: quotas[category] },

@@ -67,7 +67,14 @@ export const eventQueue = z
       .describe("The topic that passes them on, in SNS's envelope. Default: none does."),
     kinds: z
       .array(
-        z.enum(["interruption", "rebalance-recommendation", "instance-state", "scheduled-change", "lifecycle-action"]),
+        z.enum([
+          "interruption",
+          "rebalance-recommendation",
+          "instance-state",
+          "scheduled-change",
+          "lifecycle-action",
+          "instance-refresh",
+        ]),
       )
       .min(1)
       .optional()

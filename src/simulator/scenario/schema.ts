@@ -282,6 +282,7 @@ const lags = {
   albRegistrationMs: ms,
   nlbRegistrationMs: ms,
   classicRegistrationMs: ms,
+  provisioningMs: ms,
   shuttingDownMs: ms,
   terminatedDropMs: ms,
   stoppingMs: ms,

@@ -17,7 +17,27 @@ export type Announcement = { readonly at: number } & (
       readonly instanceId: string;
       readonly action: LifecycleAction;
     }
+  | {
+      readonly type: "instance-refresh";
+      readonly group: AutoScalingGroup;
+      readonly refreshId: string;
+      readonly event: RefreshEvent;
+    }
 );
+
+/** https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-eventbridge-events.html */
+export type RefreshEvent =
+  | {
+      readonly name:
+        | "Started"
+        | "Succeeded"
+        | "Failed"
+        | "Cancelled"
+        | "Started Baking"
+        | "Rollback Started"
+        | "Rollback Succeeded";
+    }
+  | { readonly name: "Checkpoint Reached"; readonly percentage: number; readonly delaySeconds: number };
 
 /** What EC2 does to an instance whose capacity it takes back. */
 export type InterruptionAction = "terminate" | "stop" | "hibernate";

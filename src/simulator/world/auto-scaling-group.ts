@@ -1,6 +1,7 @@
 import type { Timing } from "../timing.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance, Likeness } from "./instance.ts";
+import type { LaunchConfiguration } from "./instance-refresh.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
 import { ScalingActivities } from "./scaling-activity.ts";
@@ -26,6 +27,8 @@ export interface AutoScalingGroupInput {
    */
   readonly retainsAbandoned?: boolean;
   readonly createdAt: number;
+  /** What it launches where it has no members to launch others like: in each of its zones in turn. */
+  readonly blueprint?: Omit<Likeness, "zone">;
 }
 
 /** What an Auto Scaling group needs to know of the world around it, and does to it. */
@@ -49,16 +52,23 @@ export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
   readonly zones: readonly string[];
-  readonly minSize: number;
-  readonly maxSize: number;
+  minSize: number;
+  maxSize: number;
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
+  /** How long a new member's failed health checks do not count. */
+  healthCheckGraceSeconds = 300;
+  defaultWarmupSeconds: number | undefined;
+  /** What it launches by. Undefined: instances like those that it has. */
+  configuration: LaunchConfiguration | undefined;
   hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
-  readonly retainsAbandoned: boolean;
+  retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
+  /** The keys of those tags that the machines that it launches do not get. */
+  readonly ownTags = new Set<string>();
   /** Members that a caller has said are unhealthy. */
   readonly unhealthy = new Set<string>();
   readonly activities = new ScalingActivities();
@@ -66,6 +76,9 @@ export class AutoScalingGroup {
   readonly #standby = new Map<string, () => number>();
   readonly #detaching = new Map<string, () => number>();
   #instanceIds: readonly string[];
+  readonly #blueprint: Omit<Likeness, "zone"> | undefined;
+  /** By member. Those that are not in here are older than any configuration. */
+  readonly #configurations = new Map<string, LaunchConfiguration>();
   readonly #scaleIns = new Map<string, ScaleIn>();
   readonly #surroundings: ScalingSurroundings;
 
@@ -83,6 +96,7 @@ export class AutoScalingGroup {
     this.createdAt = input.createdAt;
     this.retainsAbandoned = input.retainsAbandoned ?? false;
     this.#instanceIds = input.instanceIds;
+    this.#blueprint = input.blueprint;
     this.#surroundings = surroundings;
   }
 
@@ -96,9 +110,15 @@ export class AutoScalingGroup {
     });
   }
 
-  /** How many members serve, or will when they have started. */
+  /** How many members serve, or will when they have started or have their new root volume. */
   capacity(now: number): number {
-    return this.members(now).filter(({ lifecycleState }) => SERVING.has(lifecycleState)).length;
+    const counts = (state: string) => SERVING.has(state) || state.startsWith("ReplacingRootVolume");
+    return this.members(now).filter(({ lifecycleState }) => counts(lifecycleState)).length;
+  }
+
+  /** Whether a member's machine has gone while its root volume was replaced. */
+  isLost({ id, terminatedAt }: Instance): boolean {
+    return terminatedAt !== undefined && this.#scaleIns.get(id)?.wayOut === "replace-root-volume";
   }
 
   has(instanceId: string): boolean {
@@ -110,10 +130,30 @@ export class AutoScalingGroup {
     this.#instanceIds = [...this.#instanceIds, instance.id];
   }
 
-  /** The member that others are launched like: the newest one, even if it is gone by now. */
-  get model(): Instance | undefined {
-    const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
-    return known.findLast((instance) => instance !== undefined);
+  /** How long a member needs before it is counted as one that serves. */
+  get warmupSeconds(): number {
+    return this.defaultWarmupSeconds ?? this.healthCheckGraceSeconds;
+  }
+
+  /** What a member was launched by, or got its root volume by. */
+  configurationOf(instanceId: string): LaunchConfiguration | undefined {
+    return this.#configurations.get(instanceId);
+  }
+
+  configure(instanceId: string, configuration: LaunchConfiguration | undefined): void {
+    if (configuration === undefined) this.#configurations.delete(instanceId);
+    else this.#configurations.set(instanceId, configuration);
+  }
+
+  /** What others are launched like: its newest member, even if that is gone by now, unless it was told otherwise. */
+  model(now: number): Likeness | undefined {
+    if (this.#blueprint === undefined) {
+      const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
+      return known.findLast((instance) => instance !== undefined);
+    }
+    const inZone = (zone: string) => this.members(now).filter(({ instance }) => instance.zone === zone).length;
+    const [zone] = this.zones.toSorted((a, b) => inZone(a) - inZone(b));
+    return zone === undefined ? undefined : { ...this.#blueprint, zone };
   }
 
   /**
@@ -199,8 +239,9 @@ export class AutoScalingGroup {
 
   #lifecycleState(instance: Instance, now: number): string | undefined {
     const scaleIn = this.#scaleIns.get(instance.id);
-    if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
     const state = instance.state(now, this.#surroundings.timing);
+    if (this.isLost(instance)) return state === "terminated" ? undefined : "Terminating";
+    if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
     if (state === "terminated") return undefined;
     if (scaleIn !== undefined) return scaleIn.lifecycleState(now);
     if (this.#detaching.has(instance.id)) return "Detaching";

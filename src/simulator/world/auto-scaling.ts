@@ -3,7 +3,8 @@ import type { Announcement, WorldChange } from "./announcement.ts";
 import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
-import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
+import { type Instance, type InstanceInput, type Likeness, likenessOf } from "./instance.ts";
+import { InstanceRefreshes } from "./instance-refreshes.ts";
 import type { ScaleIn, WayOut } from "./scale-in.ts";
 import type { ScalingActivity } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
@@ -30,6 +31,7 @@ interface Surroundings extends ScalingSurroundings {
 /** The tag that AWS gives the members of a group. */
 const GROUP_TAG = "aws:autoscaling:groupName";
 const BY_CAPACITY = "in response to a difference between desired and actual capacity";
+const BY_REFRESH = "in response to an instance refresh";
 const BY_HEALTH = "in response to an EC2 instance status check failure";
 
 /** The Auto Scaling groups of a region, and the ways of their members out of them. */
@@ -38,9 +40,15 @@ export class AutoScaling {
   /** Those whose machine boots from its new root volume now. */
   readonly #replacing = new WeakSet<ScaleIn>();
   readonly #world: Surroundings;
+  readonly refreshes: InstanceRefreshes;
 
   constructor(world: Surroundings) {
     this.#world = world;
+    this.refreshes = new InstanceRefreshes(world, {
+      replace: (group, instance, at) => this.#replaceForRefresh(group, instance, at),
+      launch: (group, like, at) => this.#launch(group, like, at, BY_REFRESH),
+      replaceRootVolume: (group, instance, at) => this.beginRootVolumeReplacement(group, instance, at),
+    });
     world.watch((change) => {
       if (change.type === "instance-terminated" || change.type === "instance-stopped") this.#onLoss(change.instance);
     });
@@ -65,6 +73,13 @@ export class AutoScaling {
     return group;
   }
 
+  /** As DeleteAutoScalingGroup with ForceDelete: its machines go at once, without their hooks. */
+  remove(group: AutoScalingGroup, now: number): void {
+    const members = group.members(now);
+    this.groups.delete(group.name);
+    for (const { instance } of members) this.#world.terminateInstance(instance, now);
+  }
+
   /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number, reason = BY_CAPACITY): ScaleIn {
     return this.#begin(group, instance, now, { reason });
@@ -74,7 +89,7 @@ export class AutoScaling {
   beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
     return this.#begin(group, instance, now, {
       wayOut: "replace-root-volume",
-      reason: "in response to an instance refresh",
+      reason: BY_REFRESH,
     });
   }
 
@@ -105,6 +120,7 @@ export class AutoScaling {
       endsAt: () => now,
       progress: () => "PreInService",
     });
+    this.refreshes.lookAt(group, now);
     if (isOff) this.#onLoss(instance);
     else this.#registerWithOwn(group, instance);
     return activity;
@@ -145,10 +161,7 @@ export class AutoScaling {
       const instance = group.leastNeeded(now);
       if (instance !== undefined) this.beginScaleIn(group, instance, now, reason);
     }
-    const { model } = group;
-    for (let missing = desired - group.capacity(now); missing > 0; missing--) {
-      if (model !== undefined) this.#replaceLater(group, model, now);
-    }
+    for (let missing = desired - group.capacity(now); missing > 0; missing--) this.#replaceLater(group, undefined, now);
   }
 
   #begin(
@@ -172,7 +185,14 @@ export class AutoScaling {
     return scaleIn;
   }
 
-  #replaceLater(group: AutoScalingGroup, like: Instance, now: number): void {
+  /** Another one comes in place of it, in a group that launches nothing else too. */
+  #replaceForRefresh(group: AutoScalingGroup, instance: Instance, now: number): void {
+    this.#begin(group, instance, now, { reason: BY_REFRESH });
+    if (group.launchMs === undefined) this.#world.at(now, (at) => this.#replace(group, instance, at));
+  }
+
+  /** `like`: the machine in whose place another one comes. Absent: as the group launches by itself. */
+  #replaceLater(group: AutoScalingGroup, like: Instance | undefined, now: number): void {
     if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
   }
 
@@ -222,9 +242,10 @@ export class AutoScaling {
    */
   #onLoss(instance: Instance): void {
     for (const group of this.groups.values()) {
-      if (group.launchMs === undefined || group.scaleInOf(instance.id) !== undefined) continue;
-      if (!group.has(instance.id) || group.isAside(instance.id)) continue;
+      if (group.launchMs === undefined || !group.has(instance.id) || group.isAside(instance.id)) continue;
       const now = instance.terminatedAt ?? instance.stoppedAt ?? this.#world.clock.now();
+      if (group.isLost(instance)) this.#replaceLater(group, instance, now);
+      if (group.scaleInOf(instance.id) !== undefined) continue;
       this.beginScaleIn(group, instance, now, BY_HEALTH);
     }
   }
@@ -236,6 +257,7 @@ export class AutoScaling {
     this.#world.at(at + this.#world.timing.rebootMs, () => {
       group.endScaleIn(instance.id);
       this.#registerWithOwn(group, instance);
+      this.refreshes.inService(group, instance, at + this.#world.timing.rebootMs);
     });
   }
 
@@ -244,14 +266,20 @@ export class AutoScaling {
     for (const own of group.classics) this.#world.registerClassic(own, id);
   }
 
-  #replace(group: AutoScalingGroup, lost: Instance, at: number): void {
-    if (group.capacity(at) >= group.desiredCapacity) return;
-    const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
+  #replace(group: AutoScalingGroup, lost: Instance | undefined, at: number): void {
+    const like = lost ?? group.model(at);
+    if (like !== undefined && group.capacity(at) < group.desiredCapacity) this.#launch(group, like, at, BY_CAPACITY);
+  }
+
+  #launch(group: AutoScalingGroup, like: Likeness, at: number, reason: string): void {
+    const instance = this.#world.launchInstance(likenessOf(like, this.#world), at);
     group.join(instance);
+    group.configure(instance.id, this.refreshes.configurationOf(group));
     instance.tags.set(GROUP_TAG, group.name);
+    for (const [key, value] of group.tags) if (!group.ownTags.has(key)) instance.tags.set(key, value);
     this.#record(group, instance, {
       description: `Launching a new EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(at)} an instance was started ${BY_CAPACITY}.`,
+      cause: `At ${isoOf(at)} an instance was started ${reason}.`,
       startedAt: at,
       endsAt: () => at + this.#world.timing.pendingMs,
       progress: () => "InProgress",
@@ -261,6 +289,7 @@ export class AutoScaling {
       if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
         return;
       this.#registerWithOwn(group, instance);
+      this.refreshes.inService(group, instance, then);
     });
   }
 

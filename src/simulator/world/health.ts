@@ -80,3 +80,8 @@ export function spellAsOf<T extends Spell>(spells: readonly T[], asOf: number): 
 export function hasEndedAsOf({ deregisteredAt }: Spell, asOf: number): boolean {
   return deregisteredAt !== undefined && deregisteredAt <= asOf;
 }
+
+/** The first spell of each target that has one. */
+export function firsts<T extends Spell>(targets: readonly (readonly T[])[]): readonly T[] {
+  return targets.flatMap((spells) => spells.slice(0, 1));
+}

@@ -167,8 +167,11 @@ interface Surroundings {
 const FIRST_OCTET = 192;
 const ADDRESSES = 2 ** 22;
 
+/** What a launched machine has of another one. */
+export type Likeness = Pick<Instance, "vpcId" | "zone" | "tags" | "isSpot">;
+
 /** Another machine beside one, with its tags, and an address that no machine has or had. */
-export function likenessOf({ vpcId, zone, tags, isSpot }: Instance, world: Surroundings): InstanceInput {
+export function likenessOf({ vpcId, zone, tags, isSpot }: Likeness, world: Surroundings): InstanceInput {
   const own = { id: `i-0${world.newHexDigits()}`, privateIp: freeIp(world) };
   return { ...own, vpcId, zone, tags: Object.fromEntries(tags), isSpot };
 }

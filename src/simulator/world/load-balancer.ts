@@ -12,7 +12,12 @@ export interface WeightedGroup {
 /** What a listener or a rule does with a request. */
 export type Action =
   | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
-  | { readonly type: "fixed-response"; readonly statusCode: string; readonly body: string }
+  | {
+      readonly type: "fixed-response";
+      readonly statusCode: string;
+      readonly body?: string | undefined;
+      readonly contentType?: string | undefined;
+    }
   | ({ readonly type: "redirect"; readonly statusCode: string } & Partial<Redirect>);
 
 export interface Condition {
@@ -60,6 +65,8 @@ export interface LoadBalancerInput {
   readonly vpcId: string;
   readonly zones: readonly string[];
   readonly createdAt: number;
+  /** When it is ready, in milliseconds since the epoch: `provisioning` before. Default: it has been for long. */
+  readonly activeAt?: number;
   /** Default: internet-facing. */
   readonly scheme?: Scheme;
   /** Default: an ALB has its VPC's default one, others have none. */
@@ -77,6 +84,7 @@ export class LoadBalancer {
   readonly type: LoadBalancerType;
   readonly vpcId: string;
   readonly createdAt: number;
+  readonly activeAt: number;
   readonly scheme: Scheme;
   /** The zones that it is enabled in, with a subnet each. */
   zones: readonly string[];
@@ -96,6 +104,7 @@ export class LoadBalancer {
     this.vpcId = input.vpcId;
     this.zones = input.zones;
     this.createdAt = input.createdAt;
+    this.activeAt = input.activeAt ?? Number.NEGATIVE_INFINITY;
     this.scheme = input.scheme ?? "internet-facing";
     this.addresses = input.addresses ?? new Map();
     this.securityGroups = input.securityGroups ?? (input.type === "application" ? [defaultIdOf(input.vpcId)] : []);

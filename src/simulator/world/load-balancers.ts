@@ -87,6 +87,11 @@ export class LoadBalancers {
     return found;
   }
 
+  /** The groups that any listener or rule forwards to. */
+  usedGroups(): ReadonlySet<string> {
+    return new Set([...this.byArn.values()].flatMap(({ groupArns }) => [...groupArns]));
+  }
+
   #ruleArn(listenerArn: string): string {
     return `${listenerArn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`;
   }

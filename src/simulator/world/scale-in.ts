@@ -73,6 +73,11 @@ export class ScaleIn {
     );
   }
 
+  /** Whether the machine is kept, and nothing more happens to it. */
+  hasRetainedBy(now: number): boolean {
+    return this.isRetained && (this.endsAt ?? now) <= now;
+  }
+
   /** `Terminating:Wait` */
   lifecycleState(now: number): string {
     const { endsAt } = this;

@@ -3,6 +3,7 @@ import { entryZones } from "./entry-zones.ts";
 import {
   ALWAYS_UP,
   type Answering,
+  firsts,
   Health,
   type HealthCheck,
   type HealthState,
@@ -77,6 +78,8 @@ export class TargetGroup {
   probe: Probe;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
+  /** Since when a load balancer uses the group and is active (milliseconds since the epoch): it knows no target before. */
+  usedFrom = Number.NEGATIVE_INFINITY;
   /** By id, port and zone: every registration that may still be acted upon, the newest last. */
   readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
@@ -378,7 +381,8 @@ export class TargetGroup {
 
   #trafficFrom(target: Target): number {
     const { timing } = this.#surroundings;
-    return target.registeredAt + (this.#isApplication() ? timing.albRegistrationMs : timing.nlbRegistrationMs);
+    const knownFrom = Math.max(target.registeredAt, this.usedFrom);
+    return knownFrom + (this.#isApplication() ? timing.albRegistrationMs : timing.nlbRegistrationMs);
   }
 
   #deregistrationLag(): Range {
@@ -389,10 +393,6 @@ export class TargetGroup {
   #isApplication(): boolean {
     return isApplicationProtocol(this.protocol);
   }
-}
-
-function firsts<T>(lists: readonly (readonly T[])[]): readonly T[] {
-  return lists.flatMap((list) => list.slice(0, 1));
 }
 
 function keyOf(id: string, port: number, zone: string | undefined): string {

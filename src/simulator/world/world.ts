@@ -230,6 +230,17 @@ export class World {
     return this.#loadBalancers.add(input);
   }
 
+  /** Makes a change of what load balancers forward to. The targets of a group that it brings into use are checked from then on. */
+  changeUses<T>(change: () => T): T {
+    const before = this.#loadBalancers.usedGroups();
+    const result = change();
+    for (const arn of this.#loadBalancers.usedGroups()) {
+      const group = before.has(arn) ? undefined : this.targetGroups.get(arn);
+      if (group !== undefined) group.usedFrom = Math.max(this.clock.now(), this.loadBalancerOf(arn)?.activeAt ?? 0);
+    }
+    return result;
+  }
+
   addListener(loadBalancer: LoadBalancer, input: NewListener): Listener {
     return this.#loadBalancers.addListener(loadBalancer, input);
   }

@@ -11,6 +11,7 @@ from oracle.calls_elb import call_elb
 from oracle.calls_elbv2_read import read_elbv2
 from oracle.calls_elbv2_write import write_elbv2
 from oracle.calls_sts import call_sts
+from oracle.calls_tagging import call_tagging
 
 
 def main(endpoint: str) -> None:
@@ -21,6 +22,7 @@ def main(endpoint: str) -> None:
     call_autoscaling(Caller("autoscaling", endpoint, report))
     call_ec2(Caller("ec2", endpoint, report))
     call_sts(Caller("sts", endpoint, report))
+    call_tagging(Caller("resourcegroupstaggingapi", endpoint, report))
     findings = [{"call": call, **asdict(finding)} for call, finding in report.findings]
     print(json.dumps({"good": report.good, "refused": report.refused, "findings": findings}))
 

@@ -12,6 +12,7 @@ from botocore.model import OperationModel
 
 from oracle.answers import walk_answer
 from oracle.findings import Answer, Finding
+from oracle.json_shapes import walk_json_answer
 
 # Parameters by their names in the model, and by those on the wire: None leaves one out.
 Params = dict[str, Any]
@@ -72,6 +73,9 @@ class Caller:
         return ["tag:Name" if name in tag else name for name in names]
 
     def _rewrite(self, params: dict[str, Any], **_: Any) -> None:
+        # Only those of the query protocol are changed.
+        if not isinstance(params["body"], dict):
+            return
         params["body"].update(self._body)
         for name in [name for name, value in self._body.items() if value is None]:
             params["body"].pop(name, None)
@@ -84,5 +88,7 @@ class Caller:
         answer = Answer(status, headers, response_dict["body"])
         name = f"{self._service}:{operation_model.name}"
         (self._report.good if status < 300 else self._report.refused)[name] += 1
-        for finding in walk_answer(answer, operation_model):
+        is_json = operation_model.service_model.resolved_protocol == "json"
+        walk = walk_json_answer if is_json else walk_answer
+        for finding in walk(answer, operation_model):
             self._report.findings.append((name, finding))

@@ -1,6 +1,7 @@
 """Good and bad calls of every action of Auto Scaling."""
 
 from oracle.caller import Caller, Params
+from oracle.calls_autoscaling_refresh import call_groups, call_refreshes
 
 INVALID = "ValidationError"
 STRANGER = "i-0dddddddddddddddd"
@@ -16,10 +17,13 @@ def call_autoscaling(call: Caller) -> None:
     _hooks(call, names)
     _members(call)
     _pools(call, names)
+    _change_tags(call)
     _tags(call)
     _terminate(call)
     _actions(call)
     _activities(call)
+    call_groups(call)
+    call_refreshes(call)
 
 
 def _groups(call: Caller, names: list[str]) -> None:
@@ -151,7 +155,7 @@ def _members(call: Caller) -> None:
 
 
 def _pools(call: Caller, names: list[str]) -> None:
-    for describe in ("describe_load_balancer_target_groups", "describe_load_balancers"):
+    for describe in ("describe_load_balancer_target_groups", "describe_load_balancers", "describe_traffic_sources"):
         for name in names:
             call(describe, AutoScalingGroupName=name)
         call(describe, AutoScalingGroupName="none", error=INVALID)
@@ -169,6 +173,14 @@ def _tags(call: Caller) -> None:
         call("describe_tags", Filters=[{"Name": name, "Values": [value]}])
     call("describe_tags", Filters=[{"Name": "mood", "Values": ["good"]}], error=INVALID)
     call("describe_tags", MaxRecords=101, error=INVALID)
+
+
+def _change_tags(call: Caller) -> None:
+    tag: Params = {"ResourceId": "workers", "ResourceType": "auto-scaling-group", "Key": "new", "Value": "x"}
+    for change in ("create_or_update_tags", "delete_tags"):
+        call(change, Tags=[{**tag, "PropagateAtLaunch": False}])
+        call(change, Tags=[{**tag, "ResourceId": "none"}], error=INVALID)
+        call(change, Tags=[{**tag, "ResourceType": "instance"}], error=INVALID)
 
 
 def _activities(call: Caller) -> None:

@@ -24,6 +24,11 @@ def call_ec2_networks(call: Caller) -> None:
 
 def _read(call: Caller) -> None:
     in_vpc = [{"Name": "vpc-id", "Values": [VPC]}]
+    attribute = "describe_vpc_attribute"
+    for name in ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"):
+        call(attribute, VpcId=VPC, Attribute=name)
+    call(attribute, VpcId="vpc-0", Attribute="enableDnsSupport", error="InvalidVpcID.NotFound")
+    call(attribute, VpcId=VPC, Attribute="mood", error=WRONG_VALUE)
     reads: list[tuple[str, str, str, str]] = [
         ("describe_subnets", "SubnetIds", "subnet-0", "InvalidSubnetID.NotFound"),
         ("describe_vpcs", "VpcIds", "vpc-0", "InvalidVpcID.NotFound"),

@@ -7,6 +7,7 @@ from botocore.model import OperationModel
 
 from oracle.answers import walk_answer
 from oracle.findings import Answer
+from oracle.json_shapes import walk_json_answer
 
 ELBV2 = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
 EC2 = "http://ec2.amazonaws.com/doc/2016-11-15/"
@@ -28,6 +29,15 @@ RULES = f"""<DescribeRulesResponse xmlns="{ELBV2}"><DescribeRulesResult><Rules><
 INSTANCES = f"""<DescribeInstancesResponse xmlns="{EC2}"><requestId>r</requestId><reservationSet><item>
 <instancesSet><item><instanceState><code>16</code><name>running</name></instanceState></item></instancesSet>
 </item></reservationSet></DescribeInstancesResponse>"""
+RESOURCES = json.dumps(
+    {
+        "PaginationToken": "",
+        "ResourceTagMappingList": [
+            {"ResourceARN": "arn:aws:ec2:eu-west-1:1:vpc/v", "Tags": [{"Key": "k", "Value": "v"}]}
+        ],
+    }
+)
+TAGGING_REFUSAL = json.dumps({"__type": "InvalidParameterException", "message": "m"})
 EC2_REFUSAL = """<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code><Message>m</Message>
 </Error></Errors><RequestID>r</RequestID></Response>"""
 
@@ -109,12 +119,39 @@ FAULTS: list[tuple[str, str, int, str, dict[str, tuple[str, str]]]] = [
             "an error in the query protocol's form": ("Response>", "ErrorResponse>"),
         },
     ),
+    (
+        "resourcegroupstaggingapi",
+        "GetResources",
+        200,
+        RESOURCES,
+        {
+            "a misspelt member": ("Tags", "TagSet"),
+            "a number for a text": ('"v"}', "1}"),
+            "a tag without its value": (', "Value": "v"', ""),
+            "a structure for a list": ('[{"Key": "k", "Value": "v"}]', "{}"),
+            "an empty key": ('"k"', '""'),
+            "broken JSON": ("]}", "]"),
+        },
+    ),
+    (
+        "resourcegroupstaggingapi",
+        "GetResources",
+        400,
+        TAGGING_REFUSAL,
+        {
+            "an error that the tagging API lacks": ("InvalidParameter", "Invalid"),
+            "an error without a message": ("message", "msg"),
+        },
+    ),
 ]
 
 
 def problems(text: str, status: int, operation: OperationModel) -> list[str]:
-    headers = {"content-type": "text/xml", "x-amzn-requestid": "r"}
-    found = walk_answer(Answer(status, headers, text.encode()), operation)
+    is_json = operation.service_model.resolved_protocol == "json"
+    content_type = "application/x-amz-json-1.1" if is_json else "text/xml"
+    headers = {"content-type": content_type, "x-amzn-requestid": "r"}
+    walk = walk_json_answer if is_json else walk_answer
+    found = walk(Answer(status, headers, text.encode()), operation)
     return [f"{one.path}: {one.problem}" for one in found]
 
 

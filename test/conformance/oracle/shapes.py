@@ -87,12 +87,13 @@ def _walk_scalar(element: Element, shape: Shape, path: str) -> Iterator[Finding]
     if form is not None and form.fullmatch(text) is None:
         yield Finding(path, f"{text!r} is no {shape.type_name}")
     elif isinstance(shape, StringShape):
-        yield from _walk_string(text, shape, path)
+        yield from walk_text(text, shape, path)
     elif shape.type_name in ("integer", "long"):
         yield from _outside(int(text), shape, path)
 
 
-def _walk_string(text: str, shape: StringShape, path: str) -> Iterator[Finding]:
+def walk_text(text: str, shape: StringShape, path: str) -> Iterator[Finding]:
+    """Finds what a text of this shape may not be: another value, another form, too short or too long."""
     if shape.enum and text not in shape.enum:
         yield Finding(path, f"{text!r} is none of {shape.name}: {shape.enum}")
     pattern = shape.metadata.get("pattern")

@@ -14,6 +14,7 @@ export const CONTROL_PLANE = ["kube-apiserver", "etcd"] as const;
 export type KubernetesProgram =
   | (typeof CONTROL_PLANE)[number]
   | "aws-cloud-controller-manager"
+  | "aws-sdk-go"
   | "helm"
   | "helm-3"
   | "karpenter"

@@ -3,10 +3,10 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import type { SimulatedRegion } from "../../support/simulated-region.ts";
 
-const HEALTH = new Set(["DescribeTargetHealth", "DescribeInstanceHealth"]);
+const POLLS = new Set(["DescribeTargetHealth", "DescribeInstanceHealth", "DescribeLoadBalancers"]);
 
 /**
- * A region's endpoint on 127.0.0.1 where virtual time passes with each question about health: a waiter that polls
+ * A region's endpoint on 127.0.0.1 where virtual time passes with each question about a state: a waiter that polls
  * without a pause sees what it would see at its own delay.
  */
 export async function endpointWherePollsTake(ms: number, region: SimulatedRegion): Promise<string> {
@@ -21,7 +21,7 @@ export async function endpointWherePollsTake(ms: number, region: SimulatedRegion
       body,
       authorization: request.headers.authorization,
     });
-    if (HEALTH.has(new URLSearchParams(body).get("Action") ?? "")) await region.clock.advance(ms);
+    if (POLLS.has(new URLSearchParams(body).get("Action") ?? "")) await region.clock.advance(ms);
     response.writeHead(status, headers).end(answer);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -10,9 +10,11 @@ const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 const TIMEOUT_MS = 120_000;
 
 export type Program =
+  | "ansible-playbook"
   | "python"
   | "aws"
   | "cfn-lint"
+  | "custodian"
   | "moto_server"
   | "haproxy"
   | "prometheus"

@@ -72,6 +72,11 @@ test("an ALB chooses the group by the rules for path and host, the first by prio
     conditions: [{ field: "path-pattern", values: ["/closed"] }],
     actions: [{ type: "fixed-response", statusCode: "410", body: "closed for good" }],
   });
+  world.addRule(listener, {
+    priority: 40,
+    conditions: [{ field: "path-pattern", values: ["/style"] }],
+    actions: [{ type: "fixed-response", statusCode: "200", body: "p {}", contentType: "text/css" }],
+  });
 
   const plane = await carryInside(world);
   const servedBy = async (path: string, host?: string) => {
@@ -87,6 +92,8 @@ test("an ALB chooses the group by the rules for path and host, the first by prio
   expect(await servedBy("/api/v10/daily", "reports.example.com")).toBe(api.id);
   expect(await servedBy("/other", "reports.example.com")).toBe(web.id);
   expect(await send(`${plane.url("web-lb")}/closed`)).toMatchObject({ status: 410, body: "closed for good" });
+  const style = await fetch(`${plane.url("web-lb")}/style`);
+  expect([style.headers.get("content-type"), await style.text()]).toEqual(["text/css; charset=utf-8", "p {}"]);
 });
 
 test("an ALB shares requests out to several groups exactly by their weights", async () => {

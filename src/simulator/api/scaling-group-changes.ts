@@ -1,0 +1,177 @@
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
+import type { World } from "../world/world.ts";
+import { type ApiActions, readTags } from "./action.ts";
+import { readConfiguration } from "./launch-configurations.ts";
+import {
+  type Bounds,
+  integer,
+  type Params,
+  requiredInteger,
+  requiredText,
+  structure,
+  structures,
+  text,
+  texts,
+} from "./params.ts";
+import { namedGroup, oneOf } from "./scaling-groups.ts";
+import { hookFrom } from "./scaling-hooks.ts";
+import { placeOfSubnets } from "./subnets.ts";
+
+const NAME = /^[^\p{Cc}:]{1,255}$/u;
+const SIZE: Bounds = [0, 10_000];
+const SECONDS: Bounds = [0, Number.MAX_SAFE_INTEGER];
+/** -1 takes it away. */
+const WARMUP: Bounds = [-1, Number.MAX_SAFE_INTEGER];
+/** From losing a member until another one is launched, in a group that was made by a call. AWS says none. */
+const LAUNCH_MS = 10_000;
+const RETENTION = ["retain", "terminate"] as const;
+/** What would change how a group behaves. Everything else that is not read here is taken, and changes nothing. */
+const NOT_SIMULATED = [
+  "AvailabilityZoneDistribution",
+  "AvailabilityZoneImpairmentPolicy",
+  "CapacityRebalance",
+  "CapacityReservationSpecification",
+  "DeletionProtection",
+  "InstanceMaintenancePolicy",
+  "LaunchConfigurationName",
+  "MaxInstanceLifetime",
+  "NewInstancesProtectedFromScaleIn",
+  "TrafficSources",
+];
+
+/** Groups themselves. */
+export const scalingGroupActions: ApiActions = {
+  /**
+   * Its machines are like the one of `InstanceId`, or, as no launch template exists here, plain ones in the given subnets.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
+   */
+  CreateAutoScalingGroup(params, world) {
+    const name = requiredText(params, "AutoScalingGroupName");
+    if (!NAME.test(name)) throw validationError(`The Auto Scaling group name '${name}' is not valid`);
+    checkSimulated(params);
+    if (world.autoScalingGroups.has(name))
+      throw new AwsError(
+        "AlreadyExists",
+        `AutoScalingGroup by this name already exists - A group with the name ${name} already exists`,
+      );
+    const minSize = requiredInteger(params, "MinSize", SIZE);
+    const maxSize = requiredInteger(params, "MaxSize", SIZE);
+    const desired = integer(params, "DesiredCapacity", SIZE) ?? minSize;
+    checkSizes({ minSize, maxSize, desired });
+    const configuration = readConfiguration(params);
+    const launches = readLaunches(params, world);
+    const hooks = (structures(params, "LifecycleHookSpecificationList") ?? []).map((hook) =>
+      hookFrom(hook, requiredText(hook, "LifecycleHookName"), undefined),
+    );
+    const group = world.addAutoScalingGroup({
+      name,
+      minSize,
+      maxSize,
+      desiredCapacity: 0,
+      instanceIds: [],
+      zones: launches.zones,
+      blueprint: launches.blueprint,
+      launchMs: LAUNCH_MS,
+      targetGroups: (texts(params, "TargetGroupARNs") ?? []).map((arn) => world.targetGroup(arn)),
+      classics: (texts(params, "LoadBalancerNames") ?? []).map((one) => classicNamed(one, world)),
+      hooks,
+    });
+    for (const [key, value] of readTags(params)) group.tags.set(key, value);
+    group.configuration = configuration;
+    changeSettings(group, params);
+    world.scaling.setCapacity(group, desired, world.clock.now());
+    world.catchUp();
+    return undefined;
+  },
+
+  /** What the call leaves out stays as it is. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html */
+  UpdateAutoScalingGroup(params, world) {
+    const group = namedGroup(params, world);
+    checkSimulated(params);
+    const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
+    const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
+    const given = integer(params, "DesiredCapacity", SIZE);
+    // Without a capacity of its own the call moves the old one within the new sizes.
+    const desired = given ?? Math.max(minSize, Math.min(maxSize, group.desiredCapacity));
+    checkSizes({ minSize, maxSize, desired });
+    const configuration = readConfiguration(params);
+    changeSettings(group, params);
+    group.minSize = minSize;
+    group.maxSize = maxSize;
+    group.configuration = configuration ?? group.configuration;
+    if (desired !== group.desiredCapacity) world.scaling.setCapacity(group, desired, world.clock.now());
+    world.catchUp();
+    return undefined;
+  },
+
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteAutoScalingGroup.html */
+  DeleteAutoScalingGroup(params, world) {
+    const group = namedGroup(params, world);
+    const now = world.clock.now();
+    if (text(params, "ForceDelete") !== "true" && group.members(now).length > 0)
+      throw new AwsError(
+        "ResourceInUse",
+        "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.",
+      );
+    world.scaling.remove(group, now);
+    return undefined;
+  },
+};
+
+function checkSimulated(params: Params): void {
+  const health = text(params, "HealthCheckType") ?? "EC2";
+  if (health !== "EC2") throw notSimulated(`The health check type ${health}`);
+  const name = NOT_SIMULATED.find(
+    (one) => params[one] !== undefined && !["false", "none", ""].includes(String(params[one])),
+  );
+  if (name !== undefined) throw notSimulated(`The setting ${name}`);
+}
+
+function notSimulated(what: string): AwsError {
+  return new AwsError("NotSimulated", `${what} of an Auto Scaling group is not simulated`, 501);
+}
+
+function checkSizes({ minSize, maxSize, desired }: Readonly<Record<"minSize" | "maxSize" | "desired", number>>): void {
+  if (minSize > maxSize) throw validationError("Max bound, must be greater than or equal to min bound");
+  if (desired < minSize || desired > maxSize)
+    throw validationError(
+      `Desired capacity:${desired} must be between the specified min size:${minSize} and max size:${maxSize}`,
+    );
+}
+
+function changeSettings(group: AutoScalingGroup, params: Params): void {
+  const grace = integer(params, "HealthCheckGracePeriod", SECONDS);
+  const warmup = integer(params, "DefaultInstanceWarmup", WARMUP);
+  const triggers = structure(structure(params, "InstanceLifecyclePolicy") ?? {}, "RetentionTriggers");
+  const onAbandon = triggers === undefined ? undefined : oneOf(triggers, "TerminateHookAbandon", RETENTION);
+  if (grace !== undefined) group.healthCheckGraceSeconds = grace;
+  if (warmup !== undefined) group.defaultWarmupSeconds = warmup === -1 ? undefined : warmup;
+  if (onAbandon !== undefined) group.retainsAbandoned = onAbandon === "retain";
+}
+
+function readLaunches(params: Params, world: World) {
+  const id = text(params, "InstanceId");
+  if (id !== undefined) {
+    const instance = world.instance(id);
+    if (instance === undefined) throw validationError(`Invalid Instance ID: ${id}`);
+    const { vpcId, zone, isSpot } = instance;
+    return { zones: [zone], blueprint: { vpcId, tags: new Map(instance.tags), isSpot } };
+  }
+  if (readConfiguration(params) === undefined)
+    throw validationError(
+      "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",
+    );
+  const subnets = text(params, "VPCZoneIdentifier")?.split(",") ?? [];
+  if (subnets.length === 0) throw missingParameter("VPCZoneIdentifier");
+  const member = Object.fromEntries(subnets.map((subnet, index) => [String(index + 1), subnet.trim()]));
+  const { vpcId, zones } = placeOfSubnets({ Subnets: { member } }, world.region);
+  return { zones, blueprint: { vpcId, tags: readTags(params) as Map<string, string>, isSpot: false } };
+}
+
+function classicNamed(name: string, world: World) {
+  const classic = world.classics.get(name);
+  if (classic === undefined)
+    throw validationError(`Provided Load Balancers may not be valid. Please ensure they exist and try again.`);
+  return classic;
+}
