@@ -22,6 +22,11 @@ export interface HoldAllowances {
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
    */
   readonly gwlbIdleMs: number;
+  /**
+   * With target failover a GWLB sends existing flows elsewhere only some time after the deregistration delay: about 60 s.
+   * https://aws.amazon.com/blogs/networking-and-content-delivery/introducing-aws-gateway-load-balancer-target-failover-for-existing-flows/
+   */
+  readonly gwlbFailoverMs: number;
   /** A classic load balancer reports the end itself, but its own machines learn of it one by one. */
   readonly classicMinimumMs: number;
 }
@@ -38,7 +43,7 @@ export interface ReleaseSettings {
   readonly flowsIdleMs?: number;
   /** GWLB: `flowsIdleMs` is not known of all its listeners. The configured one counts too. */
   readonly othersMayIdleLonger?: true;
-  /** GWLB: existing flows move to another target when `drainMs` has passed. */
+  /** GWLB: existing flows move to another target some time after `drainMs` has passed. */
   readonly movesFlows?: true;
   /** GWLB: TCP flows are reset when `drainMs` has passed. */
   readonly resetsFlows?: true;
@@ -120,7 +125,7 @@ function holdMsOf(kind: LoadBalancerKind, settings: ReleaseSettings, allowances:
 }
 
 /**
- * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop before.
+ * Existing flows stay until they were idle, or move to another target some time after the delay. New flows stop before.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
 function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): number {
@@ -129,7 +134,7 @@ function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): numb
     flowsIdleMs ?? 0,
     flowsIdleMs === undefined || othersMayIdleLonger ? allowances.gwlbIdleMs : 0,
   );
-  const flowsMs = movesFlows === true ? 0 : idleMs;
+  const flowsMs = movesFlows === true ? drainMs + allowances.gwlbFailoverMs : idleMs;
   return Math.max(drainMs, newTrafficMsOf("gwlb", allowances), flowsMs);
 }
 
