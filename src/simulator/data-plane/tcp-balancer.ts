@@ -41,73 +41,83 @@ export class TcpBalancer {
       client.resetAndDestroy();
       return;
     }
-    const flow = new TcpFlow(client);
     const watched = this.#idle.add(() => flow.cut(this.#options.idle().cut));
+    const flow = new TcpFlow(client, route.port, watched.touch);
     const leave = route.enter((how) => flow.cut(how));
     client.once("close", () => {
       watched.end();
       leave();
     });
-    client.on("data", watched.touch);
-    if (route.port === undefined) flow.cut("silent");
-    else flow.join(route.port, watched.touch);
   }
 }
 
+/** Written out rather than piped: each packet is noted, and may be one too many. */
 class TcpFlow {
   readonly #client: Socket;
-  #target: Socket | undefined;
+  readonly #target: Socket | undefined;
+  readonly #touch: () => void;
+  #state: "carried" | Cut = "carried";
 
-  constructor(client: Socket) {
+  /** `port`: the target's. Undefined: its machine is gone, and nothing comes back. */
+  constructor(client: Socket, port: number | undefined, touch: () => void) {
     this.#client = client;
+    this.#touch = touch;
+    this.#target = port === undefined ? undefined : connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    client.on("data", (packet: Buffer) => this.#fromClient(packet));
+    client.once("end", () => (this.#state === "carried" ? this.#target?.end() : client.destroy()));
+    if (this.#target === undefined) this.#state = "silent";
+    else this.#join(client, this.#target);
   }
 
-  join(port: number, touch: () => void): void {
+  cut(how: Cut): void {
     const client = this.#client;
-    const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-    this.#target = target;
-    target.on("error", () => this.#target === target && client.resetAndDestroy());
+    this.#state = how;
+    if (how === "closed") {
+      client.resetAndDestroy();
+      return;
+    }
+    // It is not seen that nothing is sent on.
+    client.resume();
+    if (client.readableEnded) client.destroy();
+    if (how === "reset-when-used") this.#target?.resume();
+    else this.#target?.destroy();
+  }
+
+  #join(client: Socket, target: Socket): void {
+    target.on("data", (packet: Buffer) => this.#fromTarget(packet));
+    target.once("end", () => this.#state === "carried" && client.end());
+    target.on("error", () => this.#state === "carried" && client.resetAndDestroy());
+    target.on("drain", () => client.resume());
+    client.on("drain", () => target.resume());
     client.once("close", () => {
       // Where both have said all they had to say, the last of it may still be on its way.
       const isComplete = client.readableEnded && client.writableFinished;
       if (!isComplete) target.resetAndDestroy();
     });
-    target.on("data", touch);
-    client.pipe(target).pipe(client);
   }
 
-  cut(how: Cut): void {
-    const client = this.#client;
-    switch (how) {
-      case "closed":
-        client.resetAndDestroy();
+  #fromClient(packet: Buffer): void {
+    this.#touch();
+    switch (this.#state) {
+      case "carried":
+        if (this.#target?.write(packet) === false) this.#client.pause();
         break;
+      // A target that has not seen the connection begin refuses it, and so does a load balancer that has forgotten it.
       case "moved":
-        // The next packet comes to a target that has not seen the connection begin, and refuses it.
-        this.#part()?.destroy();
-        client.once("data", () => client.resetAndDestroy());
-        break;
       case "reset-when-used":
-        for (const side of [client, this.#part()]) side?.once("data", () => client.resetAndDestroy());
+        this.#client.resetAndDestroy();
         break;
+      case "closed":
       case "silent":
-        this.#part()?.destroy();
         break;
       default:
-        how satisfies never;
+        this.#state satisfies never;
     }
   }
 
-  /** Nothing that either side sends reaches the other one any more. Returns the target's side. */
-  #part(): Socket | undefined {
-    const client = this.#client;
-    const target = this.#target;
-    this.#target = undefined;
-    client.unpipe();
-    client.resume();
-    if (client.readableEnded) client.destroy();
-    else client.once("end", () => client.destroy());
-    target?.unpipe();
-    return target?.resume();
+  #fromTarget(packet: Buffer): void {
+    this.#touch();
+    if (this.#state === "reset-when-used") this.#client.resetAndDestroy();
+    else if (this.#state === "carried" && !this.#client.destroyed && !this.#client.write(packet)) this.#target?.pause();
   }
 }
