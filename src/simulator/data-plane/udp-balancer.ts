@@ -10,7 +10,7 @@ import type { Cut } from "./passages.ts";
  * Of flows that are not TCP, through an NLB or a GWLB. It can't be changed.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html#connection-idle-timeout
  */
-export const DATAGRAMS_IDLE_MS = 120_000;
+const DATAGRAMS_IDLE_MS = 120_000;
 
 /** What a flow has to send before its socket is ready: a client that sends more is not answered yet. */
 const UNSENT_MAX = 1_000;
