@@ -82,6 +82,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "@aws-sdk/client-sqs",
       "node:child_process",
       "node:crypto",
+      "node:dgram",
       "node:events",
       "node:http",
       "node:https",

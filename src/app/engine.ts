@@ -124,7 +124,7 @@ function createProvider(
   { clock, time, aws: everywhere, leadership, onCall, onIndexFailed }: EngineOptions & { readonly clock: Clock },
   ...[aws, { place, machines }]: Parameters<ProviderAt>
 ): AwsProvider {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs } = config;
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, gwlbFailoverMs, classicMinimumMs } = config;
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const clients = createAwsClients({
     ...awsClientOptions(config),
@@ -137,7 +137,7 @@ function createProvider(
   const told = onCall && ((call: CloudCall) => onCall(place === undefined ? call : { ...call, place }));
   const caller = new AwsCaller({ quota, clock, leadership, ...(told && { onCall: told }) });
   return new AwsProvider({ ...clients, caller }, clock, {
-    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
+    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, gwlbFailoverMs, classicMinimumMs },
     discovery,
     indexPerSecond,
     names: givenBy,

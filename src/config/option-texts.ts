@@ -147,6 +147,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     changeWhen:
       "Set it to the longest tcp.idle_timeout.seconds of the listeners, or allow elasticloadbalancing:DescribeListeners and DescribeListenerAttributes.",
   },
+  gwlbFailoverMs: {
+    description:
+      "How long after the deregistration delay a Gateway Load Balancer with target failover (rebalance) may still send existing flows to a deregistered target.",
+    example: "120",
+    changeWhen: "Raise it when flows are interrupted after a drain, although target failover is on.",
+  },
   classicMinimumMs: {
     description: "Minimum hold for a classic load balancer.",
     example: "20",

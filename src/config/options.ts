@@ -158,6 +158,13 @@ export const OPTIONS = {
     usedBy: [...HOLDING, "doctor"],
     ...seconds(0, 7_200),
   }),
+  gwlbFailoverMs: option({
+    variable: "GWLB_FAILOVER",
+    flag: "--gwlb-failover <seconds>",
+    default: 90_000,
+    usedBy: [...HOLDING, "doctor"],
+    ...seconds(0, 3_600),
+  }),
   classicMinimumMs: option({
     variable: "CLASSIC_MINIMUM",
     flag: "--classic-minimum <seconds>",

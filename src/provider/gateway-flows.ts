@@ -27,6 +27,8 @@ const DESCRIBE_LISTENER_ATTRIBUTES: AwsAction = {
  */
 const IDLE_KEY = "tcp.idle_timeout.seconds";
 const OTHER_FLOWS_IDLE_MS = 120_000;
+/** With stickiness the listener's timeout does not count. https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/gateway-load-balancers.html */
+const STICKY_FLOWS_IDLE_MS = 350_000;
 
 type Flows = Pick<ReleaseSettings, "flowsIdleMs" | "othersMayIdleLonger" | "movesFlows" | "resetsFlows" | "warnings">;
 
@@ -53,6 +55,7 @@ export async function flowsOf(
   const resets = attributes.get("send_tcp_reset.on_deregistration.enabled") === "true";
   const atTheEnd = resets ? { resetsFlows: true as const } : {};
   if (attributes.get("target_failover.on_deregistration") === "rebalance") return { ...atTheEnd, movesFlows: true };
+  if (attributes.get("stickiness.enabled") === "true") return { ...atTheEnd, flowsIdleMs: STICKY_FLOWS_IDLE_MS };
   return { ...atTheEnd, ...(await idleTimeoutOf(aws, pool, by)) };
 }
 

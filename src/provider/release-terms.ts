@@ -22,6 +22,11 @@ export interface HoldAllowances {
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
    */
   readonly gwlbIdleMs: number;
+  /**
+   * With target failover a GWLB sends existing flows elsewhere only some time after the deregistration delay: about 60 s.
+   * https://aws.amazon.com/blogs/networking-and-content-delivery/introducing-aws-gateway-load-balancer-target-failover-for-existing-flows/
+   */
+  readonly gwlbFailoverMs: number;
   /** A classic load balancer reports the end itself, but its own machines learn of it one by one. */
   readonly classicMinimumMs: number;
 }
@@ -46,7 +51,7 @@ export interface ReleaseSettings {
   readonly flowsIdleMs?: number;
   /** GWLB: `flowsIdleMs` is not known for all of its listeners, so that the configured value counts too. */
   readonly othersMayIdleLonger?: true;
-  /** GWLB: existing flows move to another target after `drainMs`. */
+  /** GWLB: existing flows move to another target some time after `drainMs`. */
   readonly movesFlows?: true;
   /** GWLB: TCP flows are reset after `drainMs`. */
   readonly resetsFlows?: true;
@@ -131,7 +136,8 @@ function holdMsOf(kind: LoadBalancerKind, settings: ReleaseSettings, allowances:
 }
 
 /**
- * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop earlier.
+ * Existing flows stay until they were idle, or move to another target some time after the delay. New flows stop
+ * earlier.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
 function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): number {
@@ -140,7 +146,7 @@ function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): numb
     flowsIdleMs ?? 0,
     flowsIdleMs === undefined || othersMayIdleLonger ? allowances.gwlbIdleMs : 0,
   );
-  const flowsMs = movesFlows === true ? 0 : idleMs;
+  const flowsMs = movesFlows === true ? drainMs + allowances.gwlbFailoverMs : idleMs;
   return Math.max(drainMs, newTrafficMsOf("gwlb", allowances), flowsMs);
 }
 

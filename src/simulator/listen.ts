@@ -25,9 +25,9 @@ export async function listen(server: Server, { port = 0, host = LOOPBACK }: List
 }
 
 /** For clients on this machine. */
-export function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">): string {
+export function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">, scheme = "http"): string {
   const reachable = EVERY_ADDRESS.get(address) ?? address;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
 export function isEveryAddress(host: string): boolean {

@@ -13,6 +13,12 @@ export interface Timing {
    * (containers-roadmap#470). Passive checks notice a machine that does not.
    */
   readonly nlbUnhealthy: Range;
+  /**
+   * From the end of the deregistration delay, or from when a target is unhealthy, until a GWLB sends its flows elsewhere or
+   * resets them: with a delay of 60 s they move after about 120 s.
+   * https://aws.amazon.com/blogs/networking-and-content-delivery/introducing-aws-gateway-load-balancer-target-failover-for-existing-flows/
+   */
+  readonly gatewayFailover: Range;
   readonly classicDeregistration: Range;
   readonly albRegistrationMs: number;
   /** 90-180 s until an NLB sends a new target flows (aws-load-balancer-controller#1834). */
@@ -56,6 +62,7 @@ export const AWS_TIMING: Timing = {
   albDeregistration: [4_000, 18_000],
   nlbDeregistration: [120_000, 180_000],
   nlbUnhealthy: [30_000, 40_000],
+  gatewayFailover: [30_000, 60_000],
   classicDeregistration: [500, 2_000],
   albRegistrationMs: 5_000,
   nlbRegistrationMs: 90_000,

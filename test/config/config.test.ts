@@ -178,6 +178,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   albPropagationMs: seconds(0, 3_601),
   nlbPropagationMs: seconds(0, 3_601),
   gwlbIdleMs: seconds(0, 7_201),
+  gwlbFailoverMs: seconds(0, 3_601),
   classicMinimumMs: seconds(0, 3_601),
   earlyRelease: words("give true or false", "yes", "2", "-1", "perhaps"),
   earlyReleaseSettleMs: seconds(2, 601),

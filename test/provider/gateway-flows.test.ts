@@ -120,13 +120,23 @@ describe("a group of a Gateway Load Balancer", () => {
     await expect(region.clock.run(onlyTermsOf(region, node))).rejects.toMatchObject({ code: "unavailable" });
   });
 
+  test.each([60, 6_000])(
+    "whose flows are told apart by addresses keeps them for AWS's default, whatever its listener says: %i",
+    async (seconds) => {
+      const { region, node, group } = scene(seconds);
+      group.attributes.set("stickiness.enabled", "true");
+      expect((await onlyTermsOf(region, node))?.holdMs).toBe(350_000);
+      expect(LISTENERS.flatMap((action) => region.callsOf(action))).toEqual([]);
+    },
+  );
+
   test("whose flows move to another target needs no idle timeout, and asks for none", async () => {
     const { region, node, group } = scene(6_000);
     group.attributes.set("target_failover.on_deregistration", "rebalance");
     group.attributes.set("send_tcp_reset.on_deregistration.enabled", "true");
     const terms = await onlyTermsOf(region, node);
     expect(terms?.unsaved.map(({ code }) => code)).toEqual(["terminated-connections", "moved-connections"]);
-    expect(terms?.holdMs).toBe(0);
+    expect(terms?.holdMs).toBe(allowances.gwlbFailoverMs);
     expect(LISTENERS.flatMap((action) => region.callsOf(action))).toEqual([]);
   });
 

@@ -43,7 +43,11 @@ describe("how long a node is held", () => {
       6_000,
     ],
     ["whose flows move to another target", { movesFlows: true }, 210],
-    ["whose flows move to another target after a long delay", { movesFlows: true, drainMs: 600_000 }, 600],
+    [
+      "whose flows move to another target after a long delay, and some time",
+      { movesFlows: true, drainMs: 600_000 },
+      690,
+    ],
   ])("gwlb %s", (_, flows, expected) => {
     expect(holdMs("gwlb", { drainMs: 0, ...flows })).toBe(expected * 1_000);
   });

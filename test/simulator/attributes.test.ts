@@ -142,7 +142,34 @@ describe("values are checked", () => {
   test("a GWLB's group fails over in both cases or in none", async () => {
     const { set } = scene("gateway");
     const [leaving, failing] = ["target_failover.on_deregistration", "target_failover.on_unhealthy"] as const;
-    await expect(set("group", [leaving, "rebalance"])).rejects.toMatchObject({ Code: "InvalidConfigurationRequest" });
+    await expect(set("group", [leaving, "rebalance"])).rejects.toMatchObject({
+      name: "ValidationError",
+      message: `Target group attribute keys '${failing}' and '${leaving}' must both be set to the same value for this target group`,
+    });
     await set("group", [leaving, "rebalance"], [failing, "rebalance"]);
+  });
+
+  test.each([
+    [
+      ["target_failover.on_deregistration", "rebalance"],
+      ["target_failover.on_unhealthy", "rebalance"],
+    ],
+    [["stickiness.enabled", "true"]],
+  ] as const)(
+    "a GWLB's group resets no flows that move, or that are told apart by less than ports: %j",
+    async (...others) => {
+      for (const reset of ["on_deregistration", "on_unhealthy"]) {
+        const { set } = scene("gateway");
+        const both = [[`send_tcp_reset.${reset}.enabled`, "true"] as const, ...others];
+        await expect(set("group", ...both)).rejects.toMatchObject({ name: "ValidationError" });
+        for (const each of both) if (!each[0].startsWith("target_failover")) await scene("gateway").set("group", each);
+      }
+    },
+  );
+
+  test.each(["UDP", "TCP_UDP"])("a group for %s keeps the flows of unhealthy targets", async (protocol) => {
+    const { set } = scene("network", protocol);
+    const termination = ["target_health_state.unhealthy.connection_termination.enabled", "true"] as const;
+    await expect(set("group", termination)).rejects.toMatchObject({ name: "ValidationError" });
   });
 });

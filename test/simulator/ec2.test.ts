@@ -233,6 +233,17 @@ describe("terminating", () => {
     expect(await filtered({ Name: "instance-state-name", Values: ["terminated"] })).toEqual([2]);
   });
 
+  test.each([
+    ["by default", {}, false],
+    ["with SkipOsShutdown", { SkipOsShutdown: true }, true],
+    // It tries a shutdown first.
+    ["with Force", { Force: true }, false],
+  ])("lets an instance vanish from the network in the middle of everything, or not: %s", async (_, how, vanishes) => {
+    const { ec2, first } = three();
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [first.id], ...how }));
+    expect(first.hasVanished).toBe(vanishes);
+  });
+
   test("again changes nothing", async () => {
     const { region, ec2, first } = three();
     await ec2.send(new TerminateInstancesCommand({ InstanceIds: [first.id] }));

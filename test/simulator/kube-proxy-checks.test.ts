@@ -18,7 +18,7 @@ const TAINT = { key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" };
 async function scene(attributes: Readonly<Record<string, string>> = {}, port = "10256") {
   const region = new SimulatedRegion();
   const [node, other] = [region.node(), region.node()];
-  const group = region.group({ name: "tcp", type: "network", nodes: [node, other] });
+  const group = region.group({ name: "tcp", type: "network", idleTimeoutSeconds: 6_000, nodes: [node, other] });
   group.healthCheck = { intervalMs: 10_000, healthyThreshold: 2, unhealthyThreshold: 2 };
   group.probe = { protocol: "HTTP", port, path: "/healthz", timeoutSeconds: 6, matcher: "200-399" };
   for (const [key, value] of Object.entries(attributes)) group.attributes.set(key, value);

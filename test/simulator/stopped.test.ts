@@ -26,6 +26,20 @@ function pair() {
 }
 
 describe("EC2", () => {
+  test.each([
+    ["by default", {}, false],
+    ["with SkipOsShutdown", { SkipOsShutdown: true }, true],
+    ["with Hibernate", { Hibernate: true }, true],
+    ["with Force", { Force: true }, false],
+  ])("stops an instance so that it vanishes from the network, or not: %s", async (_, how, vanishes) => {
+    const { ec2, node, start, region } = pair();
+    await ec2.send(new StopInstancesCommand({ InstanceIds: [node.id], ...how }));
+    expect(node.hasVanished).toBe(vanishes);
+    await region.clock.advance(5_000);
+    await start();
+    expect(node.hasVanished).toBe(false);
+  });
+
   test("stops an instance by way of stopping, and starts it by way of pending", async () => {
     const { region, state, stop, start } = pair();
     expect(await stop()).toMatchObject({

@@ -30,6 +30,7 @@ export const ALLOWANCES: HoldAllowances = {
   albPropagationMs: 30_000,
   nlbPropagationMs: 210_000,
   gwlbIdleMs: 350_000,
+  gwlbFailoverMs: 90_000,
   classicMinimumMs: 10_000,
 };
 /** Pools release as AWS's load balancers do. */

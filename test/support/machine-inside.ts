@@ -1,3 +1,4 @@
+import { createSocket, type Socket } from "node:dgram";
 import { createServer, type Server } from "node:http";
 import { onTestFinished } from "vitest";
 import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
@@ -11,14 +12,18 @@ import type { World } from "../../src/simulator/world/world.ts";
  */
 export class MachineInside implements Machine {
   readonly port: number;
+  readonly udpPort: number;
   readonly ended: Promise<void>;
   readonly #server: Server;
   readonly #answers: HeldAnswers;
+  readonly #datagrams: Socket;
 
-  private constructor(server: Server, answers: HeldAnswers, port: number) {
+  private constructor(server: Server, answers: HeldAnswers, port: number, datagrams: Socket) {
     this.#server = server;
     this.#answers = answers;
+    this.#datagrams = datagrams;
     this.port = port;
+    this.udpPort = datagrams.address().port;
     this.ended = new Promise((resolve) => server.once("close", resolve));
   }
 
@@ -33,13 +38,18 @@ export class MachineInside implements Machine {
       response.once("close", () => clearTimeout(timer));
     });
     server.keepAliveTimeout = 0;
-    const url = await listen(server);
-    return new MachineInside(server, answers, Number(new URL(url).port));
+    const datagrams = createSocket("udp4");
+    datagrams.on("message", (message, { address, port }) => datagrams.send([`${name} `, message], port, address));
+    const [url] = await Promise.all([
+      listen(server),
+      new Promise<void>((resolve) => datagrams.bind(0, "127.0.0.1", resolve)),
+    ]);
+    return new MachineInside(server, answers, Number(new URL(url).port), datagrams);
   }
 
   kill(): void {
     this.#server.closeAllConnections();
-    this.#server.close();
+    this.end();
   }
 
   /** It takes requests and answers none until `thaw`, as a process that is stopped. */
@@ -53,6 +63,7 @@ export class MachineInside implements Machine {
 
   /** As a program does at SIGTERM: it takes no more connections, and ends the requests that it has. */
   end(): void {
+    if (this.#server.listening) this.#datagrams.close();
     this.#server.close();
   }
 }

@@ -38,6 +38,7 @@ export const WAIT_LONGEST = [
   "test/e2e/scale-in.test.ts",
   "test/aws/stalled-body.test.ts",
   "test/e2e/unsaved.test.ts",
+  "test/e2e/flows.test.ts",
   "test/packaging/tarball.test.ts",
 ];
 

@@ -55,7 +55,9 @@ const ACTIONS: ApiActions = {
   ...ec2TagActions,
 
   TerminateInstances(params, world) {
-    return changesXml(specified(params, world), world, (instance) => world.terminateInstance(instance));
+    return changesXml(specified(params, world), world, (instance) =>
+      world.terminateInstance(instance, undefined, { skipOsShutdown: text(params, "SkipOsShutdown") === "true" }),
+    );
   },
 
   StopInstances(params, world) {
@@ -66,7 +68,9 @@ const ACTIONS: ApiActions = {
       world,
       (id) => `This instance '${id}' is not in a state from which it can be stopped.`,
     );
-    return changesXml(instances, world, (instance) => world.stopInstance(instance));
+    // What hibernates is frozen, and closes nothing.
+    const skipOsShutdown = text(params, "SkipOsShutdown") === "true" || text(params, "Hibernate") === "true";
+    return changesXml(instances, world, (instance) => world.stopInstance(instance, undefined, { skipOsShutdown }));
   },
 
   StartInstances(params, world) {

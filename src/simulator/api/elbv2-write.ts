@@ -26,6 +26,7 @@ import {
   targetGroupXml,
 } from "./elbv2-read.ts";
 import { checkRegistration } from "./elbv2-registration.ts";
+import { checkConflicts } from "./group-conflicts.ts";
 import {
   type Params,
   PORT,
@@ -99,7 +100,7 @@ const changes: ApiActions = {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const about = { thing: "Target group", type: loadBalancerTypeFor(group.protocol) };
     const wanted = readAttributes(params, group.attributes, about);
-    checkFailover(new Map([...group.attributes, ...wanted]));
+    checkConflicts(group.protocol, new Map([...group.attributes, ...wanted]));
     for (const [key, value] of wanted) group.attributes.set(key, value);
     return attributesXml(group.attributes);
   },
@@ -231,14 +232,6 @@ function targets(params: Params, group: TargetGroup): readonly TargetDescription
 }
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
-function checkFailover(attributes: ReadonlyMap<string, string>): void {
-  if (attributes.get("target_failover.on_deregistration") === attributes.get("target_failover.on_unhealthy")) return;
-  throw new AwsError(
-    "InvalidConfigurationRequest",
-    "The attributes target_failover.on_deregistration and target_failover.on_unhealthy must have the same value",
-  );
-}
-
 /** Where clients come in. A GWLB's listener takes everything, and a call may not say otherwise. */
 function readEntrance(params: Params, { type }: LoadBalancer): { readonly protocol: string; readonly port: number } {
   if (type !== "gateway")

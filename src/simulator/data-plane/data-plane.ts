@@ -1,15 +1,13 @@
 import { setMaxListeners } from "node:events";
-import type { Server } from "node:http";
-import type { Server as TcpServer } from "node:net";
 import { LOOPBACK, listen } from "../listen.ts";
-import { lagOf } from "../timing.ts";
 import type { WorldChange } from "../world/announcement.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import { locationOf } from "../world/redirect.ts";
-import type { Target, TargetGroup } from "../world/target-group.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
+import { Cuts, classicKey } from "./cuts.ts";
+import { FlowRouter, type FlowSource } from "./flow-router.ts";
 import {
   HttpBalancer,
   type HttpBalancerOptions,
@@ -18,17 +16,12 @@ import {
   type RoutedRequest,
 } from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
+import { type Cut, MACHINES, Passages } from "./passages.ts";
 import type { ForwardedForMode, Front } from "./request-headers.ts";
-import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
-
-/** Each load balancer has this many machines, which learn of a change one after the other. */
-const MACHINES = 2;
-
-/** A request or flow on its way through a target. */
-interface Passage {
-  readonly machine: number;
-  readonly controller: AbortController;
-}
+import { machineFor, receiversOf, registrationKey, zoneFor } from "./spread.ts";
+import { TcpBalancer } from "./tcp-balancer.ts";
+import { listenForFlows, transportsOf } from "./transports.ts";
+import { UdpBalancer } from "./udp-balancer.ts";
 
 /**
  * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
@@ -39,12 +32,12 @@ export class DataPlane {
   readonly #host: string;
   readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
-  readonly #urls = new Map<string, string>();
-  /** Requests in flight, by registration: cut when its load balancer stops waiting. */
-  readonly #passages = new Map<string, Set<Passage>>();
-  /** The last deregistration of each registration: one that was undone and repeated begins again. */
-  readonly #withdrawals = new Map<string, symbol>();
+  readonly #urls = new Map<string, readonly string[]>();
   readonly #closed = new AbortController();
+  /** Requests in flight, and flows. */
+  readonly #passages: Passages;
+  readonly #cuts: Cuts;
+  readonly #flows: FlowRouter;
   /** How often each group, zone of a group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object | string, number>();
 
@@ -52,8 +45,12 @@ export class DataPlane {
     this.#world = world;
     this.#host = host;
     this.#processes = new InstanceProcesses(world, start);
+    const { signal } = this.#closed;
     // Every cut to come waits for it.
-    setMaxListeners(0, this.#closed.signal);
+    setMaxListeners(0, signal);
+    this.#passages = new Passages(world.clock, signal);
+    this.#cuts = new Cuts(world, this.#passages, signal);
+    this.#flows = new FlowRouter(world, this.#processes, this.#passages);
   }
 
   /**
@@ -83,11 +80,16 @@ export class DataPlane {
     for (const classic of classics.values()) await this.#openClassic(classic);
   }
 
-  /** `http://ADDRESS:PORT` for a load balancer's listener; both named as in the world. */
+  /** `http://ADDRESS:PORT` for a load balancer's listener; both named as in the world. `udp://` where it takes datagrams only. */
   url(loadBalancerName: string, port = 80): string {
-    const url = this.#urls.get(`${loadBalancerName}:${port}`);
+    const [url] = this.urls(loadBalancerName, port);
     if (url === undefined) throw new Error(`no listener on port ${port} of '${loadBalancerName}'`);
     return url;
+  }
+
+  /** All of a listener's: it may take both connections and datagrams, on one port. */
+  urls(loadBalancerName: string, port: number): readonly string[] {
+    return this.#urls.get(`${loadBalancerName}:${port}`) ?? [];
   }
 
   /** Stops carrying traffic at once. */
@@ -103,26 +105,43 @@ export class DataPlane {
   }
 
   async #openListener(loadBalancer: LoadBalancer, listener: Listener): Promise<void> {
-    if (loadBalancer.type === "gateway") return; // Carries packets between appliances, not requests.
-    const balancer =
-      loadBalancer.type === "network"
-        ? new TcpBalancer((client) => this.#routeFlow(listener, client))
-        : new HttpBalancer({
-            ...this.#httpOptions(),
-            route: (request) => this.#routeRequest(listener, request),
-            statuses: { connectTimeout: 504, broken: 502 },
-            front: frontOf(listener),
-            settings: () => settingsOf(loadBalancer, listener),
-            isApplication: true,
-          });
-    await this.#listen(balancer, `${loadBalancer.name}:${listener.port}`);
+    const name = `${loadBalancer.name}:${listener.port}`;
+    if (loadBalancer.type !== "application") {
+      await this.#openForFlows(name, loadBalancer.type, listener);
+      return;
+    }
+    const balancer = new HttpBalancer({
+      ...this.#httpOptions(),
+      route: (request) => this.#routeRequest(listener, request),
+      statuses: { connectTimeout: 504, broken: 502 },
+      front: frontOf(listener),
+      settings: () => settingsOf(loadBalancer, listener),
+      isApplication: true,
+    });
+    await this.#listen(balancer, name);
+  }
+
+  /** What lies behind the appliances of a GWLB is not there: they answer in its place. */
+  async #openForFlows(name: string, type: "network" | "gateway", listener: Listener): Promise<void> {
+    const { clock } = this.#world;
+    const transports = transportsOf(listener.protocol);
+    const route = (source: FlowSource) => this.#flows.route(listener, source);
+    const idle = () => this.#flows.idleOf(type, listener);
+    const tcp = transports.includes("tcp") ? new TcpBalancer({ route, clock, idle }) : undefined;
+    const udp = transports.includes("udp") ? new UdpBalancer({ route, clock }) : undefined;
+    for (const balancer of [tcp, udp]) if (balancer !== undefined) this.#balancers.push(balancer);
+    this.#urls.set(name, await listenForFlows({ tcp, udp }, this.#host));
   }
 
   async #openClassic(classic: ClassicLoadBalancer): Promise<void> {
     for (const listener of classic.listeners) {
       const { port, protocol } = listener;
       if (protocol === "TCP" || protocol === "SSL") {
-        await this.#listen(new TcpBalancer((client) => this.#routeClassic(classic, client)), `${classic.name}:${port}`);
+        const { clock } = this.#world;
+        const route = (source: FlowSource) => this.#routeClassic(classic, source.port);
+        // https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-idle-timeout.html
+        const idle = () => ({ ms: classic.idleTimeoutSeconds * 1_000, cut: "closed" as const });
+        await this.#listen(new TcpBalancer({ route, clock, idle }), `${classic.name}:${port}`);
         continue;
       }
       const balancer = new HttpBalancer({
@@ -148,10 +167,10 @@ export class DataPlane {
     return { clock, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
   }
 
-  async #listen(balancer: { readonly server: Server | TcpServer; close(): void }, name: string): Promise<void> {
+  async #listen(balancer: HttpBalancer | TcpBalancer, name: string): Promise<void> {
     const url = await listen(balancer.server, { host: this.#host });
     this.#balancers.push(balancer);
-    this.#urls.set(name, url);
+    this.#urls.set(name, [url]);
   }
 
   #routeRequest(listener: Listener, { path, query, client, ...request }: RoutedRequest): Route {
@@ -171,79 +190,46 @@ export class DataPlane {
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(client);
-    const { zone, targets } = this.#receivers(group, client);
+    const { zone, targets } = receiversOf(group, client, this.#world.clock.now());
     const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
     const target = targets[turn % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503 };
     const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
-  }
-
-  /** The same client port always reaches the same target, as long as the targets stay the same. */
-  #routeFlow(listener: Listener, client: number): FlowRoute {
-    this.#world.catchUp();
-    const action = actionFor(listener, { host: "", path: "/" });
-    const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
-    const group = this.#world.targetGroups.get(groupArn ?? "");
-    const machine = machineFor(client);
-    const { targets } = this.#receivers(group, client);
-    const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "none" };
-    const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
-  }
-
-  /**
-   * Who may get what the client sends. Without cross-zone load balancing the client has resolved the address of one zone,
-   * whose node knows that zone's targets alone.
-   */
-  #receivers(
-    group: TargetGroup | undefined,
-    client: number,
-  ): { readonly zone?: string | undefined; readonly targets: readonly Target[] } {
-    const now = this.#world.clock.now();
-    const zones = group?.entryZones(now);
-    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
-    return { zone, targets: group?.routable(now, machineFor(client), MACHINES, zone) ?? [] };
+    const through = registrationKey(group, target);
+    return { to: "target", port, enter: (onCut) => this.#passages.enter(through, { machine, port, onCut }) };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
     this.#world.catchUp();
     const machine = machineFor(client);
     const now = this.#world.clock.now();
-    const zones = classic.entryZones(now);
-    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
+    const zone = zoneFor(client, classic.entryZones(now));
     const ids = classic.routable(now, machine, MACHINES, zone);
     const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "none", status: 503 };
-    classic.requestStarted(id);
-    const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);
-    const ended = () => {
-      classic.requestEnded(id);
-      onEnd();
+    const port = this.#processes.portOf(id);
+    const enter = (onCut: (cut: Cut) => void) => {
+      classic.requestStarted(id);
+      const leave = this.#passages.enter(classicKey(classic, id), { machine, port, onCut });
+      return () => {
+        classic.requestEnded(id);
+        leave();
+      };
     };
-    return { to: "target", port: this.#processes.portOf(id), cut, onEnd: ended };
-  }
-
-  #pass(through: string, machine: number): { readonly cut: AbortSignal; readonly onEnd: () => void } {
-    const passage: Passage = { machine, controller: new AbortController() };
-    const passages = this.#passages.get(through) ?? new Set();
-    passages.add(passage);
-    this.#passages.set(through, passages);
-    return { cut: passage.controller.signal, onEnd: () => passages.delete(passage) };
+    return { to: "target", port, enter };
   }
 
   #onChange(change: WorldChange): void {
     switch (change.type) {
       case "instance-terminated":
       case "instance-stopped":
-        this.#processes.kill(change.instance);
+        this.#switchOff(change.instance);
         break;
       case "target-deregistered":
-        this.#cutWhenDue(change.group, change.target);
+        this.#cuts.onDeregistered(change.group, change.target);
         break;
       case "classic-deregistered":
-        this.#cutClassicWhenDue(change.loadBalancer, change.instanceId);
+        this.#cuts.onClassicDeregistered(change.loadBalancer, change.instanceId);
         break;
       case "instance-started":
         this.#processes.startAfter(change.instance, this.#world.timing.pendingMs);
@@ -253,7 +239,7 @@ export class DataPlane {
         this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
       case "answering-changed":
-        this.#closeUnhealthyWhenDue(change.instance);
+        this.#cuts.onAnsweringChanged(change.instance);
         break;
       case "instance-added":
       case "due":
@@ -265,69 +251,13 @@ export class DataPlane {
   }
 
   /**
-   * An ALB gives requests in flight the deregistration delay. An NLB leaves flows alone, unless connection termination
-   * is on: then it closes them when the delay has passed.
+   * The system that shuts down ends the program, which closes its connections. Where there is no time for that nothing closes
+   * them: whoever waits goes on waiting.
    */
-  #cutWhenDue(group: TargetGroup, target: Target): void {
-    const type = this.#world.usedBy(group.arn);
-    if (type === "gateway" || type === undefined || (type === "network" && !group.terminatesConnections)) return;
-    const since = target.deregisteredAt ?? this.#world.clock.now();
-    const isBack = () => group.isSuperseded(target);
-    const dueAt = (machine: number) =>
-      Math.max(group.trafficUntil(target, machine, MACHINES), since + group.deregistrationDelayMs);
-    this.#cutLater(targetKey(group, target), { dueAt, isBack });
-  }
-
-  /** An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off. */
-  #closeUnhealthyWhenDue({ id }: Instance): void {
-    const { clock, targetGroups } = this.#world;
-    for (const group of targetGroups.values()) {
-      if (this.#world.usedBy(group.arn) !== "network") continue;
-      for (const target of group.listed(clock.now())) {
-        const isMeant = this.#world.machineOf(target.id, group.vpcId)?.id === id;
-        const dueAt = group.closesUnhealthyAt(target, clock.now());
-        if (!isMeant || dueAt === Number.POSITIVE_INFINITY) continue;
-        clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
-          () => {
-            const isDue = group.closesUnhealthyAt(target, clock.now()) === dueAt && !group.failsOpen(clock.now());
-            if (isDue)
-              for (const { controller } of this.#passages.get(targetKey(group, target)) ?? []) controller.abort();
-          },
-          () => {}, // Closed.
-        );
-      }
-    }
-  }
-
-  #cutClassicWhenDue(classic: ClassicLoadBalancer, id: string): void {
-    const { clock, timing } = this.#world;
-    const since = clock.now();
-    const { drainingMs } = classic;
-    const isBack = () => classic.isRegistered(id);
-    const dueAt = (machine: number) =>
-      since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
-    this.#cutLater(classicKey(classic, id), { dueAt, isBack });
-  }
-
-  /** Cuts what each machine still has under way when it is due, unless the registration has come back by then. */
-  #cutLater(
-    through: string,
-    { dueAt, isBack }: { readonly dueAt: (machine: number) => number; readonly isBack: () => boolean },
-  ): void {
-    const { clock } = this.#world;
-    const withdrawal = Symbol(through);
-    this.#withdrawals.set(through, withdrawal);
-    const cut = (machine: number) => {
-      if (isBack() || this.#withdrawals.get(through) !== withdrawal) return;
-      for (const passage of this.#passages.get(through) ?? [])
-        if (passage.machine === machine) passage.controller.abort();
-    };
-    for (let machine = 0; machine < MACHINES; machine++) {
-      clock.sleep(dueAt(machine) - clock.now(), this.#closed.signal).then(
-        () => cut(machine),
-        () => {}, // Closed.
-      );
-    }
+  #switchOff(instance: Instance): void {
+    if (instance.hasVanished) for (const port of this.#processes.portsOf(instance)) this.#passages.silence(port);
+    this.#processes.kill(instance);
+    this.#cuts.onAnsweringChanged(instance);
   }
 
   #turn(of: object | string): number {
@@ -350,28 +280,4 @@ function settingsOf(loadBalancer: LoadBalancer, listener: Listener): HttpSetting
     forwardedFor: (of("routing.http.xff_header_processing.mode") ?? "append") as ForwardedForMode,
     namesServer: listener.attributes.get("routing.http.response.server.enabled") !== "false",
   };
-}
-
-function targetKey({ arn }: TargetGroup, { id, port, zone }: Target): string {
-  return `${arn} ${id} ${port} ${zone ?? ""}`;
-}
-
-function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
-  return `${classic.name} ${instanceId}`;
-}
-
-/** A client's connection comes in through one of a load balancer's machines, and stays there. */
-function machineFor(client: number): number {
-  return flowHash(client, "machine") % MACHINES;
-}
-
-/** Each choice has a hash of its own: with one for all, flows to one group would know one of its targets alone. */
-const HASH_SEEDS = { machine: 0x2545f491, zone: 0x9e3779b1, group: 0x4f6cdd1d, target: 0x1b873593 };
-
-/** Spreads client ports evenly, neighbouring ones too. A whole number, always the same for the same client. */
-function flowHash(client: number, choice: keyof typeof HASH_SEEDS): number {
-  let hash = client ^ HASH_SEEDS[choice];
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

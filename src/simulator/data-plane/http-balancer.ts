@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
+import type { Cut, Enter } from "./passages.ts";
 import {
   endToEnd,
   type ForwardedForMode,
@@ -28,10 +29,7 @@ export type Route =
       readonly to: "target";
       /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
       readonly port: number | undefined;
-      /** Called once, when the request is over. */
-      readonly onEnd: () => void;
-      /** Aborts when the load balancer stops waiting for this target. */
-      readonly cut: AbortSignal;
+      readonly enter: Enter;
     }
   | ({ readonly to: "none" } & OwnAnswer);
 
@@ -116,9 +114,15 @@ export class HttpBalancer {
       this.#send(response, route);
       return;
     }
-    response.once("close", route.onEnd);
-    if (route.port === undefined) void this.#waitInVain(request, response);
-    else this.#forward(request, response, route.port, route.cut);
+    if (route.port !== undefined) {
+      this.#forward(request, response, route.port, route.enter);
+      return;
+    }
+    response.once(
+      "close",
+      route.enter(() => {}),
+    ); // Nothing more can happen to it.
+    void this.#waitInVain(request, response);
   }
 
   #routeFor(request: IncomingMessage): Route {
@@ -152,29 +156,30 @@ export class HttpBalancer {
     sendOwn(response, answer, this.#options.settings().namesServer);
   }
 
-  #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
+  #forward(request: IncomingMessage, response: ServerResponse, port: number, enter: Enter): void {
     const { method = "GET", url = "/" } = request;
     const headers = this.#headersFor(request);
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#connections });
+    let isSilent = false;
     const ended = (status: number) => {
-      leave();
+      abandon();
       if (!response.headersSent) this.#send(response, { status });
       // Half an answer must not look like a whole one.
       else if (!response.writableEnded) response.destroy();
     };
-    const broken = () => ended(this.#options.statuses.broken);
-    const leave = () => {
-      cut.removeEventListener("abort", broken);
+    const broken = () => !isSilent && ended(this.#options.statuses.broken);
+    const abandon = () => {
+      isSilent = true;
       outgoing.destroy();
       // What the client still sends is read and dropped: before that is done it reads no answer.
       request.unpipe(outgoing).resume();
     };
     const watched = this.#idle.add(() => ended(504));
-    cut.addEventListener("abort", broken, { once: true });
+    const leave = enter((how) => (how === "silent" ? abandon() : ended(this.#options.statuses.broken)));
     response.once("close", () => {
       watched.end();
-      cut.removeEventListener("abort", broken);
-      if (!response.writableFinished || !request.complete) leave();
+      leave();
+      if (!response.writableFinished || !request.complete) abandon();
     });
     outgoing.on("error", broken);
     outgoing.once("response", (incoming) => {
@@ -208,33 +213,42 @@ export class HttpBalancer {
       this.#send(response, route);
       return;
     }
-    client.once("close", route.onEnd);
     if (route.port === undefined) {
+      client.once(
+        "close",
+        route.enter(() => {}),
+      ); // Nothing more can happen to it.
       void this.#waitInVain(request, response);
       return;
     }
     const { method = "GET", url: path = "/" } = request;
     const headers = { ...this.#headersFor(request), connection: "Upgrade", upgrade: request.headers.upgrade };
     const outgoing = httpRequest({ host: "127.0.0.1", port: route.port, method, path, headers, agent: false });
-    const cut = () => void client.destroy();
-    const watched = this.#idle.add(cut);
-    route.cut.addEventListener("abort", cut, { once: true });
-    client.once("close", () => {
-      watched.end();
-      route.cut.removeEventListener("abort", cut);
+    let isSilent = false;
+    const close = () => void client.destroy();
+    const broken = () => !isSilent && close();
+    const watched = this.#idle.add(close);
+    const leave = route.enter((how: Cut) => {
+      if (how !== "silent") return close();
+      isSilent = true;
       outgoing.destroy();
     });
-    outgoing.on("error", () => this.#send(response, { status: this.#options.statuses.broken }));
+    client.once("close", () => {
+      watched.end();
+      leave();
+      outgoing.destroy();
+    });
+    outgoing.on("error", () => !isSilent && this.#send(response, { status: this.#options.statuses.broken }));
     outgoing.once("response", (incoming) => {
       response.writeHead(incoming.statusCode ?? 502, this.#headersOf(incoming));
-      incoming.once("error", cut).pipe(response);
+      incoming.once("error", broken).pipe(response);
     });
     outgoing.once("upgrade", (incoming: IncomingMessage, target: Socket, first: Buffer) => {
       response.writeHead(101, { ...this.#headersOf(incoming), connection: "Upgrade", upgrade: "websocket" });
       response.flushHeaders();
       response.detachSocket(client);
       client.once("close", () => target.destroy());
-      target.once("close", cut).on("error", cut);
+      target.once("close", broken).on("error", broken);
       client.write(first);
       target.write(head);
       client.on("data", watched.touch).pipe(target);

@@ -6,6 +6,8 @@ import { TargetProcess } from "./target-process.ts";
 export interface Machine {
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
+  /** Where it takes datagrams on 127.0.0.1. Absent: nowhere. */
+  readonly udpPort?: number;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   /** Ends it at once, with all of its connections. */
@@ -50,9 +52,16 @@ export class InstanceProcesses {
     this.#running.delete(id);
   }
 
+  /** Where an instance's program listens; none when it is off. */
+  portsOf({ id }: Instance): readonly number[] {
+    const machine = this.#running.get(id);
+    return [machine?.port, machine?.udpPort].filter((port) => port !== undefined);
+  }
+
   /** Where the machine behind a target listens; undefined when it is off. */
-  portOf(targetId: string, vpcId?: string): number | undefined {
-    return this.#running.get(this.#world.machineOf(targetId, vpcId)?.id ?? "")?.port;
+  portOf(targetId: string, vpcId?: string, protocol: "tcp" | "udp" = "tcp"): number | undefined {
+    const machine = this.#running.get(this.#world.machineOf(targetId, vpcId)?.id ?? "");
+    return protocol === "udp" ? machine?.udpPort : machine?.port;
   }
 
   close(): void {

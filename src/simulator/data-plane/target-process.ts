@@ -3,12 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 /**
  * The program of one simulated machine: an HTTP server that says who served. `?delay=MS` holds the answer back (real
  * milliseconds). It never closes an idle connection by itself, so that whatever breaks was broken by its end. It accepts
- * WebSockets, and sends each short message back (RFC 6455, frames of up to 125 bytes).
+ * WebSockets, and sends each short message back (RFC 6455, frames of up to 125 bytes). It sends each datagram back, with its
+ * name and a space before it.
  *
  * A text rather than a file, so that it also runs from a one-file bundle.
  */
 const PROGRAM = `
 const { createHash } = require("node:crypto");
+const { createSocket } = require("node:dgram");
 const { createServer } = require("node:http");
 const name = process.argv[1];
 const server = createServer({ maxHeaderSize: 131072 }, (request, response) => {
@@ -31,7 +33,10 @@ server.on("upgrade", (request, socket) => {
   });
 });
 server.keepAliveTimeout = 0;
-server.listen(0, "127.0.0.1", () => process.stdout.write(server.address().port + "\\n"));
+const datagrams = createSocket("udp4");
+datagrams.on("message", (message, { address, port }) => datagrams.send([name + " ", message], port, address));
+datagrams.bind(0, "127.0.0.1", () => server.listen(0, "127.0.0.1", () =>
+  process.stdout.write(server.address().port + " " + datagrams.address().port + "\\n")));
 process.stdin.on("end", () => process.exit()).resume();
 `;
 
@@ -40,12 +45,15 @@ export class TargetProcess {
   readonly #child: ChildProcess;
   /** Where it listens on 127.0.0.1, whatever port the load balancer knows it by. */
   readonly port: number;
+  /** Where it takes datagrams on 127.0.0.1. */
+  readonly udpPort: number;
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>;
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess, [port = 0, udpPort = 0]: readonly number[]) {
     this.#child = child;
     this.port = port;
+    this.udpPort = udpPort;
     this.ended = new Promise((resolve) => child.once("exit", () => resolve()));
   }
 
@@ -55,7 +63,9 @@ export class TargetProcess {
     return new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`the target process ${name} ended with ${code}`)));
-      child.stdout.once("data", (line: Buffer) => resolve(new TargetProcess(child, Number(line.toString()))));
+      child.stdout.once("data", (line: Buffer) =>
+        resolve(new TargetProcess(child, line.toString().split(" ").map(Number))),
+      );
     });
   }
 

@@ -1,30 +1,32 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "../clock.ts";
+import type { FlowRoute, FlowSource } from "./flow-router.ts";
+import { IdleWatch } from "./idle-watch.ts";
+import type { Cut } from "./passages.ts";
 
-/** Where a new flow goes. */
-export type FlowRoute =
-  | {
-      readonly to: "target";
-      /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
-      readonly port: number | undefined;
-      /** Called once, when the flow is over. */
-      readonly onEnd: () => void;
-      /** Aborts when the load balancer closes this flow. */
-      readonly cut: AbortSignal;
-    }
-  | { readonly to: "none" };
+export interface TcpBalancerOptions {
+  readonly route: (source: FlowSource) => FlowRoute;
+  readonly clock: Clock;
+  /** What becomes of a flow that neither side has sent anything on for so many milliseconds. Asked again for each look. */
+  readonly idle: () => { readonly ms: number; readonly cut: Cut };
+}
 
-/** A network load balancer's listener on 127.0.0.1: each connection is one flow, which stays with its target. */
+/** A TCP listener of a load balancer on 127.0.0.1: each connection is one flow, which stays with its target. */
 export class TcpBalancer {
-  readonly #route: (client: number) => FlowRoute;
+  readonly #options: TcpBalancerOptions;
   readonly #clients = new Set<Socket>();
+  readonly #closed = new AbortController();
+  readonly #idle: IdleWatch;
   readonly server: Server;
 
-  constructor(route: (client: number) => FlowRoute) {
-    this.#route = route;
+  constructor(options: TcpBalancerOptions) {
+    this.#options = options;
+    this.#idle = new IdleWatch(options.clock, () => options.idle().ms, this.#closed.signal);
     this.server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
   close(): void {
+    this.#closed.abort();
     for (const client of this.#clients) client.destroy();
     this.server.close();
   }
@@ -33,30 +35,89 @@ export class TcpBalancer {
     this.#clients.add(client);
     client.once("close", () => this.#clients.delete(client));
     client.on("error", () => {}); // 'close' follows.
-    const route = this.#route(client.remotePort ?? 0);
+    const { remoteAddress: address = "", remotePort: port = 0 } = client;
+    const route = this.#options.route({ protocol: "tcp", address, port });
     if (route.to === "none") {
       client.resetAndDestroy();
       return;
     }
-    const cut = () => client.resetAndDestroy();
-    route.cut.addEventListener("abort", cut, { once: true });
+    const watched = this.#idle.add(() => flow.cut(this.#options.idle().cut));
+    const flow = new TcpFlow(client, route.port, watched.touch);
+    const leave = route.enter((how) => flow.cut(how));
     client.once("close", () => {
-      route.cut.removeEventListener("abort", cut);
-      route.onEnd();
+      watched.end();
+      leave();
     });
-    // The machine is gone: the client's packets vanish, without an answer. The client has to give up.
-    if (route.port === undefined) client.resume().once("end", () => client.destroy());
-    else this.#join(client, route.port);
+  }
+}
+
+/** Written out rather than piped: each packet is noted, and may be one too many. */
+class TcpFlow {
+  readonly #client: Socket;
+  readonly #target: Socket | undefined;
+  readonly #touch: () => void;
+  #state: "carried" | Cut = "carried";
+
+  /** `port`: the target's. Undefined: its machine is gone, and nothing comes back. */
+  constructor(client: Socket, port: number | undefined, touch: () => void) {
+    this.#client = client;
+    this.#touch = touch;
+    this.#target = port === undefined ? undefined : connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    client.on("data", (packet: Buffer) => this.#fromClient(packet));
+    client.once("end", () => (this.#state === "carried" ? this.#target?.end() : client.destroy()));
+    if (this.#target === undefined) this.#state = "silent";
+    else this.#join(client, this.#target);
   }
 
-  #join(client: Socket, port: number): void {
-    const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-    target.on("error", () => client.resetAndDestroy());
+  cut(how: Cut): void {
+    const client = this.#client;
+    this.#state = how;
+    if (how === "closed") {
+      client.resetAndDestroy();
+      return;
+    }
+    // It is not seen that nothing is sent on.
+    client.resume();
+    if (client.readableEnded) client.destroy();
+    if (how === "reset-when-used") this.#target?.resume();
+    else this.#target?.destroy();
+  }
+
+  #join(client: Socket, target: Socket): void {
+    target.on("data", (packet: Buffer) => this.#fromTarget(packet));
+    target.once("end", () => this.#state === "carried" && client.end());
+    target.on("error", () => this.#state === "carried" && client.resetAndDestroy());
+    target.on("drain", () => client.resume());
+    client.on("drain", () => target.resume());
     client.once("close", () => {
       // Where both have said all they had to say, the last of it may still be on its way.
       const isComplete = client.readableEnded && client.writableFinished;
       if (!isComplete) target.resetAndDestroy();
     });
-    client.pipe(target).pipe(client);
+  }
+
+  #fromClient(packet: Buffer): void {
+    this.#touch();
+    switch (this.#state) {
+      case "carried":
+        if (this.#target?.write(packet) === false) this.#client.pause();
+        break;
+      // A target that has not seen the connection begin refuses it, and so does a load balancer that has forgotten it.
+      case "moved":
+      case "reset-when-used":
+        this.#client.resetAndDestroy();
+        break;
+      case "closed":
+      case "silent":
+        break;
+      default:
+        this.#state satisfies never;
+    }
+  }
+
+  #fromTarget(packet: Buffer): void {
+    this.#touch();
+    if (this.#state === "reset-when-used") this.#client.resetAndDestroy();
+    else if (this.#state === "carried" && !this.#client.destroyed && !this.#client.write(packet)) this.#target?.pause();
   }
 }

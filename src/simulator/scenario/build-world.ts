@@ -60,7 +60,7 @@ class Building {
     const machines = machinesOf(this.#scenario);
     for (const { input, isStopped, isExcluded } of machines) {
       const instance = this.#world.addInstance(input);
-      if (isStopped) instance.stop(clock.now() - timing.stoppingMs);
+      if (isStopped) instance.stop(clock.now() - timing.stoppingMs, {});
       if (isExcluded) excluded.add(instance.id);
     }
     let next = 0;

@@ -18,6 +18,10 @@ export const interruption = z
     rebalanceLeadSeconds: seconds(0)
       .optional()
       .describe("So long before the warning a rebalance recommendation comes. Default: none comes."),
+    skipOsShutdown: z
+      .boolean()
+      .optional()
+      .describe("Whether machines vanish without closing their connections. Default: false; those that hibernate do."),
   })
   .refine(
     ({ of, action = "terminate", rebalanceLeadSeconds }) =>

@@ -49,14 +49,15 @@ function replaceRootVolume(instance: Instance, world: BuiltWorld["world"]): void
 
 function interrupt(
   instance: Instance,
-  { of, action, rebalanceLeadSeconds }: ScenarioInterruption,
+  { of, action, rebalanceLeadSeconds, skipOsShutdown = false }: ScenarioInterruption,
   interruptions: BuiltWorld["world"]["interruptions"],
 ): void {
   if (of === "capacity-reservation") {
-    interruptions.interruptReservation(instance);
+    interruptions.interruptReservation(instance, { skipOsShutdown });
     return;
   }
   interruptions.interrupt(instance, {
+    skipOsShutdown,
     ...(action === undefined ? {} : { action }),
     ...(rebalanceLeadSeconds === undefined ? {} : { rebalanceLeadMs: rebalanceLeadSeconds * 1_000 }),
   });

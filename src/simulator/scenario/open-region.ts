@@ -18,8 +18,9 @@ type ScenarioRhythm = NonNullable<Scenario["faults"]>[number]["when"];
 /** One port of a load balancer, where it carries traffic. */
 interface Entrance {
   readonly loadBalancer: string;
-  readonly type: "application" | "network" | "classic";
+  readonly type: "application" | "network" | "gateway" | "classic";
   readonly port: number;
+  /** `http://ADDRESS:PORT` for connections, whatever they carry, and `udp://ADDRESS:PORT` for datagrams. */
   readonly url: string;
 }
 
@@ -134,12 +135,8 @@ function entrancesOf(world: World, plane: DataPlane): readonly Entrance[] {
   const balancers = [...world.loadBalancers.values(), ...world.classics.values()];
   return balancers.flatMap((balancer) => {
     const type = "type" in balancer ? balancer.type : "classic";
-    if (type === "gateway") return [];
-    return balancer.listeners.map(({ port }) => ({
-      loadBalancer: balancer.name,
-      type,
-      port,
-      url: plane.url(balancer.name, port),
-    }));
+    return balancer.listeners.flatMap(({ port }) =>
+      plane.urls(balancer.name, port).map((url) => ({ loadBalancer: balancer.name, type, port, url })),
+    );
   });
 }

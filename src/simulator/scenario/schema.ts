@@ -278,6 +278,7 @@ const lags = {
   albDeregistration: range,
   nlbDeregistration: range,
   nlbUnhealthy: range,
+  gatewayFailover: range,
   classicDeregistration: range,
   albRegistrationMs: ms,
   nlbRegistrationMs: ms,

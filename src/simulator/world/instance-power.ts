@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Timing } from "../timing.ts";
 import type { Announcement, WorldChange } from "./announcement.ts";
-import type { Instance, InstanceStateName } from "./instance.ts";
+import type { Instance, InstanceStateName, SwitchingOff } from "./instance.ts";
 
 interface Surroundings {
   readonly clock: Clock;
@@ -30,18 +30,18 @@ export class InstancePower {
     this.#world = world;
   }
 
-  terminate(instance: Instance, at: number): void {
+  terminate(instance: Instance, at: number, how: SwitchingOff): void {
     if (instance.terminatedAt !== undefined) return;
     this.#world.catchUpHealth(at);
-    instance.terminate(at);
+    instance.terminate(at, how);
     this.#world.notify({ type: "instance-terminated", instance });
     this.#announce(instance, { from: "shutting-down", to: "terminated", at, ms: this.#world.timing.shuttingDownMs });
   }
 
-  stop(instance: Instance, at: number): void {
+  stop(instance: Instance, at: number, how: SwitchingOff): void {
     if (isOff(instance)) return;
     this.#world.catchUpHealth(at);
-    instance.stop(at);
+    instance.stop(at, how);
     this.#world.notify({ type: "instance-stopped", instance });
     this.#announce(instance, { from: "stopping", to: "stopped", at, ms: this.#world.timing.stoppingMs });
   }

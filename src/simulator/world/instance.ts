@@ -21,6 +21,15 @@ export interface InstanceInput {
   readonly isSpot?: boolean;
 }
 
+/**
+ * How a machine is switched off: by default its operating system shuts down, and so closes its connections.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-terminate-methods.html
+ */
+export interface SwitchingOff {
+  /** It vanishes from the network in the middle of everything, as when its host fails. Default: false. */
+  readonly skipOsShutdown?: boolean;
+}
+
 export type InstanceStateName = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
 
 export class Instance {
@@ -42,6 +51,7 @@ export class Instance {
   readonly #ownsIn: ReadonlyMap<string, (address: string) => boolean>;
   #terminatedAt: number | undefined;
   #stoppedAt: number | undefined;
+  #hasVanished = false;
   /** When it was started, where it had been stopped. */
   #startedAt = Number.NEGATIVE_INFINITY;
   #answering: Answering;
@@ -93,6 +103,11 @@ export class Instance {
     return this.#stoppedAt;
   }
 
+  /** It is off, and its system had no time to close any connection. */
+  get hasVanished(): boolean {
+    return this.#hasVanished;
+  }
+
   /** Since when it runs, or will, in milliseconds since the epoch. Minus infinity where it was never launched or started. */
   runsFrom({ pendingMs }: Timing): number {
     return this.#startedAt + pendingMs;
@@ -129,21 +144,24 @@ export class Instance {
     if (this.#eligible.up !== up) this.#eligible = { up, since: now };
   }
 
-  stop(now: number): void {
+  stop(now: number, { skipOsShutdown }: SwitchingOff): void {
     this.#stoppedAt ??= now;
+    this.#hasVanished = skipOsShutdown === true;
     this.setAnswering(false, now);
   }
 
   /** Its processes answer once it runs. */
   start(now: number, timing: Timing): void {
     this.#stoppedAt = undefined;
+    this.#hasVanished = false;
     this.#startedAt = now;
     this.setAnswering(true, now + timing.pendingMs);
   }
 
-  terminate(now: number): void {
+  terminate(now: number, { skipOsShutdown }: SwitchingOff): void {
     if (this.#terminatedAt !== undefined) return;
     this.#terminatedAt = now;
+    this.#hasVanished ||= skipOsShutdown === true;
     this.setAnswering(false, now);
   }
 }

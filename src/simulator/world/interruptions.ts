@@ -1,11 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { Announcement, Interruption, InterruptionAction } from "./announcement.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance, SwitchingOff } from "./instance.ts";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const NOTICE_MS = 120_000;
 
-export interface InterruptInput {
+export interface InterruptInput extends SwitchingOff {
   /** Default: terminate. */
   readonly action?: InterruptionAction;
   /** A rebalance recommendation comes now, and the warning so much later. Absent: the warning comes now. */
@@ -20,8 +20,8 @@ interface Surroundings {
   at(moment: number, happen: (at: number) => void): void;
   announce(announcement: Announcement): void;
   catchUp(): void;
-  terminateInstance(instance: Instance, at: number): void;
-  stopInstance(instance: Instance, at: number): void;
+  terminateInstance(instance: Instance, at: number, how: SwitchingOff): void;
+  stopInstance(instance: Instance, at: number, how: SwitchingOff): void;
 }
 
 /** Instances that EC2 takes back: it says so, and does it when it has said it would. */
@@ -52,10 +52,15 @@ export class Interruptions {
   }
 
   /** Takes a spot instance back: hibernates it at once, does all else two minutes after the warning. */
-  interrupt(instance: Instance, { action = "terminate", rebalanceLeadMs, lateMs = 0 }: InterruptInput = {}): void {
+  interrupt(
+    instance: Instance,
+    { action = "terminate", rebalanceLeadMs, lateMs = 0, ...how }: InterruptInput = {},
+  ): void {
     const now = this.#world.clock.now();
     if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, now);
-    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) => this.#warn(instance, { action, of: "spot" }, at - lateMs));
+    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) =>
+      this.#warn(instance, { action, of: "spot" }, at - lateMs, how),
+    );
     this.#world.catchUp();
   }
 
@@ -63,23 +68,24 @@ export class Interruptions {
    * Takes back an instance of an interruptible Capacity Reservation.
    * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-interruptible-cr.html
    */
-  interruptReservation(instance: Instance): void {
-    this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, this.#world.clock.now());
+  interruptReservation(instance: Instance, how: SwitchingOff = {}): void {
+    this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, this.#world.clock.now(), how);
   }
 
   /** One that is off, or that has been warned, is left alone. */
-  #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, warnedAt: number): void {
+  #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, warnedAt: number, how: SwitchingOff): void {
     if (isOff(instance) || this.#interruptions.has(instance.id)) return;
     const interruption = { ...kind, actsAt: kind.action === "hibernate" ? warnedAt : warnedAt + NOTICE_MS };
     this.#interruptions.set(instance.id, interruption);
     this.#world.announce({ type: "interruption", instance, interruption, at: warnedAt });
-    this.#world.at(interruption.actsAt, (at) => this.#act(instance, kind.action, at));
+    this.#world.at(interruption.actsAt, (at) => this.#act(instance, kind.action, at, how));
   }
 
-  #act(instance: Instance, action: InterruptionAction, at: number): void {
+  #act(instance: Instance, action: InterruptionAction, at: number, how: SwitchingOff): void {
     this.#interruptions.delete(instance.id);
-    if (action === "terminate") this.#world.terminateInstance(instance, at);
-    else this.#world.stopInstance(instance, at);
+    if (action === "terminate") this.#world.terminateInstance(instance, at, how);
+    // What is frozen closes nothing.
+    else this.#world.stopInstance(instance, at, action === "hibernate" ? { skipOsShutdown: true } : how);
   }
 }
 

@@ -71,13 +71,26 @@ function hasDatagrams(protocol: string): boolean {
 
 /**
  * How long a load balancer keeps the connections of a target that has become unhealthy, in milliseconds: for ever where it
- * does not terminate them. Without the attributes it is no NLB's group.
+ * does not terminate them. A GWLB does not, unless they move or are reset.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#unhealthy-draining-interval
  */
 export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): number {
-  if (attributes.get(UNHEALTHY_TERMINATION) === "true") return 0;
+  if (attributes.get(UNHEALTHY_TERMINATION) === "true" || failoverOf(attributes, "on_unhealthy") !== undefined)
+    return 0;
   const seconds = Number(attributes.get(UNHEALTHY_DRAINING_INTERVAL) ?? 0);
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
+}
+
+/**
+ * What a GWLB does with the flows of a target that it has lost. Undefined: it goes on sending them there.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html#target-failover
+ */
+export function failoverOf(
+  attributes: ReadonlyMap<string, string>,
+  moment: "on_deregistration" | "on_unhealthy",
+): "moved" | "reset-when-used" | undefined {
+  if (attributes.get(`target_failover.${moment}`) === "rebalance") return "moved";
+  return attributes.get(`send_tcp_reset.${moment}.enabled`) === "true" ? "reset-when-used" : undefined;
 }
 
 /** Of targets by QUIC, whatever the attribute says. */

@@ -16,7 +16,7 @@ import {
   type NewTargetGroup,
   type WorldOptions,
 } from "./ids.ts";
-import { Instance, type InstanceInput } from "./instance.ts";
+import { Instance, type InstanceInput, type SwitchingOff } from "./instance.ts";
 import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, LoadBalancerType, Rule } from "./load-balancer.ts";
@@ -100,13 +100,13 @@ export class World {
   }
 
   /** The machine stops answering at once, even if it still gets traffic. */
-  terminateInstance(instance: Instance, at = this.clock.now()): void {
-    this.#power.terminate(instance, at);
+  terminateInstance(instance: Instance, at = this.clock.now(), how: SwitchingOff = {}): void {
+    this.#power.terminate(instance, at, how);
   }
 
   /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
-  stopInstance(instance: Instance, at = this.clock.now()): void {
-    this.#power.stop(instance, at);
+  stopInstance(instance: Instance, at = this.clock.now(), how: SwitchingOff = {}): void {
+    this.#power.stop(instance, at, how);
   }
 
   /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */

@@ -12,7 +12,8 @@ export interface Answer {
   readonly error?: string;
 }
 
-export interface SendOptions extends Pick<RequestOptions, "method" | "headers" | "agent" | "localPort"> {
+export interface SendOptions
+  extends Pick<RequestOptions, "method" | "headers" | "agent" | "localAddress" | "localPort"> {
   readonly body?: string | Buffer;
   /** Called when the target, or the load balancer before it, has the request. */
   readonly onArrival?: () => void;

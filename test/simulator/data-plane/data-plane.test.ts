@@ -2,10 +2,12 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import type { Instance } from "../../../src/simulator/world/instance.ts";
+import type { World } from "../../../src/simulator/world/world.ts";
 import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
-import { Connection, hold, holdMany, send } from "./clients.ts";
+import { Connection, hold, holdMany, send, statusesOf } from "./clients.ts";
 
 const TARGET_PROCESS = new URL("../../../src/simulator/data-plane/target-process.ts", import.meta.url);
 
@@ -47,6 +49,75 @@ test("terminating an instance ends its process at once, and what was in flight i
   expect(await exited).toEqual([null, "SIGKILL"]);
   const statuses = (await Promise.all(held.map(({ answer }) => answer))).map(({ status }) => status);
   expect(statuses).toEqual([502, "broken", 504]);
+});
+
+/** A request in flight through each kind of load balancer, to one of two nodes: none of them fails open. */
+async function inFlightThroughEach() {
+  const region = new SimulatedRegion();
+  const [leaving, other] = [region.node(), region.node()];
+  region.group({ name: "alb", nodes: [leaving] });
+  const tcp = region.group({ name: "nlb", type: "network", nodes: [leaving] });
+  region.classic({ name: "classic", nodes: [leaving] });
+  const plane = await carryInside(region.world);
+  const held = await Promise.all(
+    ["alb-lb", "nlb-lb", "classic"].map((name) => hold(`${plane.url(name)}/?delay=600000`)),
+  );
+  region.world.registerTarget(tcp, { id: other.id }, { settled: true });
+  const statuses = () => statusesOf(held);
+  return { region, leaving, held, statuses };
+}
+
+test.each<[string, (world: World, instance: Instance) => void]>([
+  [
+    "is terminated without a shutdown of its system",
+    (world, instance) => world.terminateInstance(instance, undefined, { skipOsShutdown: true }),
+  ],
+  [
+    "is stopped without a shutdown of its system",
+    (world, instance) => world.stopInstance(instance, undefined, { skipOsShutdown: true }),
+  ],
+  ["hibernates", (world, instance) => world.interruptions.interrupt(instance, { action: "hibernate" })],
+])("what is in flight to a machine that %s gets no answer, until its load balancer gives up", async (_, happen) => {
+  const { region, leaving, held, statuses } = await inFlightThroughEach();
+  happen(region.world, leaving);
+  await region.clock.advance(59_999);
+  expect(statuses()).toEqual([undefined, undefined, undefined]);
+  // Idle for a minute, and unhealthy after two checks.
+  await region.clock.advance(1);
+  expect((await Promise.all(held.map(({ answer }) => answer))).map(({ status }) => status)).toEqual([
+    504,
+    "broken",
+    504,
+  ]);
+});
+
+test("an NLB that leaves unhealthy targets their flows resets a flow to a machine that vanished once it was idle", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const group = region.group({ name: "nlb", type: "network", nodes: [node] });
+  group.attributes.set("target_health_state.unhealthy.connection_termination.enabled", "false");
+  const plane = await carryInside(region.world);
+  const flow = await Connection.open(plane.url("nlb-lb"));
+  region.world.terminateInstance(node, undefined, { skipOsShutdown: true });
+  await region.clock.advance(349_999);
+  expect(flow.isBroken).toBe(false);
+  await region.clock.advance(1);
+  expect(await flow.send()).toMatchObject({ status: "broken", error: "ECONNRESET" });
+});
+
+test("a flow to a machine that shuts down ends as its program ends it, and one to a machine that vanishes does not", async () => {
+  const region = new SimulatedRegion();
+  const [down, gone] = [region.node(), region.node()];
+  region.group({ name: "nlb", type: "network", nodes: [down, gone] });
+  const plane = await carryInside(region.world);
+  const flows = await Connection.openMany(plane.url("nlb-lb"), 20);
+  const ofDown = flows.filter(({ servedBy }) => servedBy === down.id);
+  expect([0, flows.length]).not.toContain(ofDown.length);
+  region.world.terminateInstance(down);
+  region.world.terminateInstance(gone, undefined, { skipOsShutdown: true });
+  await expect.poll(() => flows.filter(({ isBroken }) => isBroken)).toEqual(ofDown);
+  await region.clock.advance(10_000);
+  expect(flows.filter(({ isBroken }) => isBroken)).toEqual(ofDown);
 });
 
 test("stopping an instance ends its process, and once it is started and runs it has another", async () => {

@@ -1,10 +1,19 @@
 import { once } from "node:events";
-import { Agent, createServer, get, type IncomingMessage, type RequestListener, request } from "node:http";
+import {
+  Agent,
+  createServer,
+  get,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { ScaledClock } from "../../../src/simulator/clock.ts";
+import { type Clock, ScaledClock, VirtualClock } from "../../../src/simulator/clock.ts";
 import { HttpBalancer, type Route } from "../../../src/simulator/data-plane/http-balancer.ts";
+import type { Cut, Enter } from "../../../src/simulator/data-plane/passages.ts";
 import { send } from "./clients.ts";
 
 interface Scene {
@@ -14,12 +23,15 @@ interface Scene {
   /** How many requests the balancer has sent on, and how many of those are over. */
   readonly sent: () => number;
   readonly ended: () => number;
-  /** The load balancer stops waiting for what is under way. */
-  readonly cut: () => void;
+  /** What is under way is broken off. */
+  readonly cut: (how: Cut) => void;
 }
 
 /** A balancer in front of one target that does as `listener` says. */
-async function balance(listener: RequestListener, { clock = new ScaledClock(1) } = {}): Promise<Scene> {
+async function balance(
+  listener: RequestListener,
+  { clock = new ScaledClock(1) }: { readonly clock?: Clock } = {},
+): Promise<Scene> {
   const target = createServer(listener);
   let connections = 0;
   target.on("connection", () => {
@@ -28,13 +40,18 @@ async function balance(listener: RequestListener, { clock = new ScaledClock(1) }
   const port = await listen(target);
   let sent = 0;
   let ended = 0;
-  const cut = new AbortController();
-  const route = (): Route => {
+  const underWay = new Set<(cut: Cut) => void>();
+  const enter: Enter = (onCut) => {
     sent += 1;
-    const onEnd = () => {
+    underWay.add(onCut);
+    return () => {
       ended += 1;
+      underWay.delete(onCut);
     };
-    return { to: "target", port, onEnd, cut: cut.signal };
+  };
+  const route = (): Route => ({ to: "target", port, enter });
+  const cut = (how: Cut) => {
+    for (const onCut of underWay) onCut(how);
   };
   const balancer = new HttpBalancer({
     route,
@@ -51,7 +68,7 @@ async function balance(listener: RequestListener, { clock = new ScaledClock(1) }
     target.closeAllConnections();
     target.close();
   });
-  return { url, connections: () => connections, sent: () => sent, ended: () => ended, cut: () => cut.abort() };
+  return { url, connections: () => connections, sent: () => sent, ended: () => ended, cut };
 }
 
 async function listen(server: { listen(port: number, host: string): unknown; address(): unknown }): Promise<number> {
@@ -241,7 +258,7 @@ test("a request that is cut while its body is on the way is answered, and the re
   onTestFinished(() => agent.destroy());
   const answer = send(scene.url, { agent, method: "POST", body: Buffer.alloc(30_000_000) });
   await expect.poll(scene.sent).toBe(1);
-  scene.cut();
+  scene.cut("closed");
   expect(await answer).toMatchObject({ status: 502 });
   await expect.poll(scene.ended).toBe(1);
 });
@@ -250,7 +267,7 @@ test("a request that is cut in the middle of its answer breaks the client's conn
   const scene = await balance((_, response) => void response.write("half"));
   const response = await answerOf(get(scene.url, { agent: false }));
   const ended = once(response, "error");
-  scene.cut();
+  scene.cut("closed");
   expect(await ended).toMatchObject([{ code: "ECONNRESET" }]);
 });
 
@@ -262,4 +279,28 @@ test("every request is reported as over exactly once", async () => {
   await Promise.all(Array.from({ length: 20 }, (_, index) => send(`${scene.url}/${index % 2 === 0 ? "break" : "ok"}`)));
   await expect.poll(scene.ended).toBe(20);
   expect(scene.sent()).toBe(20);
+});
+
+test("a request whose machine vanishes waits in silence for the idle timeout, and gets 504", async () => {
+  const clock = new VirtualClock();
+  const target: { response?: ServerResponse } = {};
+  const scene = await balance(
+    (_, response) => {
+      target.response = response;
+    },
+    { clock },
+  );
+  let status: number | string | undefined;
+  const answer = send(scene.url).then((got) => {
+    status = got.status;
+  });
+  await expect.poll(() => target.response).toBeDefined();
+  scene.cut("silent");
+  // Its end does not show.
+  target.response?.destroy();
+  await clock.advance(59_999);
+  expect(status).toBeUndefined();
+  await clock.advance(1);
+  await answer;
+  expect(status).toBe(504);
 });

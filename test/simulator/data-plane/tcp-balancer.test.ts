@@ -2,24 +2,32 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { VirtualClock } from "../../../src/simulator/clock.ts";
+import type { Cut, Enter } from "../../../src/simulator/data-plane/passages.ts";
 import { TcpBalancer } from "../../../src/simulator/data-plane/tcp-balancer.ts";
 
+const IDLE_MS = 350_000;
+
 /** A balancer in front of one target that does as `accept` says; without one, the machine is gone. */
-async function balance(accept?: (socket: Socket) => void) {
+async function balance(accept?: (socket: Socket) => void, onIdle: Cut = "reset-when-used") {
   const target = createServer({ allowHalfOpen: true }, (socket) => accept?.(socket.on("error", () => {})));
   target.listen(0, "127.0.0.1");
   await once(target, "listening");
   const port = accept === undefined ? undefined : (target.address() as AddressInfo).port;
   let ended = 0;
   let accepted = 0;
-  const cut = new AbortController();
-  const balancer = new TcpBalancer(() => {
+  const underWay = new Set<(cut: Cut) => void>();
+  const enter: Enter = (onCut) => {
     accepted += 1;
-    const onEnd = () => {
+    underWay.add(onCut);
+    return () => {
       ended += 1;
+      underWay.delete(onCut);
     };
-    return { to: "target", port, onEnd, cut: cut.signal };
-  });
+  };
+  const clock = new VirtualClock();
+  const route = () => ({ to: "target", port, enter }) as const;
+  const balancer = new TcpBalancer({ route, clock, idle: () => ({ ms: IDLE_MS, cut: onIdle }) });
   balancer.server.listen(0, "127.0.0.1");
   await once(balancer.server, "listening");
   onTestFinished(() => {
@@ -32,7 +40,10 @@ async function balance(accept?: (socket: Socket) => void) {
     onTestFinished(() => void client.destroy());
     return client;
   };
-  return { open, cut: () => cut.abort(), accepted: () => accepted, ended: () => ended };
+  const cut = (how: Cut) => {
+    for (const onCut of underWay) onCut(how);
+  };
+  return { open, clock, cut, accepted: () => accepted, ended: () => ended };
 }
 
 /** Everything that the other side says until it ends. This side stays as it is, which Node's own consumers don't do. */
@@ -115,7 +126,7 @@ test("a flow that the load balancer closes is reset", async () => {
   client.write("hello");
   await once(client, "data");
   const reset = once(client.resume(), "error");
-  scene.cut();
+  scene.cut("closed");
   expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
   await expect.poll(scene.ended).toBe(1);
 });
@@ -128,4 +139,98 @@ test("a client that gives up on a machine that is gone leaves nothing behind", a
   expect(scene.ended()).toBe(0);
   client.destroy();
   await expect.poll(scene.ended).toBe(1);
+});
+
+/** A client whose flow has carried something in both directions. */
+async function established(scene: Awaited<ReturnType<typeof balance>>): Promise<Socket> {
+  const client = scene.open();
+  client.write("hello");
+  await once(client, "data");
+  return client;
+}
+
+const ECHO = (socket: Socket) => void socket.pipe(socket);
+
+test.each(["moved", "reset-when-used"] as const)(
+  "a flow that is %s stays open until the client uses it, and is then reset",
+  async (how) => {
+    const scene = await balance(ECHO);
+    const client = await established(scene);
+    scene.cut(how);
+    await scene.clock.advance(1_000);
+    expect([client.destroyed, scene.ended()]).toEqual([false, 0]);
+    const reset = once(client.resume(), "error");
+    client.write("are you there?");
+    expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
+    await expect.poll(scene.ended).toBe(1);
+  },
+);
+
+test("a flow that is to be reset when it is used is reset by what the target says, too", async () => {
+  let target: Socket | undefined;
+  const scene = await balance((socket) => {
+    target = socket;
+    ECHO(socket);
+  });
+  const client = await established(scene);
+  scene.cut("reset-when-used");
+  const reset = once(client.resume(), "error");
+  target?.write("are you there?");
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
+});
+
+test("on a flow that has gone silent nothing comes back, not even when its target ends", async () => {
+  let target: Socket | undefined;
+  const scene = await balance((socket) => {
+    target = socket;
+    ECHO(socket);
+  });
+  const client = await established(scene);
+  const heardMore: unknown[] = [];
+  for (const event of ["data", "end", "close", "error"]) client.on(event, () => heardMore.push(event));
+  scene.cut("silent");
+  client.write("are you there?");
+  await expect.poll(() => target?.destroyed).toBe(true);
+  await scene.clock.advance(1_000);
+  expect(heardMore).toEqual([]);
+  // The client gives up.
+  client.destroy();
+  await expect.poll(scene.ended).toBe(1);
+});
+
+test("a flow on which neither side sends anything for the idle timeout is reset when it is used again", async () => {
+  const scene = await balance(ECHO);
+  const client = await established(scene);
+  await scene.clock.advance(IDLE_MS - 1);
+  client.write("still there");
+  await once(client, "data");
+  await scene.clock.advance(IDLE_MS - 1);
+  expect(scene.ended()).toBe(0);
+  client.write("and still");
+  await once(client, "data");
+  await scene.clock.advance(IDLE_MS);
+  expect(client.destroyed).toBe(false);
+  const reset = once(client.resume(), "error");
+  client.write("too late");
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
+});
+
+test("an idle flow is closed at once where the load balancer does so", async () => {
+  const scene = await balance(ECHO, "closed");
+  const client = await established(scene);
+  const reset = once(client.resume(), "error");
+  await scene.clock.advance(IDLE_MS);
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
+});
+
+test("a flow to a machine that is gone is reset once it was idle, when the client tries again", async () => {
+  const scene = await balance();
+  const client = scene.open();
+  client.write("hello?");
+  await expect.poll(scene.accepted).toBe(1);
+  await scene.clock.advance(IDLE_MS);
+  expect(client.destroyed).toBe(false);
+  const reset = once(client.resume(), "error");
+  client.write("hello??");
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
 });

@@ -96,6 +96,17 @@ rebalanceRecommendations: [{ instances: [b], afterSeconds: 7 }]
     ]);
   });
 
+  test("lets machines vanish in the middle of everything, where it says so", async () => {
+    const { world } = await hourIn(`
+instances: [{ name: a }, { name: b }, { name: c }]
+interruptions:
+  - { instances: [a] }
+  - { instances: [b], skipOsShutdown: true }
+  - { instances: [c], of: capacity-reservation, skipOsShutdown: true }
+`);
+    expect([...world.instances.values()].map(({ hasVanished }) => hasVanished)).toEqual([false, true, true]);
+  });
+
   test("schedules events, which happen at their time", async () => {
     const heard = await hourOf(`
 instances: [{ name: a }]

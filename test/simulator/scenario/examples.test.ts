@@ -18,6 +18,7 @@ import { type Clock, ScaledClock, VirtualClock } from "../../../src/simulator/cl
 import { openRegion } from "../../../src/simulator/scenario/open-region.ts";
 import { readScenario, scenarioJsonSchema } from "../../../src/simulator/scenario/read-scenario.ts";
 import { CREDENTIALS } from "../../support/simulated-region.ts";
+import { DatagramClient } from "../data-plane/datagrams.ts";
 import { openQueue } from "../events/queue.ts";
 
 const FOLDER = "docs/scenarios";
@@ -38,6 +39,7 @@ test("there is an example for each thing that a scenario can show", () => {
     "auto-scaling.yaml",
     "controller.yaml",
     "faults.yaml",
+    "flows.yaml",
     "permissions.yaml",
     "quick.yaml",
     "small-cluster.yaml",
@@ -97,6 +99,25 @@ test("controller.yaml brings back a node that drains, but not the excluded one",
   await (world.clock as VirtualClock).advance(15_000);
   const states = group.listed(world.clock.now()).map((target) => group.apiHealth(target, world.clock.now()).state);
   expect(states).toEqual(["initial", "healthy", "healthy", "draining"]);
+});
+
+test("flows.yaml has an entrance for each listener, for connections and for datagrams", async () => {
+  const { region } = await opened("flows.yaml", new ScaledClock(1), { dataPlane: true });
+  const entrances = region.entrances.map(({ loadBalancer, type, port, url }) => {
+    return `${loadBalancer} ${type} ${port} ${new URL(url).protocol}`;
+  });
+  expect(entrances).toEqual([
+    "flows network 443 http:",
+    "flows network 514 udp:",
+    "flows network 53 http:",
+    "flows network 53 udp:",
+    "inspection gateway 6081 http:",
+    "inspection gateway 6081 udp:",
+  ]);
+  for (const { url } of region.entrances.filter(({ url }) => url.startsWith("udp:"))) {
+    const client = await DatagramClient.open(url);
+    expect([...region.instanceIds.values()]).toContain(await client.ask());
+  }
 });
 
 test("auto-scaling.yaml holds a machine for its hook, and knows addresses by their machine", async () => {

@@ -1,0 +1,87 @@
+import { lagOf } from "../timing.ts";
+import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import type { Instance } from "../world/instance.ts";
+import type { Target, TargetGroup } from "../world/target-group.ts";
+import { failoverOf } from "../world/target-group-attributes.ts";
+import type { World } from "../world/world.ts";
+import { type Cut, MACHINES, type Passages } from "./passages.ts";
+import { registrationKey } from "./spread.ts";
+
+/** When load balancers break off what is on its way to a target that leaves them, or fails. */
+export class Cuts {
+  readonly #world: World;
+  readonly #passages: Passages;
+  readonly #closed: AbortSignal;
+
+  constructor(world: World, passages: Passages, closed: AbortSignal) {
+    this.#world = world;
+    this.#passages = passages;
+    this.#closed = closed;
+  }
+
+  /**
+   * An ALB gives requests in flight the deregistration delay. An NLB leaves flows alone, unless connection termination
+   * is on: then it closes them when the delay has passed. A GWLB leaves them alone too, unless they move, or are reset, after
+   * the delay and the time that its machines need.
+   */
+  onDeregistered(group: TargetGroup, target: Target): void {
+    const type = this.#world.usedBy(group.arn);
+    const how = type === undefined ? undefined : this.#onDeregistration(group, type);
+    if (how === undefined) return;
+    const since = target.deregisteredAt ?? this.#world.clock.now();
+    const isVoid = () => group.isSuperseded(target);
+    const dueAt = (machine: number) =>
+      Math.max(
+        group.trafficUntil(target, machine, MACHINES),
+        since + group.deregistrationDelayMs + this.#failoverMs(type, machine),
+      );
+    this.#passages.cutLater(registrationKey(group, target), { how, dueAt, isVoid });
+  }
+
+  /**
+   * An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off. A
+   * GWLB leaves them alone, unless they move or are reset.
+   */
+  onAnsweringChanged({ id }: Instance): void {
+    const { clock, targetGroups } = this.#world;
+    for (const group of targetGroups.values()) {
+      const type = this.#world.usedBy(group.arn);
+      if (type !== "network" && type !== "gateway") continue;
+      const how = type === "network" ? "closed" : failoverOf(group.attributes, "on_unhealthy");
+      for (const target of group.listed(clock.now())) {
+        const isMeant = this.#world.machineOf(target.id, group.vpcId)?.id === id;
+        const dueAt = group.closesUnhealthyAt(target, clock.now());
+        if (!isMeant || how === undefined || dueAt === Number.POSITIVE_INFINITY) continue;
+        const isVoid = () => group.closesUnhealthyAt(target, clock.now()) !== dueAt || group.failsOpen(clock.now());
+        for (let machine = 0; machine < MACHINES; machine++)
+          clock.sleep(dueAt + this.#failoverMs(type, machine) - clock.now(), this.#closed).then(
+            () => isVoid() || this.#passages.cut(registrationKey(group, target), how, machine),
+            () => {}, // Closed.
+          );
+      }
+    }
+  }
+
+  onClassicDeregistered(classic: ClassicLoadBalancer, id: string): void {
+    const { clock, timing } = this.#world;
+    const since = clock.now();
+    const { drainingMs } = classic;
+    const isVoid = () => classic.isRegistered(id);
+    const dueAt = (machine: number) =>
+      since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
+    this.#passages.cutLater(classicKey(classic, id), { how: "closed", dueAt, isVoid });
+  }
+
+  #onDeregistration(group: TargetGroup, type: "application" | "network" | "gateway"): Cut | undefined {
+    if (type === "gateway") return failoverOf(group.attributes, "on_deregistration");
+    return type === "application" || group.terminatesConnections ? "closed" : undefined;
+  }
+
+  #failoverMs(type: string | undefined, machine: number): number {
+    return type === "gateway" ? lagOf(this.#world.timing.gatewayFailover, machine, MACHINES) : 0;
+  }
+}
+
+export function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
+  return `${classic.name} ${instanceId}`;
+}

@@ -1,0 +1,43 @@
+import { listen } from "../listen.ts";
+import type { TcpBalancer } from "./tcp-balancer.ts";
+import type { UdpBalancer } from "./udp-balancer.ts";
+
+/** A port that is free for connections may be taken for datagrams. */
+const ATTEMPTS_MAX = 20;
+
+/**
+ * What a listener of an NLB or a GWLB takes. Of QUIC the datagrams are passed on, without a look at what they hold. A GWLB
+ * takes every protocol.
+ */
+export function transportsOf(protocol: string): readonly ("tcp" | "udp")[] {
+  switch (protocol) {
+    case "UDP":
+    case "QUIC":
+      return ["udp"];
+    case "TCP_UDP":
+    case "TCP_QUIC":
+    case "GENEVE":
+      return ["tcp", "udp"];
+    default:
+      return ["tcp"];
+  }
+}
+
+/** Resolves to the URLs once all listen, on one port: of connections first, as HTTP, and then of datagrams. */
+export async function listenForFlows(
+  { tcp, udp }: { readonly tcp: TcpBalancer | undefined; readonly udp: UdpBalancer | undefined },
+  host: string,
+): Promise<readonly string[]> {
+  for (let attempt = 1; ; attempt++) {
+    const url = tcp === undefined ? undefined : await listen(tcp.server, { host });
+    if (udp === undefined) return url === undefined ? [] : [url];
+    try {
+      const datagrams = await udp.listen(url === undefined ? 0 : Number(new URL(url).port), host);
+      return url === undefined ? [datagrams] : [url, datagrams];
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (url === undefined || !isTaken || attempt >= ATTEMPTS_MAX) throw error;
+      await new Promise((resolve) => tcp?.server.close(resolve));
+    }
+  }
+}
