@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type ApiAnswer, type ApiCall, type ApiRequest, answer } from "./api/answer.ts";
 import { AwsError } from "./aws-error.ts";
@@ -52,7 +51,10 @@ export class Simulator {
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
       return effect?.type === "stale" ? effect.ms : 0;
     };
-    const answered = answer(request, this.world, randomUUID(), { admit, caller: { accessKeyId, user } });
+    const answered = answer(request, this.world, this.world.random.uuid("request"), {
+      admit,
+      caller: { accessKeyId, user },
+    });
     const { action } = answered;
     const hasArrived = effect?.type !== "refused";
     if (hasArrived && action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);

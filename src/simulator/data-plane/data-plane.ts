@@ -10,6 +10,7 @@ import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../wor
 import { locationOf } from "../world/redirect.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
+import { Clients } from "./clients.ts";
 import {
   HttpBalancer,
   type HttpBalancerOptions,
@@ -18,17 +19,12 @@ import {
   type RoutedRequest,
 } from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
+import { type Ending, Passages } from "./passages.ts";
 import type { ForwardedForMode, Front } from "./request-headers.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
 const MACHINES = 2;
-
-/** A request or flow on its way through a target. */
-interface Passage {
-  readonly machine: number;
-  readonly controller: AbortController;
-}
 
 /**
  * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
@@ -40,8 +36,9 @@ export class DataPlane {
   readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
-  /** Requests in flight, by registration: cut when its load balancer stops waiting. */
-  readonly #passages = new Map<string, Set<Passage>>();
+  /** By registration: cut when its load balancer stops waiting. */
+  readonly #passages = new Passages();
+  readonly #clients: Clients;
   /** The last deregistration of each registration: one that was undone and repeated begins again. */
   readonly #withdrawals = new Map<string, symbol>();
   readonly #closed = new AbortController();
@@ -52,6 +49,7 @@ export class DataPlane {
     this.#world = world;
     this.#host = host;
     this.#processes = new InstanceProcesses(world, start);
+    this.#clients = new Clients(world.random.seed);
     // Every cut to come waits for it.
     setMaxListeners(0, this.#closed.signal);
   }
@@ -143,9 +141,9 @@ export class DataPlane {
     }
   }
 
-  #httpOptions(): Pick<HttpBalancerOptions, "clock" | "connectTimeout"> {
-    const { clock, timing } = this.#world;
-    return { clock, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
+  #httpOptions(): Pick<HttpBalancerOptions, "clock" | "connectTimeout" | "random"> {
+    const { clock, timing, random } = this.#world;
+    return { clock, random, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
   }
 
   async #listen(balancer: { readonly server: Server | TcpServer; close(): void }, name: string): Promise<void> {
@@ -167,27 +165,28 @@ export class DataPlane {
     }
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
-    const machine = machineFor(client);
+    const machine = this.#machineFor(client);
     const { zone, targets } = this.#receivers(group, client);
     const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
     const target = targets[turn % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503 };
     const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
+    return { to: "target", port, ...this.#passages.begin(targetKey(group, target), machine) };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
   #routeFlow(listener: Listener, client: number): FlowRoute {
     this.#world.catchUp();
     const action = actionFor(listener, { host: "", path: "/" });
-    const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
+    const ticket = this.#clients.ticketOf(client, "group");
+    const groupArn = action?.type === "forward" ? chooseGroup(action.groups, ticket) : undefined;
     const group = this.#world.targetGroups.get(groupArn ?? "");
-    const machine = machineFor(client);
+    const machine = this.#machineFor(client);
     const { targets } = this.#receivers(group, client);
-    const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
+    const target = targets[this.#clients.choose(client, "target", targets.length)];
     if (group === undefined || target === undefined) return { to: "none" };
     const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
+    return { to: "target", port, ...this.#passages.begin(targetKey(group, target), machine) };
   }
 
   /**
@@ -200,34 +199,31 @@ export class DataPlane {
   ): { readonly zone?: string | undefined; readonly targets: readonly Target[] } {
     const now = this.#world.clock.now();
     const zones = group?.entryZones(now);
-    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
-    return { zone, targets: group?.routable(now, machineFor(client), MACHINES, zone) ?? [] };
+    const zone = zones?.[this.#clients.choose(client, "zone", zones.length)];
+    return { zone, targets: group?.routable(now, this.#machineFor(client), MACHINES, zone) ?? [] };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
     this.#world.catchUp();
-    const machine = machineFor(client);
+    const machine = this.#machineFor(client);
     const now = this.#world.clock.now();
     const zones = classic.entryZones(now);
-    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
+    const zone = zones?.[this.#clients.choose(client, "zone", zones.length)];
     const ids = classic.routable(now, machine, MACHINES, zone);
     const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "none", status: 503 };
     classic.requestStarted(id);
-    const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);
-    const ended = () => {
+    const { cut, onEnd } = this.#passages.begin(classicKey(classic, id), machine);
+    const ended = (ending: Ending) => {
       classic.requestEnded(id);
-      onEnd();
+      onEnd(ending);
     };
     return { to: "target", port: this.#processes.portOf(id), cut, onEnd: ended };
   }
 
-  #pass(through: string, machine: number): { readonly cut: AbortSignal; readonly onEnd: () => void } {
-    const passage: Passage = { machine, controller: new AbortController() };
-    const passages = this.#passages.get(through) ?? new Set();
-    passages.add(passage);
-    this.#passages.set(through, passages);
-    return { cut: passage.controller.signal, onEnd: () => passages.delete(passage) };
+  /** A client's connection comes in through one of a load balancer's machines, and stays there. */
+  #machineFor(client: number): number {
+    return this.#clients.choose(client, "machine", MACHINES);
   }
 
   #onChange(change: WorldChange): void {
@@ -287,8 +283,7 @@ export class DataPlane {
         clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
           () => {
             const isDue = group.closesUnhealthyAt(target, clock.now()) === dueAt && !group.failsOpen(clock.now());
-            if (isDue)
-              for (const { controller } of this.#passages.get(targetKey(group, target)) ?? []) controller.abort();
+            if (isDue) this.#passages.cut(targetKey(group, target));
           },
           () => {}, // Closed.
         );
@@ -316,8 +311,7 @@ export class DataPlane {
     this.#withdrawals.set(through, withdrawal);
     const cut = (machine: number) => {
       if (isBack() || this.#withdrawals.get(through) !== withdrawal) return;
-      for (const passage of this.#passages.get(through) ?? [])
-        if (passage.machine === machine) passage.controller.abort();
+      this.#passages.cut(through, machine);
     };
     for (let machine = 0; machine < MACHINES; machine++) {
       clock.sleep(dueAt(machine) - clock.now(), this.#closed.signal).then(
@@ -355,20 +349,4 @@ function targetKey({ arn }: TargetGroup, { id, port, zone }: Target): string {
 
 function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
   return `${classic.name} ${instanceId}`;
-}
-
-/** A client's connection comes in through one of a load balancer's machines, and stays there. */
-function machineFor(client: number): number {
-  return flowHash(client, "machine") % MACHINES;
-}
-
-/** Each choice has a hash of its own: with one for all, flows to one group would know one of its targets alone. */
-const HASH_SEEDS = { machine: 0x2545f491, zone: 0x9e3779b1, group: 0x4f6cdd1d, target: 0x1b873593 };
-
-/** Spreads client ports evenly, neighbouring ones too. A whole number, always the same for the same client. */
-function flowHash(client: number, choice: keyof typeof HASH_SEEDS): number {
-  let hash = client ^ HASH_SEEDS[choice];
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -9,8 +9,10 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
+import { type Ending, TrafficCount } from "./passages.ts";
 import {
   endToEnd,
   type ForwardedForMode,
@@ -29,7 +31,7 @@ export type Route =
       /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
       readonly port: number | undefined;
       /** Called once, when the request is over. */
-      readonly onEnd: () => void;
+      readonly onEnd: (ending: Ending) => void;
       /** Aborts when the load balancer stops waiting for this target. */
       readonly cut: AbortSignal;
     }
@@ -62,6 +64,7 @@ export interface HttpBalancerOptions {
   /** What clients get when a target doesn't connect, and when it ends in the middle. */
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
   readonly clock: Clock;
+  readonly random: Random;
   readonly front: Front;
   readonly settings: () => HttpSettings;
   /** Application Load Balancers refuse some requests, trace all, and pass WebSockets on. */
@@ -79,6 +82,9 @@ export class HttpBalancer {
   readonly #idle: IdleWatch;
   readonly #openedAt = new WeakMap<object, number>();
   readonly #upgraded = new Set<Socket>();
+  /** The statuses of answers of its own, and of those that it broke off. */
+  readonly #ownStatus = new WeakMap<ServerResponse, number>();
+  readonly count = new TrafficCount();
   readonly server: Server;
 
   constructor(options: HttpBalancerOptions) {
@@ -110,13 +116,14 @@ export class HttpBalancer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const route = this.#routeFor(request);
+    this.count.began();
+    response.once("close", () => this.#end(route, this.#endingOf(response)));
     this.#closeIfOld(request, response);
     if (route.to === "none") {
       request.resume();
       this.#send(response, route);
       return;
     }
-    response.once("close", route.onEnd);
     if (route.port === undefined) void this.#waitInVain(request, response);
     else this.#forward(request, response, route.port, route.cut);
   }
@@ -148,7 +155,18 @@ export class HttpBalancer {
     }
   }
 
+  #end(route: Route, ending: Ending): void {
+    this.count.ended(ending);
+    if (route.to === "target") route.onEnd(ending);
+  }
+
+  #endingOf(response: ServerResponse): Ending {
+    if ((this.#ownStatus.get(response) ?? 0) >= 500) return "failed";
+    return response.writableFinished ? "answered" : "abandoned";
+  }
+
   #send(response: ServerResponse, answer: OwnAnswer): void {
+    this.#ownStatus.set(response, answer.status);
     sendOwn(response, answer, this.#options.settings().namesServer);
   }
 
@@ -160,7 +178,10 @@ export class HttpBalancer {
       leave();
       if (!response.headersSent) this.#send(response, { status });
       // Half an answer must not look like a whole one.
-      else if (!response.writableEnded) response.destroy();
+      else if (!response.writableEnded) {
+        this.#ownStatus.set(response, status);
+        response.destroy();
+      }
     };
     const broken = () => ended(this.#options.statuses.broken);
     const leave = () => {
@@ -186,9 +207,9 @@ export class HttpBalancer {
   }
 
   #headersFor(request: IncomingMessage): IncomingHttpHeaders {
-    const { front, settings, isApplication, clock } = this.#options;
+    const { front, settings, isApplication, clock, random } = this.#options;
     const given = request.headers["x-amzn-trace-id"];
-    const trace = isApplication ? { trace: traceOf(given?.toString(), clock.now()) } : {};
+    const trace = isApplication ? { trace: traceOf(given?.toString(), clock.now(), random) } : {};
     return forwardedHeaders(request, { front, mode: settings().forwardedFor, ...trace });
   }
 
@@ -204,11 +225,16 @@ export class HttpBalancer {
     client.on("error", () => {}); // 'close' follows.
     const response = lastResponse(request, client);
     const route = this.#routeFor(request);
+    this.count.began();
+    let isCut = false;
+    client.once("close", () => {
+      const isFailed = isCut || (this.#ownStatus.get(response) ?? 0) >= 500;
+      this.#end(route, isFailed ? "failed" : "answered");
+    });
     if (route.to === "none") {
       this.#send(response, route);
       return;
     }
-    client.once("close", route.onEnd);
     if (route.port === undefined) {
       void this.#waitInVain(request, response);
       return;
@@ -217,11 +243,15 @@ export class HttpBalancer {
     const headers = { ...this.#headersFor(request), connection: "Upgrade", upgrade: request.headers.upgrade };
     const outgoing = httpRequest({ host: "127.0.0.1", port: route.port, method, path, headers, agent: false });
     const cut = () => void client.destroy();
-    const watched = this.#idle.add(cut);
-    route.cut.addEventListener("abort", cut, { once: true });
+    const cutByItself = () => {
+      isCut = true;
+      client.destroy();
+    };
+    const watched = this.#idle.add(cutByItself);
+    route.cut.addEventListener("abort", cutByItself, { once: true });
     client.once("close", () => {
       watched.end();
-      route.cut.removeEventListener("abort", cut);
+      route.cut.removeEventListener("abort", cutByItself);
       outgoing.destroy();
     });
     outgoing.on("error", () => this.#send(response, { status: this.#options.statuses.broken }));

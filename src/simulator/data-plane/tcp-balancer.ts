@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { type Ending, TrafficCount } from "./passages.ts";
 
 /** Where a new flow goes. */
 export type FlowRoute =
@@ -7,7 +8,7 @@ export type FlowRoute =
       /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
       readonly port: number | undefined;
       /** Called once, when the flow is over. */
-      readonly onEnd: () => void;
+      readonly onEnd: (ending: Ending) => void;
       /** Aborts when the load balancer closes this flow. */
       readonly cut: AbortSignal;
     }
@@ -17,6 +18,7 @@ export type FlowRoute =
 export class TcpBalancer {
   readonly #route: (client: number) => FlowRoute;
   readonly #clients = new Set<Socket>();
+  readonly count = new TrafficCount();
   readonly server: Server;
 
   constructor(route: (client: number) => FlowRoute) {
@@ -34,24 +36,33 @@ export class TcpBalancer {
     client.once("close", () => this.#clients.delete(client));
     client.on("error", () => {}); // 'close' follows.
     const route = this.#route(client.remotePort ?? 0);
-    if (route.to === "none") {
+    let isBroken = false;
+    const cut = () => {
+      isBroken = true;
       client.resetAndDestroy();
+    };
+    this.count.began();
+    client.once("close", () => {
+      const isVain = route.to === "target" && route.port === undefined;
+      const ending = isBroken || isVain ? "failed" : endingOf(client);
+      this.count.ended(ending);
+      if (route.to !== "target") return;
+      route.cut.removeEventListener("abort", cut);
+      route.onEnd(ending);
+    });
+    if (route.to === "none") {
+      cut();
       return;
     }
-    const cut = () => client.resetAndDestroy();
     route.cut.addEventListener("abort", cut, { once: true });
-    client.once("close", () => {
-      route.cut.removeEventListener("abort", cut);
-      route.onEnd();
-    });
     // The machine is gone: the client's packets vanish, without an answer. The client has to give up.
     if (route.port === undefined) client.resume().once("end", () => client.destroy());
-    else this.#join(client, route.port);
+    else this.#join(client, route.port, cut);
   }
 
-  #join(client: Socket, port: number): void {
+  #join(client: Socket, port: number, reset: () => void): void {
     const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-    target.on("error", () => client.resetAndDestroy());
+    target.on("error", reset);
     client.once("close", () => {
       // Where both have said all they had to say, the last of it may still be on its way.
       const isComplete = client.readableEnded && client.writableFinished;
@@ -59,4 +70,9 @@ export class TcpBalancer {
     });
     client.pipe(target).pipe(client);
   }
+}
+
+/** Of a client's connection that has closed: whether both sides had said all they had to say. */
+function endingOf(client: Socket): Ending {
+  return client.readableEnded && client.writableFinished ? "answered" : "abandoned";
 }

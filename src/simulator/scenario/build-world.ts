@@ -26,8 +26,14 @@ export interface BuiltWorld {
 
 /** A world as a scenario describes it. The scenario is taken to be consistent, as `readScenario` leaves it. */
 export function buildWorld(scenario: Scenario, clock: Clock): BuiltWorld {
-  const { region = DEFAULT_REGION, accountId, timing } = scenario;
-  const world = new World({ clock, region, ...(accountId && { accountId }), ...(timing && { timing }) });
+  const { region = DEFAULT_REGION, accountId, timing, seed } = scenario;
+  const world = new World({
+    clock,
+    region,
+    ...(accountId && { accountId }),
+    ...(timing && { timing }),
+    ...(seed === undefined ? {} : { seed }),
+  });
   return new Building(scenario, world).build();
 }
 

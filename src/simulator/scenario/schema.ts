@@ -28,6 +28,7 @@ import {
   zone,
 } from "./values.ts";
 
+export const SEED_MAX = 2 ** 31 - 1;
 /** A machine each, and with a data plane a process each. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 
@@ -222,7 +223,7 @@ const fault = z.strictObject({
       first: wholeNumber(1, 1_000_000).optional(),
       every: wholeNumber(1, 1_000_000).optional(),
       probability: z.number().min(0).max(1).optional(),
-      seed: z.int().optional().describe("For the probability. Default: 1."),
+      seed: z.int().optional().describe("For the probability. Default: the region's seed."),
     })
     .refine(
       ({ first, every, probability }) =>
@@ -297,6 +298,10 @@ const timing = z
   .partial()
   .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
 
+const seed = wholeNumber(0, SEED_MAX).describe(
+  "With the same seed, and the same order of calls and connections, all that is random is the same. Default: 1.",
+);
+
 /** What to say where there is no scenario at all. */
 export const SCENARIO_NEEDED =
   "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
@@ -310,6 +315,7 @@ const scenario = {
     .string()
     .regex(/^\d{12}$/, "give twelve digits, in quotes")
     .optional(),
+  seed: seed.optional(),
   vpcs: z
     .array(z.strictObject({ id: vpcId }))
     .min(1)

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { ScaledClock } from "../../../src/simulator/clock.ts";
 import { HttpBalancer, type Route } from "../../../src/simulator/data-plane/http-balancer.ts";
+import { Random } from "../../../src/simulator/random.ts";
 import { send } from "./clients.ts";
 
 interface Scene {
@@ -41,6 +42,7 @@ async function balance(listener: RequestListener, { clock = new ScaledClock(1) }
     connectTimeout: () => new Promise(() => {}),
     statuses: { connectTimeout: 504, broken: 502 },
     clock,
+    random: new Random(),
     front: { protocol: "http", port: 80 },
     settings: () => ({ idleMs: 60_000, keepAliveMs: 3_600_000, forwardedFor: "append", namesServer: true }),
     isApplication: true,
