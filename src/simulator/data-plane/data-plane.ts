@@ -19,12 +19,23 @@ import {
   type RoutedRequest,
 } from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
-import { type Ending, Passages } from "./passages.ts";
+import { type Ending, keyOf, Passages, type Registration, type Traffic, type TrafficCount } from "./passages.ts";
 import type { ForwardedForMode, Front } from "./request-headers.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
-const MACHINES = 2;
+export const MACHINES = 2;
+
+interface Balancer {
+  readonly server: Server | TcpServer;
+  readonly count: TrafficCount;
+  close(): void;
+}
+
+interface Entrance {
+  readonly url: string;
+  readonly count: TrafficCount;
+}
 
 /**
  * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
@@ -33,11 +44,12 @@ const MACHINES = 2;
 export class DataPlane {
   readonly #world: World;
   readonly #host: string;
-  readonly #processes: InstanceProcesses;
-  readonly #balancers: { close(): void }[] = [];
-  readonly #urls = new Map<string, string>();
+  readonly processes: InstanceProcesses;
+  readonly #balancers: Balancer[] = [];
+  readonly #firstPort: number;
+  readonly #entrances = new Map<string, Entrance>();
   /** By registration: cut when its load balancer stops waiting. */
-  readonly #passages = new Passages();
+  readonly passages = new Passages();
   readonly #clients: Clients;
   /** The last deregistration of each registration: one that was undone and repeated begins again. */
   readonly #withdrawals = new Map<string, symbol>();
@@ -45,10 +57,11 @@ export class DataPlane {
   /** How often each group, zone of a group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object | string, number>();
 
-  private constructor(world: World, host: string, start?: StartMachine) {
+  private constructor(world: World, host: string, start: StartMachine | undefined, firstPort: number) {
     this.#world = world;
     this.#host = host;
-    this.#processes = new InstanceProcesses(world, start);
+    this.#firstPort = firstPort;
+    this.processes = new InstanceProcesses(world, start);
     this.#clients = new Clients(world.random.seed);
     // Every cut to come waits for it.
     setMaxListeners(0, this.#closed.signal);
@@ -57,10 +70,11 @@ export class DataPlane {
   /**
    * Starts everything that the world has now. Of later additions, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
-   * `start` makes something else than a process of each instance.
+   * `start` makes something else than a process of each instance. The listeners' ports count on from `firstPort`, in the order
+   * of the world; 0: any free ones.
    */
-  static async open(world: World, host = LOOPBACK, start?: StartMachine): Promise<DataPlane> {
-    const plane = new DataPlane(world, host, start);
+  static async open(world: World, host = LOOPBACK, start?: StartMachine, firstPort = 0): Promise<DataPlane> {
+    const plane = new DataPlane(world, host, start, firstPort);
     try {
       await plane.#openAll();
       return plane;
@@ -74,7 +88,7 @@ export class DataPlane {
     const { instances, loadBalancers, classics } = this.#world;
     this.#world.watch((change) => this.#onChange(change));
     catchUpOnTime(this.#world, this.#closed.signal);
-    await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
+    await Promise.all([...instances.values()].map((instance) => this.processes.start(instance)));
     for (const loadBalancer of loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
     }
@@ -83,21 +97,26 @@ export class DataPlane {
 
   /** `http://ADDRESS:PORT` for a load balancer's listener; both named as in the world. */
   url(loadBalancerName: string, port = 80): string {
-    const url = this.#urls.get(`${loadBalancerName}:${port}`);
-    if (url === undefined) throw new Error(`no listener on port ${port} of '${loadBalancerName}'`);
-    return url;
+    const entrance = this.#entrances.get(`${loadBalancerName}:${port}`);
+    if (entrance === undefined) throw new Error(`no listener on port ${port} of '${loadBalancerName}'`);
+    return entrance.url;
+  }
+
+  /** What has come to a load balancer's listener. Undefined where it does not carry traffic. */
+  trafficAt(loadBalancerName: string, port: number): Traffic | undefined {
+    return this.#entrances.get(`${loadBalancerName}:${port}`)?.count.report();
   }
 
   /** Stops carrying traffic at once. */
   close(): void {
     this.#closed.abort();
     for (const balancer of this.#balancers) balancer.close();
-    this.#processes.close();
+    this.processes.close();
   }
 
   /** Resolves when every process has ended, after `close`. */
   ended(): Promise<void> {
-    return this.#processes.ended();
+    return this.processes.ended();
   }
 
   async #openListener(loadBalancer: LoadBalancer, listener: Listener): Promise<void> {
@@ -146,10 +165,11 @@ export class DataPlane {
     return { clock, random, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
   }
 
-  async #listen(balancer: { readonly server: Server | TcpServer; close(): void }, name: string): Promise<void> {
-    const url = await listen(balancer.server, { host: this.#host });
+  async #listen(balancer: Balancer, name: string): Promise<void> {
+    const port = this.#firstPort === 0 ? 0 : this.#firstPort + this.#entrances.size;
+    const url = await listen(balancer.server, { host: this.#host, port });
     this.#balancers.push(balancer);
-    this.#urls.set(name, url);
+    this.#entrances.set(name, { url, count: balancer.count });
   }
 
   #routeRequest(listener: Listener, { path, query, client, ...request }: RoutedRequest): Route {
@@ -170,8 +190,8 @@ export class DataPlane {
     const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
     const target = targets[turn % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503 };
-    const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#passages.begin(targetKey(group, target), machine) };
+    const port = this.processes.portOf(target.id, group.vpcId);
+    return { to: "target", port, ...this.passages.begin(registrationOf(group, target), machine) };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
@@ -185,8 +205,8 @@ export class DataPlane {
     const { targets } = this.#receivers(group, client);
     const target = targets[this.#clients.choose(client, "target", targets.length)];
     if (group === undefined || target === undefined) return { to: "none" };
-    const port = this.#processes.portOf(target.id, group.vpcId);
-    return { to: "target", port, ...this.#passages.begin(targetKey(group, target), machine) };
+    const port = this.processes.portOf(target.id, group.vpcId);
+    return { to: "target", port, ...this.passages.begin(registrationOf(group, target), machine) };
   }
 
   /**
@@ -213,12 +233,12 @@ export class DataPlane {
     const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "none", status: 503 };
     classic.requestStarted(id);
-    const { cut, onEnd } = this.#passages.begin(classicKey(classic, id), machine);
+    const { cut, onEnd } = this.passages.begin({ pool: classic.name, id }, machine);
     const ended = (ending: Ending) => {
       classic.requestEnded(id);
       onEnd(ending);
     };
-    return { to: "target", port: this.#processes.portOf(id), cut, onEnd: ended };
+    return { to: "target", port: this.processes.portOf(id), cut, onEnd: ended };
   }
 
   /** A client's connection comes in through one of a load balancer's machines, and stays there. */
@@ -230,7 +250,7 @@ export class DataPlane {
     switch (change.type) {
       case "instance-terminated":
       case "instance-stopped":
-        this.#processes.kill(change.instance);
+        this.processes.kill(change.instance);
         break;
       case "target-deregistered":
         this.#cutWhenDue(change.group, change.target);
@@ -239,11 +259,11 @@ export class DataPlane {
         this.#cutClassicWhenDue(change.loadBalancer, change.instanceId);
         break;
       case "instance-started":
-        this.#processes.startAfter(change.instance, this.#world.timing.pendingMs);
+        this.processes.startAfter(change.instance, this.#world.timing.pendingMs);
         break;
       case "instance-rebooted":
-        this.#processes.kill(change.instance);
-        this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
+        this.processes.kill(change.instance);
+        this.processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
       case "answering-changed":
         this.#closeUnhealthyWhenDue(change.instance);
@@ -268,7 +288,7 @@ export class DataPlane {
     const isBack = () => group.isSuperseded(target);
     const dueAt = (machine: number) =>
       Math.max(group.trafficUntil(target, machine, MACHINES), since + group.deregistrationDelayMs);
-    this.#cutLater(targetKey(group, target), { dueAt, isBack });
+    this.#cutLater(registrationOf(group, target), { dueAt, isBack });
   }
 
   /** An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off. */
@@ -283,7 +303,7 @@ export class DataPlane {
         clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
           () => {
             const isDue = group.closesUnhealthyAt(target, clock.now()) === dueAt && !group.failsOpen(clock.now());
-            if (isDue) this.#passages.cut(targetKey(group, target));
+            if (isDue) this.passages.cut(registrationOf(group, target));
           },
           () => {}, // Closed.
         );
@@ -298,20 +318,21 @@ export class DataPlane {
     const isBack = () => classic.isRegistered(id);
     const dueAt = (machine: number) =>
       since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
-    this.#cutLater(classicKey(classic, id), { dueAt, isBack });
+    this.#cutLater({ pool: classic.name, id }, { dueAt, isBack });
   }
 
   /** Cuts what each machine still has under way when it is due, unless the registration has come back by then. */
   #cutLater(
-    through: string,
+    through: Registration,
     { dueAt, isBack }: { readonly dueAt: (machine: number) => number; readonly isBack: () => boolean },
   ): void {
     const { clock } = this.#world;
-    const withdrawal = Symbol(through);
-    this.#withdrawals.set(through, withdrawal);
+    const key = keyOf(through);
+    const withdrawal = Symbol(key);
+    this.#withdrawals.set(key, withdrawal);
     const cut = (machine: number) => {
-      if (isBack() || this.#withdrawals.get(through) !== withdrawal) return;
-      this.#passages.cut(through, machine);
+      if (isBack() || this.#withdrawals.get(key) !== withdrawal) return;
+      this.passages.cut(through, machine);
     };
     for (let machine = 0; machine < MACHINES; machine++) {
       clock.sleep(dueAt(machine) - clock.now(), this.#closed.signal).then(
@@ -343,10 +364,6 @@ function settingsOf(loadBalancer: LoadBalancer, listener: Listener): HttpSetting
   };
 }
 
-function targetKey({ arn }: TargetGroup, { id, port, zone }: Target): string {
-  return `${arn} ${id} ${port} ${zone ?? ""}`;
-}
-
-function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
-  return `${classic.name} ${instanceId}`;
+function registrationOf({ arn: pool }: TargetGroup, { id, port, zone }: Target): Registration {
+  return { pool, id, port, zone };
 }

@@ -42,18 +42,36 @@ interface Passage {
   readonly controller: AbortController;
 }
 
+/** What a target is known by to its load balancer. */
+export interface Registration {
+  /** The target group's ARN, or the classic load balancer's name. */
+  readonly pool: string;
+  readonly id: string;
+  /** Not of a classic load balancer. */
+  readonly port?: number;
+  readonly zone?: string | undefined;
+}
+
+export function keyOf({ pool, id, port = 0, zone = "" }: Registration): string {
+  return `${pool} ${id} ${port} ${zone}`;
+}
+
 /** What is under way to each registration, and what has been. */
 export class Passages {
   readonly #underWay = new Map<string, Set<Passage>>();
-  readonly #counts = new Map<string, TrafficCount>();
+  readonly #counts = new Map<string, { readonly of: Registration; readonly count: TrafficCount }>();
 
   /** Begins one through the load balancer's machine number `machine`. `cut` aborts when the load balancer stops waiting. */
-  begin(through: string, machine: number): { readonly cut: AbortSignal; readonly onEnd: (ending: Ending) => void } {
+  begin(
+    through: Registration,
+    machine: number,
+  ): { readonly cut: AbortSignal; readonly onEnd: (ending: Ending) => void } {
     const passage: Passage = { machine, controller: new AbortController() };
-    const underWay = this.#underWay.get(through) ?? new Set();
-    this.#underWay.set(through, underWay.add(passage));
-    const count = this.#counts.get(through) ?? new TrafficCount();
-    this.#counts.set(through, count);
+    const key = keyOf(through);
+    const underWay = this.#underWay.get(key) ?? new Set();
+    this.#underWay.set(key, underWay.add(passage));
+    const { count } = this.#counts.get(key) ?? { count: new TrafficCount() };
+    this.#counts.set(key, { of: through, count });
     count.began();
     const onEnd = (ending: Ending) => {
       underWay.delete(passage);
@@ -63,12 +81,14 @@ export class Passages {
   }
 
   /** Cuts what is under way through one machine of the load balancer, or through all of them. */
-  cut(through: string, machine?: number): void {
-    for (const passage of this.#underWay.get(through) ?? [])
+  cut(through: Registration, machine?: number): void {
+    for (const passage of this.#underWay.get(keyOf(through)) ?? [])
       if (machine === undefined || passage.machine === machine) passage.controller.abort();
   }
 
-  trafficOf(through: string): Traffic {
-    return (this.#counts.get(through) ?? new TrafficCount()).report();
+  /** Of every registration of a pool that has had any, also of those that are gone. */
+  trafficOf(pool: string): readonly (Registration & { readonly traffic: Traffic })[] {
+    const own = [...this.#counts.values()].filter(({ of }) => of.pool === pool);
+    return own.map(({ of, count }) => ({ ...of, traffic: count.report() }));
   }
 }
