@@ -90,6 +90,11 @@ const SERVICES: Readonly<Record<string, Service>> = {
   },
 };
 
+/** The actions that are simulated, by API. */
+export function simulatedActions(): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Object.values(SERVICES).map(({ api, actions }) => [api, Object.keys(actions).sort()]));
+}
+
 /** How the names of AWS's actions begin. */
 const VERBS =
   /^(Accept|Add|Advertise|Allocate|Apply|Assign|Associate|Assume|Attach|Authorize|Batch|Bundle|Cancel|Complete|Configure|Confirm|Copy|Create|Decode|Delete|Deprovision|Deregister|Describe|Detach|Disable|Disassociate|Enable|Enter|Execute|Exit|Export|Get|Import|Launch|List|Lock|Modify|Monitor|Move|Provision|Purchase|Put|Reboot|Record|Register|Reject|Release|Remove|Replace|Report|Request|Reset|Restore|Resume|Revoke|Rollback|Run|Search|Send|Set|Start|Stop|Suspend|Terminate|Unassign|Unlock|Unmonitor|Update|Withdraw)[A-Z]/;

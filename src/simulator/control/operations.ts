@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { API_NAMES, simulatedActions } from "../api/answer.ts";
 import { ScaledClock } from "../clock.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
 import {
@@ -46,6 +47,13 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "This API as OpenAPI 3.1 describes it.",
     answer: z.record(z.string(), z.unknown()),
     run: () => openApiDocument(OPERATIONS),
+  },
+  {
+    method: "GET",
+    path: "actions",
+    summary: "The actions of AWS that are simulated, by API.",
+    answer: z.record(z.enum(API_NAMES), z.array(z.string())),
+    run: simulatedActions,
   },
   {
     method: "GET",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { API_NAMES } from "../../../src/simulator/api/answer.ts";
 import { ScaledClock, VirtualClock } from "../../../src/simulator/clock.ts";
 import { Control } from "../../../src/simulator/control/control.ts";
 import { OPERATIONS } from "../../../src/simulator/control/operations.ts";
@@ -220,6 +221,14 @@ describe("the state", () => {
     expect(stateSchema.strict().parse(state)).toEqual(state);
     expect(state.instances.length).toBeGreaterThan(2);
   });
+});
+
+test("the list of actions has those that are answered, by API", async () => {
+  const { control } = await withPost(NODES);
+  const { body } = await control.call("GET", "actions");
+  expect(Object.keys(body).sort()).toEqual([...API_NAMES].sort());
+  expect(body.ec2).toContain("DescribeInstances");
+  expect(body.elbv2).toContain("DeregisterTargets");
 });
 
 test("the API's own description has every operation, with what it takes and answers", async () => {
