@@ -6,10 +6,10 @@ export interface CredentialsOptions extends LoadOptions {
   readonly clock: Clock;
 }
 
-/** The kubelet replaces a token when 80% of its time has passed; client-go reads its file once a minute. */
+/** The kubelet replaces a token when 80% of its time has passed. client-go reads its file once a minute. */
 const READ_EVERY_MS = 60_000;
 
-/** Who this program is to the API server, kept up to date as files and tokens are replaced. */
+/** The identity of this program at the API server, kept up to date as files and tokens are replaced. */
 export class Credentials {
   readonly #options: CredentialsOptions;
   #config: LoadedConfig;
@@ -64,7 +64,7 @@ export class Credentials {
     try {
       if (isWhole) this.#config = await loadConfig(this.#options);
       const read = await this.#config.identity();
-      // The same certificates: connections that are open can be used further.
+      // The certificates are the same, so that open connections can still be used.
       this.#identity = read.tls === before.tls ? { ...read, agent: before.agent } : keptAlive(read);
       return this.#identity;
     } catch (error) {

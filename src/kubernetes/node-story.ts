@@ -2,7 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import { type DrainOutcome, verdictOf } from "../drain/outcome.ts";
 
-/** Each is an annotation `hasta-la-vista.io/…`. What is absent is removed. */
+/** Each field is an annotation `hasta-la-vista.io/…`. Annotations without a field are removed. */
 export interface NodeState {
   readonly state: "draining" | "drained" | "not-drained" | "undoing";
   readonly "drain-id": string;
@@ -12,7 +12,7 @@ export interface NodeState {
   readonly result?: string;
 }
 
-/** What is reported of one event. */
+/** The report of one event. */
 export interface NodeReport {
   readonly event?: {
     readonly reason: string;
@@ -21,7 +21,7 @@ export interface NodeReport {
     /** A sentence. */
     readonly note: string;
   };
-  /** `none`: the node was put back, and the annotations are removed. */
+  /** `none`: the node is in use again, and the annotations are removed. */
   readonly state?: NodeState | "none";
 }
 

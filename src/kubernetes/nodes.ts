@@ -93,7 +93,8 @@ export async function setOwnTaint(
     const before = spec?.taints ?? [];
     const others = taintsOfOthers(before);
     const isSet = others.length < before.length;
-    // Another Node object of the name has nothing of ours. One taint of this key and effect is all that a node can have.
+    // Another Node object of the name has nothing of this program. A node can have only one taint of this key and
+    // effect.
     if (metadata?.uid !== uid || isSet === isWanted || others.some(isLikeOurs)) return;
     const taints = isWanted ? [...others, OWN_TAINT] : others;
     const patch = { metadata: { uid, resourceVersion: metadata.resourceVersion }, spec: { taints } };
@@ -114,9 +115,9 @@ const TERMINATION_TIME = "karpenter.sh/nodeclaim-termination-timestamp";
 const CLAIM_TIMEOUT_MS = 2_000;
 
 /**
- * When Karpenter terminates the machine whatever is still on it, in milliseconds since the epoch: where its NodeClaim has a
- * `terminationGracePeriod`. Undefined: never, or Karpenter has not made it. Throws `KubernetesError`.
- * https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
+ * When Karpenter terminates the machine with everything that is still on it, in milliseconds since the epoch, if its
+ * NodeClaim has a `terminationGracePeriod`. Undefined: never, or Karpenter has not created the machine. Throws
+ * `KubernetesError`. https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
  */
 export async function terminationTime(
   server: ApiServer,
