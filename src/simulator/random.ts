@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** A region without a seed of its own is the same in every run. */
-export const DEFAULT_SEED = 1;
+const DEFAULT_SEED = 1;
 
 /**
  * The only randomness of a region: ids, tokens, the calls that faults strike by chance, the machine of a load balancer that a

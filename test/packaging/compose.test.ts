@@ -56,7 +56,9 @@ describe("compose.yaml", () => {
   test("drains a node of the region by the request that it shows", async () => {
     const [region, program] = await Promise.all([Image.of("simulator"), Image.of("service")]);
     // Containers have addresses and ports of their own; processes share this machine's.
-    const alone = (simulator.command ?? []).map((word) => ({ "0.0.0.0": "127.0.0.1", "4566": "0", "4600": "0" })[word] ?? word);
+    const alone = (simulator.command ?? []).map(
+      (word) => ({ "0.0.0.0": "127.0.0.1", "4566": "0", "4600": "0" })[word] ?? word,
+    );
     const running = new Child(region.program(alone), []);
     const [, AWS_ENDPOINT_URL = ""] = (await running.line(/ENDPOINT/)).split("=");
     await running.line(/^# Ready/);

@@ -10,7 +10,13 @@ function givenOut(seed?: number): readonly unknown[] {
   const world = new World({ clock: new VirtualClock(), ...(seed === undefined ? {} : { seed }) });
   const simulator = new Simulator(world);
   const instance = world.addInstance({ id: "i-0", vpcId: "vpc-0", privateIp: "10.0.0.1" });
-  const group = world.addTargetGroup({ name: "web", vpcId: "vpc-0", protocol: "HTTP", port: 80, targetType: "instance" });
+  const group = world.addTargetGroup({
+    name: "web",
+    vpcId: "vpc-0",
+    protocol: "HTTP",
+    port: 80,
+    targetType: "instance",
+  });
   const { headers } = simulator.answer({ body: "Version=2016-11-15&Action=DescribeInstances" });
   const request = {
     method: "PUT",

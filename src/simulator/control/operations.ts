@@ -20,7 +20,7 @@ import { idsAnswer, nothing, type Operation, operation } from "./operation.ts";
 import { regionState } from "./state.ts";
 import { stateSchema } from "./state-schema.ts";
 
-export const SPEED_MAX = 1_000;
+const SPEED_MAX = 1_000;
 const CAPACITY_MAX = 10_000;
 
 const machines: z.ZodType<MachinesGiven> = z.union(

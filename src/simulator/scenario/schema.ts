@@ -27,7 +27,7 @@ import {
   zone,
 } from "./values.ts";
 
-export const SEED_MAX = 2 ** 31 - 1;
+const SEED_MAX = 2 ** 31 - 1;
 /** A machine each, and with a data plane a process each. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 

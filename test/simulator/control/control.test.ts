@@ -79,7 +79,10 @@ describe("departures", () => {
     const { instances } = await post("desired-capacity", { group: "workers", desiredCapacity: 2 });
     expect(instances).toEqual([FIRST]);
     const [group] = (await control.state()).autoScalingGroups;
-    expect(group).toMatchObject({ desiredCapacity: 2, instances: { length: 3, 0: { lifecycleState: "Terminating:Wait" } } });
+    expect(group).toMatchObject({
+      desiredCapacity: 2,
+      instances: { length: 3, 0: { lifecycleState: "Terminating:Wait" } },
+    });
     await clock.advance(60_000);
     expect(heard).toEqual([
       [0, "lifecycle-action"],
@@ -214,13 +217,16 @@ describe("a request that is refused", () => {
 });
 
 describe("the state", () => {
-  test.each(["small-cluster", "auto-scaling", "quick", "spot"])("of the scenario %s is as its schema says", async (name) => {
-    const text = readFileSync(`docs/scenarios/${name}.yaml`, "utf8").replace(/^events:[\s\S]*/m, "");
-    const { control } = await withPost(`${text}\ndataPlane: false\n`);
-    const state = await control.state();
-    expect(stateSchema.strict().parse(state)).toEqual(state);
-    expect(state.instances.length).toBeGreaterThan(2);
-  });
+  test.each(["small-cluster", "auto-scaling", "quick", "spot"])(
+    "of the scenario %s is as its schema says",
+    async (name) => {
+      const text = readFileSync(`docs/scenarios/${name}.yaml`, "utf8").replace(/^events:[\s\S]*/m, "");
+      const { control } = await withPost(`${text}\ndataPlane: false\n`);
+      const state = await control.state();
+      expect(stateSchema.strict().parse(state)).toEqual(state);
+      expect(state.instances.length).toBeGreaterThan(2);
+    },
+  );
 });
 
 test("the list of actions has those that are answered, by API", async () => {

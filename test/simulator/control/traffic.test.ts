@@ -65,11 +65,13 @@ describe("the traffic in the state", () => {
     leaving.abort();
     await left;
     const none = { open: 0, failed: 0, abandoned: 0 };
-    await expect.poll(async () => (await carried({ control })).listeners).toEqual([
-      { ...none, answered: 4, abandoned: 1 },
-      { ...none, answered: 3 },
-      { ...none, answered: 2 },
-    ]);
+    await expect
+      .poll(async () => (await carried({ control })).listeners)
+      .toEqual([
+        { ...none, answered: 4, abandoned: 1 },
+        { ...none, answered: 3 },
+        { ...none, answered: 2 },
+      ]);
     const { traffic, web } = await carried({ control });
     expect([traffic, web]).toEqual([{ ...none, answered: 9, abandoned: 1 }, [2, 2]]);
   });
@@ -80,7 +82,8 @@ describe("the traffic in the state", () => {
     const [group] = (await control.state()).targetGroups;
     const target = `TargetGroupArn=${group?.arn}&Targets.member.1.Id=${FIRST}`;
     await control.aws(`Version=2015-12-01&Action=DeregisterTargets&${target}`);
-    const web = async () => (await control.state()).targetGroups[0]?.targets.map(({ state, receivesNew }) => [state, receivesNew]);
+    const web = async () =>
+      (await control.state()).targetGroups[0]?.targets.map(({ state, receivesNew }) => [state, receivesNew]);
     // AWS calls it draining at once, and its load balancer does not know yet.
     expect(await web()).toEqual([
       ["draining", true],
