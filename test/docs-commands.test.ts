@@ -113,7 +113,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/packaging/dockerfile.test.ts runs what the image would, with such variables",
   "docker build --target simulator --tag hasta-la-vista-simulator .":
     "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
-  "docker run --publish 4566:4566 --publish 4600-4602:4600-4602 hasta-la-vista-simulator":
+  "docker run --publish 127.0.0.1:4566:4566 --publish 127.0.0.1:4600-4602:4600-4602 hasta-la-vista-simulator":
     "test/packaging/dockerfile.test.ts runs what the image would, and asks for its health",
   "aws elbv2 describe-target-groups --names shop-web --query TargetGroups[0].TargetGroupArn --output text":
     "test/conformance/simulator-page.test.ts runs it",

@@ -1,12 +1,12 @@
 import { ScaledClock } from "../clock.ts";
-import { MACHINES } from "../data-plane/data-plane.ts";
+import { type DataPlane, MACHINES } from "../data-plane/data-plane.ts";
 import { type Registration, type Traffic, TrafficCount } from "../data-plane/passages.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import type { ControlledRegion } from "./controlled-region.ts";
 import type { RegionState } from "./state-schema.ts";
 
-type Carried = Registration & { readonly traffic: Traffic };
+type Carried = Named & { readonly traffic: Traffic };
 
 const NONE = new TrafficCount().report();
 const EACH_MACHINE = Array.from({ length: MACHINES }, (_, machine) => machine);
@@ -54,10 +54,8 @@ function listenerState(
 
 function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
   const now = world.clock.now();
-  const receiving = new Set(EACH_MACHINE.flatMap((machine) => group.routable(now, machine, MACHINES)));
-  const receives = ({ id, port }: Registration) =>
-    [...receiving].some((target) => target.id === id && target.port === port);
-  const carried = plane?.passages.trafficOf(group.arn) ?? [];
+  const receiving = new Set(EACH_MACHINE.flatMap((machine) => group.routable(now, machine, MACHINES).map(nameOf)));
+  const carried = carriedBy(group.arn, plane);
   const listed = group.listed(now).map((target) => {
     const { state, reason } = group.apiHealth(target, now);
     const { id, port, zone } = target;
@@ -71,8 +69,8 @@ function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
     ...(loadBalancer !== undefined && { loadBalancer }),
     targets: [...listed, ...gone].map((target) => ({
       ...target,
-      receivesNew: receives({ pool: group.arn, ...target }),
-      traffic: trafficOf(carried, target),
+      receivesNew: receiving.has(nameOf(target)),
+      traffic: carried.get(nameOf(target))?.traffic ?? NONE,
     })),
   };
 }
@@ -81,7 +79,7 @@ function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
   const { world, plane } = region;
   const now = world.clock.now();
   const receiving = new Set(EACH_MACHINE.flatMap((machine) => classic.routable(now, machine, MACHINES)));
-  const carried = plane?.passages.trafficOf(classic.name) ?? [];
+  const carried = carriedBy(classic.name, plane);
   const listed = classic.registered(now).map((id) => ({ id }));
   const instances = [...listed, ...unlisted(carried, listed)].map(({ id }) => {
     const said = classic.apiState(id, now);
@@ -90,7 +88,7 @@ function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
       state: said?.state ?? "not-registered",
       ...(said !== undefined && { description: said.description }),
       receivesNew: receiving.has(id),
-      traffic: trafficOf(carried, { id }),
+      traffic: carried.get(nameOf({ id }))?.traffic ?? NONE,
     };
   });
   return {
@@ -121,15 +119,24 @@ function instanceStates({ world, instanceIds, metadata }: ControlledRegion) {
 
 type Named = Pick<Registration, "id" | "port">;
 
-const isSame = (a: Named, b: Named) => a.id === b.id && a.port === b.port;
-
-/** What has had traffic, and is listed no more. */
-function unlisted(carried: readonly Carried[], listed: readonly Named[]): readonly Carried[] {
-  return carried.filter((one) => !listed.some((other) => isSame(one, other)));
+function nameOf({ id, port }: Named): string {
+  return `${id} ${port ?? ""}`;
 }
 
-function trafficOf(carried: readonly Carried[], target: Named): Traffic {
-  return sumOf(carried.filter((one) => isSame(one, target)).map(({ traffic }) => traffic));
+/** What each target of a pool has had, by its name: of all of its zones together. */
+function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<string, Carried> {
+  const carried = new Map<string, Carried>();
+  for (const { id, port, traffic } of plane?.passages.trafficOf(pool) ?? []) {
+    const of = port === undefined ? { id } : { id, port };
+    carried.set(nameOf(of), { ...of, traffic: sumOf([traffic, carried.get(nameOf(of))?.traffic ?? NONE]) });
+  }
+  return carried;
+}
+
+/** What has had traffic, and is listed no more. */
+function unlisted(carried: ReadonlyMap<string, Carried>, listed: readonly Named[]): readonly Carried[] {
+  const names = new Set(listed.map(nameOf));
+  return [...carried].flatMap(([name, one]) => (names.has(name) ? [] : [one]));
 }
 
 function sumOf(all: readonly Traffic[]): Traffic {
