@@ -44,6 +44,7 @@ export function stampAt(at: number, { boot, bootedAt, cloudAheadMs }: StampClock
 /**
  * How much time has passed between two entries, of one process or of two. Undefined: both have stamps that can't be
  * compared. Entries of versions without stamps have only their own times.
+ *
  * The machine's own count decides, because it is exact. The exception is a difference of a day from the cloud's clock:
  * a machine that was suspended, or restored from a snapshot, has not counted that time.
  */

@@ -24,6 +24,7 @@ export type ClusterMember = Pick<Node, "id" | "name">;
 /**
  * What the core needs from Kubernetes. Implementations: Kubernetes, and one in memory in the tests. Without a
  * configured cluster, the drainer has none.
+ *
  * Every method throws `DrainError`, and is safe to repeat. A machine that has no Node object in the cluster is not an
  * error.
  */

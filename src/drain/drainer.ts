@@ -108,6 +108,7 @@ export class Drainer {
 
   /**
    * Resolves when no load balancer sends traffic to the node any more, or when the drain's limit has passed.
+   *
    * A drain that fails is an outcome, not an exception, so that every request gets an answer. The same applies to an
    * aborted `signal` (`abandoned`). Targets that were deregistered stay deregistered. Requests for one node share one
    * drain: the earliest of their deadlines ends it, and no request waits longer than its own timeout.

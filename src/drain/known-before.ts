@@ -116,6 +116,7 @@ export class KnownBefore {
  * When the drains began to search that know what earlier tries of the requests have done, in milliseconds since the
  * epoch. What was deregistered since then is known. Undefined: no other process has tried, and everything that this
  * process has tried is known.
+ *
  * A drain knows this after it has read every pool: it deregistered what was registered then and wrote that down, and
  * everything else had been deregistered before it began. A drain that failed before that knows nothing.
  */

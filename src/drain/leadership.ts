@@ -58,6 +58,7 @@ export interface Elector {
    * Campaigns until `stop`. `lead` is called for each term, and must resolve soon after `over` aborts. Until then this
    * process does not campaign again. When `lead` resolves, the term is over, and others may lead at once. `run`
    * resolves after `stop` when the last term has ended. It rejects only if `lead` does, after others may lead.
+   *
    * `stop` alone does not abort `over`: a leader that stops ends its work first, and then `lead` resolves.
    */
   run(lead: (term: Leadership) => Promise<void>, stop: AbortSignal): Promise<void>;

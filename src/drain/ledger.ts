@@ -183,6 +183,7 @@ export const NOTED_WITHIN_MS = 250;
 
 /**
  * Which drains were accepted, and what has happened in them. Implementations: a file, and memory.
+ *
  * A drain that has not ended is kept whole, so that the next process can resume it. Of the drains that have ended, the
  * newest are kept, within the bounds of the implementation. Entries are stored in the order in which they are given,
  * each once. The ledger never stops a drain: what can't be stored is lost, and the gap in the numbers shows it. Reads

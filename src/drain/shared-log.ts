@@ -11,6 +11,7 @@ export interface TakenLog {
 /**
  * Bytes that outlive this machine, and to which one process at a time appends. Implementation: ConfigMaps in
  * Kubernetes.
+ *
  * Every append is a compare-and-swap: a process whose log was taken over by another one can't append any more, whatever
  * it believes. The calls of one process follow each other: none begins before the last one has settled.
  */

@@ -1,6 +1,7 @@
 /**
  * Why the cloud is called, most urgent first. Finding comes before polling, because a node that is not found yet still
  * gets traffic, while a poll only ends a wait. A call that may end a wait comes before one that only confirms.
+ *
  * - `deregister`: ends a registration.
  * - `guard`: reads whether enough targets would remain without a node that leaves in any case. Until then the node gets
  *   traffic in a pool in which it was found.

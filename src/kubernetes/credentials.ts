@@ -35,7 +35,10 @@ export class Credentials {
     return this.#config.name;
   }
 
-  /** The identity, read again once a minute. A read that fails changes nothing: the API server decides what is valid. */
+  /**
+   * The identity, which is read again once a minute. A failed read changes nothing, because the API server decides what
+   * is valid.
+   */
   async current(): Promise<Identity> {
     if (this.#options.clock.now() - this.#readAt < READ_EVERY_MS) return this.#identity;
     return this.#read(this.#config.isReadAgain).catch(() => this.#identity);

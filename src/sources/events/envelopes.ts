@@ -61,14 +61,14 @@ function readRecord(record: EventFields, read: (inside: EventFields) => EventRea
 const BY_EVENT_BRIDGE = "Lambda Function Invocation Result - Failure";
 
 /**
- * What Lambda sends to the on-failure destination of a function that was invoked with an event: the event is in it, and
- * was not dealt with. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+ * What Lambda sends to the on-failure destination of a function that was invoked with an event: it contains the event,
+ * which was not settled. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */
 export function isFailedInvocation(fields: EventFields): boolean {
   return recordOf(fields)?.has("requestPayload") === true;
 }
 
-/** The event that the function was invoked with. Undefined: the function has answered it. */
+/** The event with which the function was invoked. Undefined: the function has answered it. */
 export function inFailedInvocation(fields: EventFields): EventFields | undefined {
   const record = recordOf(fields) ?? fields;
   return record.object("requestContext").hint("condition") === "Success" ? undefined : record.object("requestPayload");
