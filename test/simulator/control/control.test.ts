@@ -3,7 +3,6 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { API_NAMES } from "../../../src/simulator/api/answer.ts";
 import { ScaledClock, VirtualClock } from "../../../src/simulator/clock.ts";
 import { Control } from "../../../src/simulator/control/control.ts";
-import { OPERATIONS } from "../../../src/simulator/control/operations.ts";
 import { stateSchema } from "../../../src/simulator/control/state-schema.ts";
 import { Simulator } from "../../../src/simulator/simulator.ts";
 import { World } from "../../../src/simulator/world/world.ts";
@@ -235,18 +234,6 @@ test("the list of actions has those that are answered, by API", async () => {
   expect(Object.keys(body).sort()).toEqual([...API_NAMES].sort());
   expect(body.ec2).toContain("DescribeInstances");
   expect(body.elbv2).toContain("DeregisterTargets");
-});
-
-test("the API's own description has every operation, with what it takes and answers", async () => {
-  const { control } = await withPost(NODES);
-  const { body } = await control.call("GET", "openapi.json");
-  const described = Object.entries(body.paths).flatMap(([path, methods]) =>
-    Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
-  );
-  expect(described.sort()).toEqual(OPERATIONS.map(({ method, path }) => `${method} /_simulator/${path}`).sort());
-  const { requestBody, responses } = body.paths["/_simulator/interruptions"].post;
-  expect(requestBody.content["application/json"].schema.properties.action.enum).toContain("hibernate");
-  expect(responses["200"].content["application/json"].schema.properties).toHaveProperty("instances");
 });
 
 async function withPost(text: string) {
