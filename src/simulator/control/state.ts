@@ -1,6 +1,6 @@
 import { ScaledClock } from "../clock.ts";
 import { type DataPlane, MACHINES } from "../data-plane/data-plane.ts";
-import { type Registration, type Traffic, TrafficCount } from "../data-plane/passages.ts";
+import { type Registration, type Traffic, TrafficCount } from "../data-plane/traffic.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import type { ControlledRegion } from "./controlled-region.ts";

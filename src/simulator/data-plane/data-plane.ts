@@ -19,9 +19,9 @@ import {
   type RoutedRequest,
 } from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
-import { type Ending, keyOf, Passages, type Registration, type Traffic, type TrafficCount } from "./passages.ts";
 import type { ForwardedForMode, Front } from "./request-headers.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
+import { type Ending, keyOf, Passages, type Registration, type Traffic, type TrafficCount } from "./traffic.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
 export const MACHINES = 2;

@@ -12,7 +12,6 @@ import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
-import { type Ending, TrafficCount } from "./passages.ts";
 import {
   endToEnd,
   type ForwardedForMode,
@@ -23,6 +22,7 @@ import {
   traceOf,
 } from "./request-headers.ts";
 import { TargetConnections } from "./target-connections.ts";
+import { type Ending, TrafficCount } from "./traffic.ts";
 
 /** The target of a request, or the answer without any target. */
 export type Route =

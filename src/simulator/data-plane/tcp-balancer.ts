@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Ending, TrafficCount } from "./passages.ts";
+import { type Ending, TrafficCount } from "./traffic.ts";
 
 /** Where a new flow goes. */
 export type FlowRoute =
