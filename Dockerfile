@@ -1,7 +1,8 @@
 # The service as an image without a shell or a package manager, run by an ordinary user, on a file system that may be
 # read-only. Any architecture that the base has:
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag hasta-la-vista .
-# `--target simulator` is a simulated AWS region to try it on (compose.yaml).
+# `--target simulator` is a simulated AWS region (docs/simulator.md, compose.yaml): AWS on port 4566, and the load balancers on
+# the ports from 4600 on.
 #
 # Tags move with security fixes. Renovate writes the digest behind each tag, and renews it (renovate.json); the digests are
 # not here yet, because it has not run. To pin them now, write them as in
@@ -31,10 +32,10 @@ COPY docs/scenarios /app/scenarios
 USER 65532:65532
 WORKDIR /app
 EXPOSE 4566
-# Any answer will do: AWS has no call for health.
-HEALTHCHECK --interval=5s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:4566').catch(() => process.exit(1))"]
+# 200 once the load balancers listen.
+HEALTHCHECK --interval=5s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:4566/_simulator/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/nodejs/bin/node", "/app/cli.js"]
-CMD ["simulate", "--host", "0.0.0.0", "--port", "4566"]
+CMD ["simulate", "--host", "0.0.0.0", "--first-port", "4600", "--port", "4566"]
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS service
 COPY --from=build /build/dist/service.js /app/

@@ -222,6 +222,13 @@ test("only files named clock.ts know the time", () => {
   expect(offending(time, isAllowed)).toEqual([]);
 });
 
+test("nothing in the simulator is random but by its seed", () => {
+  const random = /\bMath\.random\b|\brandom(UUID|Bytes|Int|FillSync|Fill)\b|getRandomValues/;
+  const simulator = files.filter(({ path }) => path.startsWith("src/simulator/"));
+  expect(simulator.length).toBeGreaterThan(100);
+  expect(simulator.filter(({ text }) => random.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
 test("only aws/errors.ts knows the names of AWS's errors", () => {
   const names =
     /"(AccessDenied|UnauthorizedOperation|Throttling|TargetGroupNotFound|InvalidInstance|InvalidTarget|ExpiredToken)"/;

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../src/cli/exit-codes.ts";
 import { DrainError, type DrainErrorCode } from "../src/drain/errors.ts";
+import { CONTROL_PREFIX } from "../src/simulator/control/controlled-region.ts";
+import { OPERATIONS } from "../src/simulator/control/operations.ts";
 import { REFUSED } from "../src/web/answer-schemas.ts";
 import { failureAnswer } from "../src/web/answers.ts";
 import { ROUTES } from "../src/web/app.ts";
@@ -116,6 +118,21 @@ describe("docs/cli.md", () => {
     const rows = firstCells(table).map((cell) => cell?.split(" ")[0]);
     expect(rows.sort()).toEqual(commands.filter((name) => name !== "help").sort());
     expect(firstCells(below(page, "Exit codes")).map(Number)).toEqual(Object.values(EXIT));
+  });
+});
+
+describe("docs/simulator.md", () => {
+  const page = read("docs/simulator.md");
+
+  test("has a row for each operation of the control API", () => {
+    const rows = [...page.matchAll(/^\| `([A-Z]+ \/_simulator\/\S+)` \|/gm)].map(([, row]) => row);
+    expect(rows.sort()).toEqual(OPERATIONS.map(({ method, path }) => `${method} ${CONTROL_PREFIX}${path}`).sort());
+  });
+
+  test("has a row for each flag of `simulate`", async () => {
+    const { stdout } = await runCli(["simulate", "--help"]);
+    const flags = [...stdout.matchAll(/^ {2}(--[\w-]+(?: <\w+>)?)/gm)].map(([, flag]) => flag);
+    expect(firstCells(below(page, "Start")).sort()).toEqual(flags.sort());
   });
 });
 

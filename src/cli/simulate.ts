@@ -27,12 +27,15 @@ interface SimulateOptions {
   readonly port: number;
   readonly host: string;
   readonly speed: number;
+  readonly firstPort: number;
+  readonly seed?: number;
   readonly json?: boolean;
 }
 
 export async function runSimulate({ options, streams }: Call): Promise<number> {
-  const { scenario: file, json = false, ...where } = options as unknown as SimulateOptions;
-  const scenario = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
+  const { scenario: file, json = false, seed, ...where } = options as unknown as SimulateOptions;
+  const described = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
+  const scenario = seed === undefined ? described : { ...described, seed };
   const interrupted = nextInterrupt(streams);
   const region = await open(scenario, where, streams);
   streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
@@ -52,7 +55,7 @@ async function readScenarioFile(file: string): Promise<Scenario> {
 
 async function open(
   scenario: Scenario,
-  { port, host, speed }: Pick<SimulateOptions, "port" | "host" | "speed">,
+  { port, host, speed, firstPort }: Pick<SimulateOptions, "port" | "host" | "speed" | "firstPort">,
   { stderr }: Streams,
 ): Promise<OpenRegion> {
   try {
@@ -60,14 +63,19 @@ async function open(
       onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
       onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
+    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, firstPort, onUndelivered });
   } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException;
+    const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
+    const flag = refused === port ? "--port" : "--first-port";
     if (code === "EADDRINUSE")
-      throw new ConfigError([`port ${port} is already in use: give another --port, or 0 for a free port`]);
+      throw new ConfigError([`port ${refused} is already in use: give another ${flag}, or 0 for a free port`]);
     if (code === "EACCES")
       throw new ConfigError([
-        `this user may not listen on port ${port}: give a --port above 1023, or 0 for a free port`,
+        `this user may not listen on port ${refused}: give a ${flag} above 1023, or 0 for a free port`,
+      ]);
+    if (code === "ERR_SOCKET_BAD_PORT")
+      throw new ConfigError([
+        `--first-port is ${firstPort}: the listeners need ports above 65535, so give a lower one, or 0 for free ports`,
       ]);
     if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
       throw new ConfigError([
@@ -93,12 +101,17 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
 function regionReport(region: OpenRegion) {
   const { world, instanceIds, entrances, metadata, queues } = region;
   const instances = [...instanceIds].map(([name, id]) => ({ id, privateIp: world.instance(id)?.privateIp, name }));
-  return { environment: environmentOf(region), loadBalancers: entrances, instances, metadata, queues };
+  const control = new URL("/_simulator/", region.url).href;
+  const { seed } = world.random;
+  return { environment: environmentOf(region), control, seed, loadBalancers: entrances, instances, metadata, queues };
 }
 
 /** Lines that a shell can read: everything except variables is a comment. */
 function regionText(region: OpenRegion, host: string): string {
-  const { entrances, instances, environment, metadata, queues } = { ...region, ...regionReport(region) };
+  const { entrances, instances, environment, metadata, queues, control, seed } = {
+    ...region,
+    ...regionReport(region),
+  };
   const hidden = instances.length - INSTANCES_SHOWN_MAX;
   return [
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
@@ -115,6 +128,7 @@ function regionText(region: OpenRegion, host: string): string {
       : []),
     ...queues.map((url) => `# events go to ${url}`),
     ...(isEveryAddress(host) ? ["# Elsewhere, put this machine's name or address in place of the one above."] : []),
-    "# Ctrl-C ends it.",
+    `# seed ${seed}; control API at ${control}, without authentication`,
+    "# Ready. Ctrl-C ends it.",
   ].join("\n");
 }

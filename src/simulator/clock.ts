@@ -10,19 +10,47 @@ export interface Clock {
 
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Runs `speed` times as fast as the wall clock; with 1 it is the wall clock. */
+/** A sleeper of a scaled clock. */
+interface Timed {
+  readonly wakeAt: number;
+  /** Waits for the rest by the speed of now, or wakes. */
+  readonly wait: () => void;
+}
+
+/** Runs `speed` times as fast as the wall clock; with 1 it is the wall clock, until it is told to run otherwise. */
 export class ScaledClock implements Clock {
-  readonly speed: number;
-  readonly #origin = Date.now();
-  readonly #started = performance.now();
+  #speed: number;
+  /** The time at `#started`, when the speed of now began. */
+  #origin = Date.now();
+  #started = performance.now();
+  readonly #sleepers = new Set<Timed>();
 
   constructor(speed: number) {
     if (!(speed > 0 && Number.isFinite(speed))) throw new RangeError(`speed must be a positive number, not ${speed}`);
-    this.speed = speed;
+    this.#speed = speed;
+  }
+
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /** From now on, for those who sleep too. With 0 time stands still. */
+  setSpeed(speed: number): void {
+    if (!(speed >= 0 && Number.isFinite(speed))) throw new RangeError(`speed must be 0 or more, not ${speed}`);
+    this.#beginAgainAt(this.now());
+    this.#speed = speed;
+    this.#waitAgain();
+  }
+
+  /** Lets `ms` pass at once. Those whose time comes by that wake in its order. */
+  advance(ms: number): void {
+    if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time can't be advanced by ${ms} ms`);
+    this.#beginAgainAt(this.now() + ms);
+    this.#waitAgain();
   }
 
   now(): number {
-    return this.#origin + (performance.now() - this.#started) * this.speed;
+    return this.#origin + (performance.now() - this.#started) * this.#speed;
   }
 
   turn(): Promise<void> {
@@ -32,25 +60,39 @@ export class ScaledClock implements Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const wakeAt = this.now() + ms;
       let timer: NodeJS.Timeout | undefined;
       const stop = () => {
         clearTimeout(timer);
+        this.#sleepers.delete(sleeper);
         reject(signal.reason);
       };
       // Timers fire up to a millisecond early, which is much at a high speed, and can't be set for months.
       const wait = () => {
-        const restMs = (wakeAt - this.now()) / this.speed;
-        if (restMs > 0) {
-          timer = setTimeout(wait, Math.min(Math.ceil(restMs), TIMER_MAX_MS));
+        clearTimeout(timer);
+        const rest = sleeper.wakeAt - this.now();
+        if (rest > 0) {
+          const restMs = Math.min(Math.ceil(rest / this.#speed), TIMER_MAX_MS);
+          if (this.#speed > 0) timer = setTimeout(wait, restMs);
           return;
         }
+        this.#sleepers.delete(sleeper);
         signal.removeEventListener("abort", stop);
         resolve();
       };
+      const sleeper: Timed = { wakeAt: this.now() + ms, wait };
+      this.#sleepers.add(sleeper);
       signal.addEventListener("abort", stop, { once: true });
       wait();
     });
+  }
+
+  #beginAgainAt(now: number): void {
+    this.#origin = now;
+    this.#started = performance.now();
+  }
+
+  #waitAgain(): void {
+    for (const { wait } of [...this.#sleepers].sort((a, b) => a.wakeAt - b.wakeAt)) wait();
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type ApiAnswer, type ApiCall, type ApiRequest, answer } from "./api/answer.ts";
 import { AwsError } from "./aws-error.ts";
@@ -15,6 +14,13 @@ import type { World } from "./world/world.ts";
 /** Far above any call's; a bigger body is not an AWS client's. */
 const BODY_BYTES_MAX = 1_000_000;
 
+/** Something that answers requests on the port of AWS's endpoint, and is not AWS's. */
+export interface Beside {
+  isMeant(request: IncomingMessage): boolean;
+  /** Never rejects. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
 /** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2, Auto Scaling and STS of one region. */
 export class Simulator {
   readonly world: World;
@@ -24,11 +30,16 @@ export class Simulator {
   readonly access: Access;
   #throttle: Throttle | undefined;
   readonly #calls = new Map<string, number>();
+  readonly #beside: Beside | undefined;
   #server: Server | undefined;
 
-  /** Throws where one of the policies can't be used. */
-  constructor(world: World, { policies = [] }: { readonly policies?: readonly Grant[] } = {}) {
+  /** Throws where one of the policies can't be used. `beside`: what else answers on its port. */
+  constructor(
+    world: World,
+    { policies = [], beside }: { readonly policies?: readonly Grant[]; readonly beside?: Beside } = {},
+  ) {
     this.world = world;
+    this.#beside = beside;
     this.access = new Access(world);
     for (const grant of policies) this.access.restrict(grant);
   }
@@ -52,7 +63,10 @@ export class Simulator {
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
       return effect?.type === "stale" ? effect.ms : 0;
     };
-    const answered = answer(request, this.world, randomUUID(), { admit, caller: { accessKeyId, user } });
+    const answered = answer(request, this.world, this.world.random.uuid("request"), {
+      admit,
+      caller: { accessKeyId, user },
+    });
     const { action } = answered;
     const hasArrived = effect?.type !== "refused";
     if (hasArrived && action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
@@ -86,6 +100,10 @@ export class Simulator {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#beside?.isMeant(request) === true) {
+      void this.#beside.serve(request, response);
+      return;
+    }
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {

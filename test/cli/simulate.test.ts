@@ -8,6 +8,8 @@ import { openQueue } from "../simulator/events/queue.ts";
 import { Child } from "../support/child-process.ts";
 import { runHere } from "../support/run-here.ts";
 
+const SMALL = "docs/scenarios/small-cluster.yaml";
+
 /** A scenario's file, until the test ends. */
 async function file(text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "scenario-"));
@@ -47,11 +49,18 @@ describe("hasta-la-vista simulate", () => {
     expect(child.output).toContain("# network load balancer ingest, port 80: http://127.0.0.1:");
     expect(child.output).toContain("# classic load balancer legacy, port 80: http://127.0.0.1:");
     expect(child.output).toContain("# instance i-0de30000000000003 at 10.0.0.13, node-3 in the scenario");
+    expect(lines.slice(-2)).toEqual([
+      expect.stringMatching(/^# seed 1; control API at http:\S+\/_simulator\/, without authentication$/),
+      "# Ready. Ctrl-C ends it.",
+    ]);
   });
 
   test("prints one object with --json, with which plan finds its nodes", async () => {
-    const child = new Child("cli", ["simulate", "--scenario", "docs/scenarios/small-cluster.yaml", "--json"]);
-    const { environment, loadBalancers, instances } = JSON.parse(await child.line(/^\{/));
+    const child = new Child("cli", ["simulate", "--scenario", SMALL, "--seed", "42", "--json"]);
+    const { environment, control, seed, loadBalancers, instances } = JSON.parse(await child.line(/^\{/));
+    expect([control, seed]).toEqual([`${environment.AWS_ENDPOINT_URL}/_simulator/`, 42]);
+    expect((await fetch(`${control}health`)).status).toBe(200);
+    expect(await (await fetch(`${control}state`)).json()).toMatchObject({ seed: 42, speed: 1 });
     expect(
       loadBalancers.map(({ type, loadBalancer, port }: Record<string, unknown>) => [type, loadBalancer, port]),
     ).toEqual([
@@ -132,6 +141,30 @@ events: [{ queue: "${missing}" }]
     const scenario = await file("instances: [{ name: node }]\ndataPlane: false");
     const child = new Child("cli", ["simulate", "--scenario", scenario, "--port", String(port)]);
     expect(await child.line(/ENDPOINT/)).toBe(`export AWS_ENDPOINT_URL=http://127.0.0.1:${port}`);
+  });
+});
+
+describe("hasta-la-vista simulate --first-port", () => {
+  test("gives listeners the ports from there on, and says so when one is taken", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void taken.close());
+    const { port } = taken.address() as { port: number };
+    const scenario = await file(`
+targetGroups: [{ name: web, protocol: HTTP, port: 80 }]
+loadBalancers:
+  - { name: front, type: application, listeners: [{ protocol: HTTP, port: 80, action: { forward: [{ group: web }] } }] }
+`);
+    const args = ["simulate", "--scenario", scenario, "--first-port", String(port)];
+    const { code, stderr } = await runHere(args);
+    expect(stderr).toBe(
+      `hasta-la-vista: port ${port} is already in use: give another --first-port, or 0 for a free port\n`,
+    );
+    expect(code).toBe(2);
+    await new Promise((resolve) => taken.close(resolve));
+    const child = new Child("cli", [...args, "--json"]);
+    const { loadBalancers } = JSON.parse(await child.line(/^\{/));
+    expect(loadBalancers.map(({ url }: { readonly url: string }) => url)).toEqual([`http://127.0.0.1:${port}`]);
   });
 });
 

@@ -104,6 +104,21 @@ describe("the health check", () => {
     expect(await check()).toMatchObject({ code: 1, stderr: "" });
   });
 
+  test("of the simulator is well while the region is ready, which ends by SIGTERM", async () => {
+    const image = await Image.of("simulator");
+    const anyPort = (words: readonly string[]) =>
+      words.map((word) => ({ "0.0.0.0": "127.0.0.1", "4566": "0", "4600": "0" })[word] ?? word);
+    const region = new Child(image.program(anyPort(only(image.stage, "CMD").words)), []);
+    await region.line(/^# Ready/);
+    const [, port = ""] = /ENDPOINT_URL=http:\/\/127\.0\.0\.1:(\d+)/.exec(region.output) ?? [];
+    const asked = image.healthCheck();
+    const check = { ...asked, command: asked.command.map((word) => word.replace("4566", port)) };
+    expect(await new Child(check, []).finished).toMatchObject({ code: 0, stderr: "" });
+    region.signal("SIGTERM");
+    expect(await region.finished).toMatchObject({ code: 0, stderr: "" });
+    expect(await new Child(check, []).finished).toMatchObject({ code: 1, stderr: "" });
+  });
+
   test("asks where the image listens by default", () => {
     const { words } = only(readStage("service"), "HEALTHCHECK");
     expect(words.at(-1)).toContain(`process.env.PORT || ${only(readStage("service"), "EXPOSE").words[0]}`);

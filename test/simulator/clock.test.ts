@@ -78,6 +78,53 @@ describe("a scaled clock", () => {
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses the speed %d", (speed) => {
     expect(() => new ScaledClock(speed)).toThrow(RangeError);
   });
+
+  test("runs by another speed from when it is set, also for those who sleep already", async () => {
+    fakeTimers();
+    const clock = new ScaledClock(1);
+    const began = clock.now();
+    const sleep = clock.sleep(60_000, never);
+    await vi.advanceTimersByTimeAsync(10_000);
+    clock.setSpeed(50);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(await isPending(sleep)).toBe(true);
+    await vi.advanceTimersByTimeAsync(1);
+    await sleep;
+    expect([clock.now() - began, clock.speed]).toEqual([60_000, 50]);
+  });
+
+  test("stands still at the speed 0, without a timer, and goes on from there", async () => {
+    fakeTimers();
+    const clock = new ScaledClock(1);
+    const began = clock.now();
+    const sleep = clock.sleep(1_000, never);
+    await vi.advanceTimersByTimeAsync(400);
+    clock.setSpeed(0);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([clock.now() - began, await isPending(sleep), vi.getTimerCount()]).toEqual([400, true, 0]);
+    clock.setSpeed(1);
+    await vi.advanceTimersByTimeAsync(600);
+    await sleep;
+    expect(clock.now() - began).toBe(1_000);
+  });
+
+  test("wakes all whose time has come when it is advanced, in the order of their times, and no others", async () => {
+    fakeTimers();
+    const clock = new ScaledClock(1);
+    clock.setSpeed(0);
+    const woken: number[] = [];
+    const sleeps = [300, 100, 200, 400].map((ms) => clock.sleep(ms, never).then(() => woken.push(ms)));
+    clock.advance(300);
+    await Promise.all(sleeps.slice(0, 3));
+    expect(woken).toEqual([100, 200, 300]);
+    expect(await isPending(sleeps[3] as Promise<unknown>)).toBe(true);
+  });
+
+  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("can't be set to run at %d, or be advanced by it", (number) => {
+    const clock = new ScaledClock(1);
+    expect(() => clock.setSpeed(number)).toThrow(RangeError);
+    expect(() => clock.advance(number)).toThrow(RangeError);
+  });
 });
 
 describe("a virtual clock", () => {

@@ -10,7 +10,7 @@ import type { Environment, Finished } from "./program-run.ts";
 export const SERVICE = "http://localhost:8080";
 
 /** The machine's own. Nothing else of it can be reached from a document's commands. */
-const TOOLS = ["cat", "curl", "flock", "grep", "kill", "node", "sed", "sh", "sleep"];
+const TOOLS = ["cat", "curl", "flock", "grep", "kill", "mv", "node", "sed", "sh", "sleep"];
 
 /** What would reach the machine's own programs. */
 const WAY_OUT = /\bPATH=|(?:^|[\s;&|(`])(?:\.{0,2}\/[\w./-]*bin\/)/m;
@@ -23,16 +23,22 @@ echo "\${0##*/} $*" >>"$HOME/calls"
 case $* in "get secret "*) printf a-long-api-key-of-yours ;; esac
 `;
 
-/** Words of a command with the service's real address in them. */
+/** The address that documents give a simulated region, and its first load balancer. */
+export const SIMULATED = "http://localhost:4566";
+const FIRST_ENTRANCE = 4_600;
+
+/**
+ * Words of a command with real addresses in them: of the service, of the region and of its load balancers. Of a region that does
+ * not run yet nothing answers, whatever else this machine runs.
+ */
 const READDRESS = `
-url=${SERVICE}
-[ ! -e "$HOME/url" ] || read -r url <"$HOME/url"
 for word; do
   shift
-  case $word in *${SERVICE}*) word=$(printf %s "$word" | sed "s,${SERVICE},$url,g") ;; esac
+  case $word in *localhost*|4566|${FIRST_ENTRANCE}) word=$(printf %s "$word" | sed -f "$HOME/readdress") ;; esac
   set -- "$@" "$word"
 done
 `;
+const NOT_RUNNING = `s,${SIMULATED},http://127.0.0.1:1,g\ns,^4566$,0,\ns,^${FIRST_ENTRANCE}$,0,\n`;
 
 /** The built program, as an installation has it in PATH. `serve` and `simulate` run on beside the commands that follow. */
 const PROGRAM = `#!/bin/sh
@@ -48,7 +54,18 @@ HOST=127.0.0.1 PORT=0 "$REAL_NODE" "$CLI" "$@" >"$log" &
 echo $! >>"$HOME/running"
 until grep -q "$sign" "$log"; do kill -0 $! || exit 1; sleep 0.1; done
 port=$(sed -n 's/.*"port":\\([0-9]*\\).*"listening".*/\\1/p' "$log")
-[ -z "$port" ] || echo "http://127.0.0.1:$port" >"$HOME/url"
+[ -z "$port" ] || echo "s,${SERVICE},http://127.0.0.1:$port,g" >>"$HOME/readdress"
+[ "$1" = simulate ] || exit 0
+{
+  sed -n 's|^export AWS_ENDPOINT_URL=\\(.*\\)|s,${SIMULATED},\\1,g|p' "$log"
+  number=${FIRST_ENTRANCE}
+  grep ' load balancer .*: http' "$log" | sed 's/.*: //' | while read -r url; do
+    echo "s,http://localhost:$number,$url,g"
+    number=$((number + 1))
+  done
+  cat "$HOME/readdress"
+} >"$HOME/readdress.new"
+mv "$HOME/readdress.new" "$HOME/readdress"
 `;
 
 /** The built program, as a clone has it. */
@@ -86,7 +103,8 @@ export async function runCommands(
   const home = await mkdtemp(join(tmpdir(), "commands-"));
   onTestFinished(() => rm(home, { recursive: true }));
   const bin = Object.keys(others).length === 0 ? await usualPrograms() : await programsIn(join(home, "bin"), others);
-  if (serviceUrl !== undefined) await writeFile(join(home, "url"), `${serviceUrl}\n`);
+  const service = serviceUrl === undefined ? "" : `s,${SERVICE},${serviceUrl},g\n`;
+  await writeFile(join(home, "readdress"), service + NOT_RUNNING);
 
   const shell = { command: [placeOf("sh"), "-euc"], options: {} };
   const env = {

@@ -111,6 +111,11 @@ const JSON_SERVICES: readonly (JsonService & Pick<Service, "api" | "name">)[] = 
 /** What requests to the simulated services are signed for. */
 const SIGNING_NAMES: ReadonlySet<string> = new Set(["tagging", ...Object.values(SERVICES).map(({ name }) => name)]);
 
+/** The actions that are simulated, by API. */
+export function simulatedActions(): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries([...Object.values(SERVICES), ...JSON_SERVICES].map(({ api, actions }) => [api, Object.keys(actions).sort()]));
+}
+
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
 export function answer(
   request: ApiRequest,

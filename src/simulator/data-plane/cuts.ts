@@ -4,8 +4,7 @@ import type { Instance } from "../world/instance.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { failoverOf } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
-import { type Cut, MACHINES, type Passages } from "./passages.ts";
-import { registrationKey } from "./spread.ts";
+import { type Cut, MACHINES, type Passages, registrationOf } from "./passages.ts";
 
 /** When load balancers break off what is on its way to a target that leaves them, or fails. */
 export class Cuts {
@@ -35,7 +34,7 @@ export class Cuts {
         group.trafficUntil(target, machine, MACHINES),
         since + group.deregistrationDelayMs + this.#failoverMs(type, machine),
       );
-    this.#passages.cutLater(registrationKey(group, target), { how, dueAt, isVoid });
+    this.#passages.cutLater(registrationOf(group, target), { how, dueAt, isVoid });
   }
 
   /**
@@ -55,7 +54,7 @@ export class Cuts {
         const isVoid = () => group.closesUnhealthyAt(target, clock.now()) !== dueAt || group.failsOpen(clock.now());
         for (let machine = 0; machine < MACHINES; machine++)
           clock.sleep(dueAt + this.#failoverMs(type, machine) - clock.now(), this.#closed).then(
-            () => isVoid() || this.#passages.cut(registrationKey(group, target), how, machine),
+            () => isVoid() || this.#passages.cut(registrationOf(group, target), how, machine),
             () => {}, // Closed.
           );
       }
@@ -69,7 +68,7 @@ export class Cuts {
     const isVoid = () => classic.isRegistered(id);
     const dueAt = (machine: number) =>
       since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
-    this.#passages.cutLater(classicKey(classic, id), { how: "closed", dueAt, isVoid });
+    this.#passages.cutLater({ pool: classic.name, id }, { how: "closed", dueAt, isVoid });
   }
 
   #onDeregistration(group: TargetGroup, type: "application" | "network" | "gateway"): Cut | undefined {
@@ -80,8 +79,4 @@ export class Cuts {
   #failoverMs(type: string | undefined, machine: number): number {
     return type === "gateway" ? lagOf(this.#world.timing.gatewayFailover, machine, MACHINES) : 0;
   }
-}
-
-export function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
-  return `${classic.name} ${instanceId}`;
 }

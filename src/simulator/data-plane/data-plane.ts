@@ -6,7 +6,8 @@ import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import { locationOf } from "../world/redirect.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
-import { Cuts, classicKey } from "./cuts.ts";
+import { Clients } from "./clients.ts";
+import { Cuts } from "./cuts.ts";
 import { FlowRouter, type FlowSource } from "./flow-router.ts";
 import {
   HttpBalancer,
@@ -16,12 +17,19 @@ import {
   type RoutedRequest,
 } from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
-import { type Cut, MACHINES, Passages } from "./passages.ts";
+import { type Cut, MACHINES, Passages, registrationOf } from "./passages.ts";
 import type { ForwardedForMode, Front } from "./request-headers.ts";
-import { machineFor, receiversOf, registrationKey, zoneFor } from "./spread.ts";
 import { TcpBalancer } from "./tcp-balancer.ts";
+import { type Ending, sumOf, type Traffic, type TrafficCount } from "./traffic.ts";
 import { listenForFlows, transportsOf } from "./transports.ts";
 import { UdpBalancer } from "./udp-balancer.ts";
+
+/** A listener of a load balancer, on this machine. */
+interface Entrance {
+  readonly urls: readonly string[];
+  /** Of connections and of datagrams, if it takes both. */
+  readonly counts: readonly TrafficCount[];
+}
 
 /**
  * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
@@ -30,36 +38,41 @@ import { UdpBalancer } from "./udp-balancer.ts";
 export class DataPlane {
   readonly #world: World;
   readonly #host: string;
-  readonly #processes: InstanceProcesses;
+  readonly processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
-  readonly #urls = new Map<string, readonly string[]>();
+  readonly #firstPort: number;
+  readonly #entrances = new Map<string, Entrance>();
   readonly #closed = new AbortController();
   /** Requests in flight, and flows. */
-  readonly #passages: Passages;
+  readonly passages: Passages;
+  readonly #clients: Clients;
   readonly #cuts: Cuts;
   readonly #flows: FlowRouter;
   /** How often each group, zone of a group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object | string, number>();
 
-  private constructor(world: World, host: string, start?: StartMachine) {
+  private constructor(world: World, host: string, start: StartMachine | undefined, firstPort: number) {
     this.#world = world;
     this.#host = host;
-    this.#processes = new InstanceProcesses(world, start);
+    this.#firstPort = firstPort;
+    this.processes = new InstanceProcesses(world, start);
+    this.#clients = new Clients(world.random.seed);
     const { signal } = this.#closed;
     // Every cut to come waits for it.
     setMaxListeners(0, signal);
-    this.#passages = new Passages(world.clock, signal);
-    this.#cuts = new Cuts(world, this.#passages, signal);
-    this.#flows = new FlowRouter(world, this.#processes, this.#passages);
+    this.passages = new Passages(world.clock, signal);
+    this.#cuts = new Cuts(world, this.passages, signal);
+    this.#flows = new FlowRouter(world, { processes: this.processes, passages: this.passages, clients: this.#clients });
   }
 
   /**
    * Starts everything that the world has now. Of later additions, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
-   * `start` makes something else than a process of each instance.
+   * `start` makes something else than a process of each instance. The listeners' ports count on from `firstPort`, in the order
+   * of the world; 0: any free ones.
    */
-  static async open(world: World, host = LOOPBACK, start?: StartMachine): Promise<DataPlane> {
-    const plane = new DataPlane(world, host, start);
+  static async open(world: World, host = LOOPBACK, start?: StartMachine, firstPort = 0): Promise<DataPlane> {
+    const plane = new DataPlane(world, host, start, firstPort);
     try {
       await plane.#openAll();
       return plane;
@@ -73,7 +86,7 @@ export class DataPlane {
     const { instances, loadBalancers, classics } = this.#world;
     this.#world.watch((change) => this.#onChange(change));
     catchUpOnTime(this.#world, this.#closed.signal);
-    await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
+    await Promise.all([...instances.values()].map((instance) => this.processes.start(instance)));
     for (const loadBalancer of loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
     }
@@ -89,19 +102,25 @@ export class DataPlane {
 
   /** All of a listener's: it may take both connections and datagrams, on one port. */
   urls(loadBalancerName: string, port: number): readonly string[] {
-    return this.#urls.get(`${loadBalancerName}:${port}`) ?? [];
+    return this.#entrances.get(`${loadBalancerName}:${port}`)?.urls ?? [];
+  }
+
+  /** What has come to a load balancer's listener. Undefined where it does not carry traffic. */
+  trafficAt(loadBalancerName: string, port: number): Traffic | undefined {
+    const entrance = this.#entrances.get(`${loadBalancerName}:${port}`);
+    return entrance && sumOf(entrance.counts);
   }
 
   /** Stops carrying traffic at once. */
   close(): void {
     this.#closed.abort();
     for (const balancer of this.#balancers) balancer.close();
-    this.#processes.close();
+    this.processes.close();
   }
 
   /** Resolves when every process has ended, after `close`. */
   ended(): Promise<void> {
-    return this.#processes.ended();
+    return this.processes.ended();
   }
 
   async #openListener(loadBalancer: LoadBalancer, listener: Listener): Promise<void> {
@@ -129,8 +148,10 @@ export class DataPlane {
     const idle = () => this.#flows.idleOf(type, listener);
     const tcp = transports.includes("tcp") ? new TcpBalancer({ route, clock, idle }) : undefined;
     const udp = transports.includes("udp") ? new UdpBalancer({ route, clock }) : undefined;
-    for (const balancer of [tcp, udp]) if (balancer !== undefined) this.#balancers.push(balancer);
-    this.#urls.set(name, await listenForFlows({ tcp, udp }, this.#host));
+    const balancers = [tcp, udp].filter((balancer) => balancer !== undefined);
+    this.#balancers.push(...balancers);
+    const urls = await listenForFlows({ tcp, udp }, this.#place);
+    this.#entrances.set(name, { urls, counts: balancers.map(({ count }) => count) });
   }
 
   async #openClassic(classic: ClassicLoadBalancer): Promise<void> {
@@ -162,15 +183,20 @@ export class DataPlane {
     }
   }
 
-  #httpOptions(): Pick<HttpBalancerOptions, "clock" | "connectTimeout"> {
-    const { clock, timing } = this.#world;
-    return { clock, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
+  #httpOptions(): Pick<HttpBalancerOptions, "clock" | "connectTimeout" | "random"> {
+    const { clock, timing, random } = this.#world;
+    return { clock, random, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
   }
 
   async #listen(balancer: HttpBalancer | TcpBalancer, name: string): Promise<void> {
-    const url = await listen(balancer.server, { host: this.#host });
+    const url = await listen(balancer.server, this.#place);
     this.#balancers.push(balancer);
-    this.#urls.set(name, [url]);
+    this.#entrances.set(name, { urls: [url], counts: [balancer.count] });
+  }
+
+  /** Where the next listener goes. */
+  get #place(): { readonly host: string; readonly port: number } {
+    return { host: this.#host, port: this.#firstPort === 0 ? 0 : this.#firstPort + this.#entrances.size };
   }
 
   #routeRequest(listener: Listener, { path, query, client, ...request }: RoutedRequest): Route {
@@ -189,31 +215,31 @@ export class DataPlane {
     }
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
-    const machine = machineFor(client);
-    const { zone, targets } = receiversOf(group, client, this.#world.clock.now());
+    const machine = this.#clients.machineFor(client);
+    const { zone, targets } = this.#clients.receiversOf(group, client, this.#world.clock.now());
     const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
     const target = targets[turn % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503 };
-    const port = this.#processes.portOf(target.id, group.vpcId);
-    const through = registrationKey(group, target);
-    return { to: "target", port, enter: (onCut) => this.#passages.enter(through, { machine, port, onCut }) };
+    const port = this.processes.portOf(target.id, group.vpcId);
+    const through = registrationOf(group, target);
+    return { to: "target", port, enter: (onCut) => this.passages.enter(through, { machine, port, onCut }) };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
     this.#world.catchUp();
-    const machine = machineFor(client);
+    const machine = this.#clients.machineFor(client);
     const now = this.#world.clock.now();
-    const zone = zoneFor(client, classic.entryZones(now));
+    const zone = this.#clients.zoneFor(client, classic.entryZones(now));
     const ids = classic.routable(now, machine, MACHINES, zone);
     const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "none", status: 503 };
-    const port = this.#processes.portOf(id);
+    const port = this.processes.portOf(id);
     const enter = (onCut: (cut: Cut) => void) => {
       classic.requestStarted(id);
-      const leave = this.#passages.enter(classicKey(classic, id), { machine, port, onCut });
-      return () => {
+      const leave = this.passages.enter({ pool: classic.name, id }, { machine, port, onCut });
+      return (ending: Ending) => {
         classic.requestEnded(id);
-        leave();
+        leave(ending);
       };
     };
     return { to: "target", port, enter };
@@ -232,11 +258,11 @@ export class DataPlane {
         this.#cuts.onClassicDeregistered(change.loadBalancer, change.instanceId);
         break;
       case "instance-started":
-        this.#processes.startAfter(change.instance, this.#world.timing.pendingMs);
+        this.processes.startAfter(change.instance, this.#world.timing.pendingMs);
         break;
       case "instance-rebooted":
-        this.#processes.kill(change.instance);
-        this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
+        this.processes.kill(change.instance);
+        this.processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
       case "answering-changed":
         this.#cuts.onAnsweringChanged(change.instance);
@@ -255,9 +281,15 @@ export class DataPlane {
    * them: whoever waits goes on waiting.
    */
   #switchOff(instance: Instance): void {
-    if (instance.hasVanished) for (const port of this.#processes.portsOf(instance)) this.#passages.silence(port);
-    this.#processes.kill(instance);
+    if (instance.hasVanished) this.vanish(instance);
+    else this.processes.kill(instance);
     this.#cuts.onAnsweringChanged(instance);
+  }
+
+  /** Nothing comes back from the machine any more, not even a refusal. */
+  vanish(instance: Instance): void {
+    for (const port of this.processes.portsOf(instance)) this.passages.silence(port);
+    this.processes.kill(instance);
   }
 
   #turn(of: object | string): number {

@@ -1,9 +1,9 @@
 import { actionFor, chooseGroup, IDLE_TIMEOUT, type Listener } from "../world/load-balancer.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
+import type { Clients } from "./clients.ts";
 import type { InstanceProcesses } from "./instance-processes.ts";
-import type { Cut, Enter, Passages } from "./passages.ts";
-import { flowHash, machineFor, numberOf, receiversOf, registrationKey } from "./spread.ts";
+import { type Cut, type Enter, type Passages, registrationOf } from "./passages.ts";
 
 /** Where the packets of a flow come from. They all go to the same listener. */
 export interface FlowSource {
@@ -21,6 +21,12 @@ export type FlowRoute =
       readonly enter: Enter;
     }
   | { readonly to: "none" };
+
+export interface FlowRouterParts {
+  readonly processes: InstanceProcesses;
+  readonly passages: Passages;
+  readonly clients: Clients;
+}
 
 /** Of TLS listeners, and of GWLBs that tell flows apart by less than 5 values. Of others it is the listener's attribute. */
 const FIXED_IDLE_MS = 350_000;
@@ -44,26 +50,28 @@ export class FlowRouter {
   readonly #world: World;
   readonly #processes: InstanceProcesses;
   readonly #passages: Passages;
+  readonly #clients: Clients;
   readonly #sticky = new Map<string, StickyFlow>();
 
-  constructor(world: World, processes: InstanceProcesses, passages: Passages) {
+  constructor(world: World, { processes, passages, clients }: FlowRouterParts) {
     this.#world = world;
     this.#processes = processes;
     this.#passages = passages;
+    this.#clients = clients;
   }
 
   /** The same source always reaches the same target, as long as the targets stay the same. */
   route(listener: Listener, source: FlowSource): FlowRoute {
     this.#world.catchUp();
-    const group = this.#groupFor(listener, source);
+    const group = this.#groupFor(listener, this.#clients.ticketOf(source.port, "group"));
     if (group === undefined) return { to: "none" };
     const tuple = tupleOf(group, source);
     const client = tuple === undefined ? source.port : numberOf(tuple);
     const key = tuple === undefined || group.protocol !== "GENEVE" ? undefined : `${group.arn} ${tuple}`;
     const target = this.#known(key) ?? this.#choose(group, client);
     if (target === undefined) return { to: "none" };
-    const through = registrationKey(group, target);
-    const machine = machineFor(client);
+    const through = registrationOf(group, target);
+    const machine = this.#clients.machineFor(client);
     const port = this.#processes.portOf(target.id, group.vpcId, source.protocol);
     const enter: Enter = (onCut) => this.#passages.enter(through, { machine, port, onCut });
     return { to: "target", port, enter: key === undefined ? enter : this.#sticking(key, target, source, enter) };
@@ -71,7 +79,7 @@ export class FlowRouter {
 
   /** When a TCP flow through the listener is idle, and what becomes of it then. */
   idleOf(type: "network" | "gateway", listener: Listener): { readonly ms: number; readonly cut: Cut } {
-    const group = this.#groupFor(listener, { protocol: "tcp", address: "", port: 0 });
+    const group = this.#groupFor(listener, 0);
     const isFixed = type === "gateway" && group !== undefined && group.attributes.get("stickiness.enabled") === "true";
     const seconds = listener.attributes.get(IDLE_TIMEOUT);
     const ms = isFixed || seconds === undefined ? FIXED_IDLE_MS : Number(seconds) * 1_000;
@@ -80,15 +88,15 @@ export class FlowRouter {
     return { ms, cut: resets ? "reset-when-used" : "silent" };
   }
 
-  #groupFor(listener: Listener, { port }: FlowSource): TargetGroup | undefined {
+  #groupFor(listener: Listener, ticket: number): TargetGroup | undefined {
     const action = actionFor(listener, { host: "", path: "/" });
-    const arn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(port, "group")) : undefined;
+    const arn = action?.type === "forward" ? chooseGroup(action.groups, ticket) : undefined;
     return this.#world.targetGroups.get(arn ?? "");
   }
 
   #choose(group: TargetGroup, client: number): Target | undefined {
-    const { targets } = receiversOf(group, client, this.#world.clock.now());
-    return targets[flowHash(client, "target") % Math.max(1, targets.length)];
+    const { targets } = this.#clients.receiversOf(group, client, this.#world.clock.now());
+    return targets[this.#clients.choose(client, "target", targets.length)];
   }
 
   /** The target of a flow that there is already, wherever new ones go. */
@@ -110,11 +118,11 @@ export class FlowRouter {
         if (cut === "moved" && this.#sticky.get(key) === flow) this.#sticky.delete(key);
         onCut(cut);
       });
-      return () => {
+      return (ending) => {
         flow.parts -= 1;
         // Datagrams were not sent for so long already that this part of it has ended.
         flow.knownUntil = this.#world.clock.now() + (protocol === "tcp" ? FIXED_IDLE_MS : 0);
-        leave();
+        leave(ending);
       };
     };
   }
@@ -124,4 +132,11 @@ export class FlowRouter {
 function tupleOf({ attributes }: TargetGroup, { protocol, address }: FlowSource): string | undefined {
   if (attributes.get("stickiness.enabled") !== "true") return undefined;
   return attributes.get("stickiness.type") === "source_ip_dest_ip_proto" ? `${address} ${protocol}` : address;
+}
+
+/** A number for a text, in place of a port. */
+function numberOf(text: string): number {
+  let number = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) number = Math.imul(number ^ text.charCodeAt(at), 0x01000193);
+  return number >>> 0;
 }

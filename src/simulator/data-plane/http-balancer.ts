@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
 import type { Cut, Enter } from "./passages.ts";
@@ -22,6 +23,7 @@ import {
   traceOf,
 } from "./request-headers.ts";
 import { TargetConnections } from "./target-connections.ts";
+import { type Ending, TrafficCount } from "./traffic.ts";
 
 /** The target of a request, or the answer without any target. */
 export type Route =
@@ -60,6 +62,7 @@ export interface HttpBalancerOptions {
   /** What clients get when a target doesn't connect, and when it ends in the middle. */
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
   readonly clock: Clock;
+  readonly random: Random;
   readonly front: Front;
   readonly settings: () => HttpSettings;
   /** Application Load Balancers refuse some requests, trace all, and pass WebSockets on. */
@@ -77,6 +80,9 @@ export class HttpBalancer {
   readonly #idle: IdleWatch;
   readonly #openedAt = new WeakMap<object, number>();
   readonly #upgraded = new Set<Socket>();
+  /** The statuses of answers of its own, and of those that it broke off. */
+  readonly #ownStatus = new WeakMap<ServerResponse, number>();
+  readonly count = new TrafficCount();
   readonly server: Server;
 
   constructor(options: HttpBalancerOptions) {
@@ -108,6 +114,8 @@ export class HttpBalancer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const route = this.#routeFor(request);
+    this.count.began();
+    response.once("close", () => this.count.ended(this.#endingOf(response)));
     this.#closeIfOld(request, response);
     if (route.to === "none") {
       request.resume();
@@ -118,10 +126,8 @@ export class HttpBalancer {
       this.#forward(request, response, route.port, route.enter);
       return;
     }
-    response.once(
-      "close",
-      route.enter(() => {}),
-    ); // Nothing more can happen to it.
+    const leave = route.enter(() => {}); // Nothing more can happen to it.
+    response.once("close", () => leave(this.#endingOf(response)));
     void this.#waitInVain(request, response);
   }
 
@@ -152,7 +158,17 @@ export class HttpBalancer {
     }
   }
 
+  #endingOf(response: ServerResponse): Ending {
+    if (this.#hasFailed(response)) return "failed";
+    return response.writableFinished ? "answered" : "abandoned";
+  }
+
+  #hasFailed(response: ServerResponse): boolean {
+    return (this.#ownStatus.get(response) ?? 0) >= 500;
+  }
+
   #send(response: ServerResponse, answer: OwnAnswer): void {
+    this.#ownStatus.set(response, answer.status);
     sendOwn(response, answer, this.#options.settings().namesServer);
   }
 
@@ -165,7 +181,10 @@ export class HttpBalancer {
       abandon();
       if (!response.headersSent) this.#send(response, { status });
       // Half an answer must not look like a whole one.
-      else if (!response.writableEnded) response.destroy();
+      else if (!response.writableEnded) {
+        this.#ownStatus.set(response, status);
+        response.destroy();
+      }
     };
     const broken = () => !isSilent && ended(this.#options.statuses.broken);
     const abandon = () => {
@@ -178,7 +197,7 @@ export class HttpBalancer {
     const leave = enter((how) => (how === "silent" ? abandon() : ended(this.#options.statuses.broken)));
     response.once("close", () => {
       watched.end();
-      leave();
+      leave(this.#endingOf(response));
       if (!response.writableFinished || !request.complete) abandon();
     });
     outgoing.on("error", broken);
@@ -191,9 +210,9 @@ export class HttpBalancer {
   }
 
   #headersFor(request: IncomingMessage): IncomingHttpHeaders {
-    const { front, settings, isApplication, clock } = this.#options;
+    const { front, settings, isApplication, clock, random } = this.#options;
     const given = request.headers["x-amzn-trace-id"];
-    const trace = isApplication ? { trace: traceOf(given?.toString(), clock.now()) } : {};
+    const trace = isApplication ? { trace: traceOf(given?.toString(), clock.now(), random) } : {};
     return forwardedHeaders(request, { front, mode: settings().forwardedFor, ...trace });
   }
 
@@ -209,15 +228,17 @@ export class HttpBalancer {
     client.on("error", () => {}); // 'close' follows.
     const response = lastResponse(request, client);
     const route = this.#routeFor(request);
+    let isCut = false;
+    const ending = () => (isCut || this.#hasFailed(response) ? "failed" : "answered");
+    this.count.began();
+    client.once("close", () => this.count.ended(ending()));
     if (route.to === "none") {
       this.#send(response, route);
       return;
     }
     if (route.port === undefined) {
-      client.once(
-        "close",
-        route.enter(() => {}),
-      ); // Nothing more can happen to it.
+      const leave = route.enter(() => {}); // Nothing more can happen to it.
+      client.once("close", () => leave(ending()));
       void this.#waitInVain(request, response);
       return;
     }
@@ -225,17 +246,21 @@ export class HttpBalancer {
     const headers = { ...this.#headersFor(request), connection: "Upgrade", upgrade: request.headers.upgrade };
     const outgoing = httpRequest({ host: "127.0.0.1", port: route.port, method, path, headers, agent: false });
     let isSilent = false;
-    const close = () => void client.destroy();
-    const broken = () => !isSilent && close();
+    const broken = () => void (isSilent || client.destroy());
+    const close = () => {
+      isCut = true;
+      client.destroy();
+    };
     const watched = this.#idle.add(close);
     const leave = route.enter((how: Cut) => {
       if (how !== "silent") return close();
+      isCut = true;
       isSilent = true;
       outgoing.destroy();
     });
     client.once("close", () => {
       watched.end();
-      leave();
+      leave(ending());
       outgoing.destroy();
     });
     outgoing.on("error", () => !isSilent && this.#send(response, { status: this.#options.statuses.broken }));

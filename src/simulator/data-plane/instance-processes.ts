@@ -17,6 +17,9 @@ export interface Machine {
 /** Resolves once the program listens. `name`: what its answers say of who served. */
 export type StartMachine = (name: string) => Promise<Machine>;
 
+/** Nothing listens on the port of TCPMUX: the machine refuses connections. */
+const REFUSING: Machine = { port: 1, ended: Promise.resolve(), kill() {} };
+
 /** A program for each instance that is switched on: a process, unless `start` makes something else. */
 export class InstanceProcesses {
   readonly #world: World;
@@ -37,6 +40,18 @@ export class InstanceProcesses {
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();
     else this.#running.set(instance.id, process);
+  }
+
+  /** Ends its program: connections to the machine are refused from now on. */
+  refuse({ id }: Instance): void {
+    this.#running.get(id)?.kill();
+    this.#running.set(id, REFUSING);
+  }
+
+  /** Starts its program again, if it has been ended. */
+  async restart(instance: Instance): Promise<void> {
+    const running = this.#running.get(instance.id);
+    if (running === undefined || running === REFUSING) await this.start(instance);
   }
 
   /** After the time that the machine needs to be up. */

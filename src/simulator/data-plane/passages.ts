@@ -1,4 +1,6 @@
 import type { Clock } from "../clock.ts";
+import type { Target, TargetGroup } from "../world/target-group.ts";
+import { type Ending, type Traffic, TrafficCount } from "./traffic.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
 export const MACHINES = 2;
@@ -14,8 +16,18 @@ export type Cut =
   /** The machine has lost its power, or the load balancer drops what is sent: nothing comes back, not even a refusal. */
   | "silent";
 
-/** Registers something on its way. `onCut` may be called several times. Returns what is to be called when it is over. */
-export type Enter = (onCut: (cut: Cut) => void) => () => void;
+/** Registers something on its way. `onCut` may be called several times. Returns what is to be called once, when it is over. */
+export type Enter = (onCut: (cut: Cut) => void) => (ending: Ending) => void;
+
+/** What a target is known by to its load balancer. */
+export interface Registration {
+  /** The target group's ARN, or the classic load balancer's name. */
+  readonly pool: string;
+  readonly id: string;
+  /** Not of a classic load balancer. */
+  readonly port?: number;
+  readonly zone?: string | undefined;
+}
 
 interface Passage {
   readonly machine: number;
@@ -24,11 +36,12 @@ interface Passage {
   readonly onCut: (cut: Cut) => void;
 }
 
-/** What is on its way, by the registration that it goes through. */
+/** What is on its way, by the registration that it goes through, and what has been. */
 export class Passages {
   readonly #clock: Clock;
   readonly #closed: AbortSignal;
   readonly #all = new Map<string, Set<Passage>>();
+  readonly #counts = new Map<string, { readonly of: Registration; readonly count: TrafficCount }>();
   /** The last reason to cut what goes through each registration: one that was undone and repeated begins again. */
   readonly #reasons = new Map<string, symbol>();
 
@@ -38,16 +51,28 @@ export class Passages {
   }
 
   /** `machine`: of the load balancer, that it came in by. */
-  enter(through: string, passage: Passage): () => void {
-    const passages = this.#all.get(through) ?? new Set();
-    passages.add(passage);
-    this.#all.set(through, passages);
-    return () => void passages.delete(passage);
+  enter(through: Registration, passage: Passage): (ending: Ending) => void {
+    const key = keyOf(through);
+    const passages = this.#all.get(key) ?? new Set();
+    this.#all.set(key, passages.add(passage));
+    const { count } = this.#counts.get(key) ?? { count: new TrafficCount() };
+    this.#counts.set(key, { of: through, count });
+    count.began();
+    return (ending) => {
+      passages.delete(passage);
+      count.ended(ending);
+    };
+  }
+
+  /** Of every registration of a pool that has had any, also of those that are gone. */
+  trafficOf(pool: string): readonly (Registration & { readonly traffic: Traffic })[] {
+    const own = [...this.#counts.values()].filter(({ of }) => of.pool === pool);
+    return own.map(({ of, count }) => ({ ...of, traffic: count.report() }));
   }
 
   /** `machine`: only what this one carries. */
-  cut(through: string, how: Cut, machine?: number): void {
-    for (const passage of [...(this.#all.get(through) ?? [])])
+  cut(through: Registration, how: Cut, machine?: number): void {
+    for (const passage of [...(this.#all.get(keyOf(through)) ?? [])])
       if (machine === undefined || passage.machine === machine) passage.onCut(how);
   }
 
@@ -59,18 +84,27 @@ export class Passages {
 
   /** Cuts what each machine still has on its way when it is due, unless that is void by then. */
   cutLater(
-    through: string,
+    through: Registration,
     { how, dueAt, isVoid }: { how: Cut; dueAt: (machine: number) => number; isVoid: () => boolean },
   ): void {
-    const reason = Symbol(through);
-    this.#reasons.set(through, reason);
+    const key = keyOf(through);
+    const reason = Symbol(key);
+    this.#reasons.set(key, reason);
     for (let machine = 0; machine < MACHINES; machine++) {
       this.#clock.sleep(dueAt(machine) - this.#clock.now(), this.#closed).then(
         () => {
-          if (!isVoid() && this.#reasons.get(through) === reason) this.cut(through, how, machine);
+          if (!isVoid() && this.#reasons.get(key) === reason) this.cut(through, how, machine);
         },
         () => {}, // Closed.
       );
     }
   }
+}
+
+export function registrationOf({ arn: pool }: TargetGroup, { id, port, zone }: Target): Registration {
+  return { pool, id, port, zone };
+}
+
+function keyOf({ pool, id, port = 0, zone = "" }: Registration): string {
+  return `${pool} ${id} ${port} ${zone}`;
 }

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Random } from "../random.ts";
 
 /** How clients reach a listener, as its targets are told. */
 export interface Front {
@@ -56,11 +56,11 @@ export function forwardedHeaders(
  * The id by which a request is found in logs. A client's own root stays, and the load balancer's part goes before it.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
  */
-export function traceOf(given: string | undefined, now: number): string {
+export function traceOf(given: string | undefined, now: number, random: Random): string {
   const seconds = Math.floor(now / 1_000)
     .toString(16)
     .padStart(8, "0");
-  const fresh = `1-${seconds}-${randomBytes(12).toString("hex")}`;
+  const fresh = `1-${seconds}-${random.digits("trace").slice(0, 24)}`;
   if (given === undefined) return `Root=${fresh}`;
   const fields = given.split(";").filter((field) => field !== "" && !field.startsWith("Self="));
   const hasRoot = fields.some((field) => field.startsWith("Root="));

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { FlowRoute, FlowSource } from "./flow-router.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import type { Cut } from "./passages.ts";
+import { type Ending, TrafficCount } from "./traffic.ts";
 
 export interface TcpBalancerOptions {
   readonly route: (source: FlowSource) => FlowRoute;
@@ -17,6 +18,7 @@ export class TcpBalancer {
   readonly #clients = new Set<Socket>();
   readonly #closed = new AbortController();
   readonly #idle: IdleWatch;
+  readonly count = new TrafficCount();
   readonly server: Server;
 
   constructor(options: TcpBalancerOptions) {
@@ -37,16 +39,22 @@ export class TcpBalancer {
     client.on("error", () => {}); // 'close' follows.
     const { remoteAddress: address = "", remotePort: port = 0 } = client;
     const route = this.#options.route({ protocol: "tcp", address, port });
+    this.count.began();
     if (route.to === "none") {
+      client.once("close", () => this.count.ended("failed"));
       client.resetAndDestroy();
       return;
     }
     const watched = this.#idle.add(() => flow.cut(this.#options.idle().cut));
     const flow = new TcpFlow(client, route.port, watched.touch);
-    const leave = route.enter((how) => flow.cut(how));
+    const leave = route.enter((how) => {
+      if (how === "silent") flow.isBroken = true;
+      flow.cut(how);
+    });
     client.once("close", () => {
       watched.end();
-      leave();
+      this.count.ended(flow.ending);
+      leave(flow.ending);
     });
   }
 }
@@ -57,6 +65,8 @@ class TcpFlow {
   readonly #target: Socket | undefined;
   readonly #touch: () => void;
   #state: "carried" | Cut = "carried";
+  /** Not by its client: the load balancer or the target has broken it off. */
+  isBroken = false;
 
   /** `port`: the target's. Undefined: its machine is gone, and nothing comes back. */
   constructor(client: Socket, port: number | undefined, touch: () => void) {
@@ -65,15 +75,23 @@ class TcpFlow {
     this.#target = port === undefined ? undefined : connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     client.on("data", (packet: Buffer) => this.#fromClient(packet));
     client.once("end", () => (this.#state === "carried" ? this.#target?.end() : client.destroy()));
-    if (this.#target === undefined) this.#state = "silent";
-    else this.#join(client, this.#target);
+    if (this.#target === undefined) {
+      this.#state = "silent";
+      this.isBroken = true;
+    } else this.#join(client, this.#target);
+  }
+
+  /** Of a client's connection that has closed. */
+  get ending(): Ending {
+    if (this.isBroken) return "failed";
+    return this.#client.readableEnded && this.#client.writableFinished ? "answered" : "abandoned";
   }
 
   cut(how: Cut): void {
     const client = this.#client;
     this.#state = how;
     if (how === "closed") {
-      client.resetAndDestroy();
+      this.#reset();
       return;
     }
     // It is not seen that nothing is sent on.
@@ -86,7 +104,7 @@ class TcpFlow {
   #join(client: Socket, target: Socket): void {
     target.on("data", (packet: Buffer) => this.#fromTarget(packet));
     target.once("end", () => this.#state === "carried" && client.end());
-    target.on("error", () => this.#state === "carried" && client.resetAndDestroy());
+    target.on("error", () => this.#state === "carried" && this.#reset());
     target.on("drain", () => client.resume());
     client.on("drain", () => target.resume());
     client.once("close", () => {
@@ -94,6 +112,11 @@ class TcpFlow {
       const isComplete = client.readableEnded && client.writableFinished;
       if (!isComplete) target.resetAndDestroy();
     });
+  }
+
+  #reset(): void {
+    this.isBroken = true;
+    this.#client.resetAndDestroy();
   }
 
   #fromClient(packet: Buffer): void {
@@ -105,7 +128,7 @@ class TcpFlow {
       // A target that has not seen the connection begin refuses it, and so does a load balancer that has forgotten it.
       case "moved":
       case "reset-when-used":
-        this.#client.resetAndDestroy();
+        this.#reset();
         break;
       case "closed":
       case "silent":
@@ -117,7 +140,7 @@ class TcpFlow {
 
   #fromTarget(packet: Buffer): void {
     this.#touch();
-    if (this.#state === "reset-when-used") this.#client.resetAndDestroy();
+    if (this.#state === "reset-when-used") this.#reset();
     else if (this.#state === "carried" && !this.#client.destroyed && !this.#client.write(packet)) this.#target?.pause();
   }
 }

@@ -23,20 +23,22 @@ export function transportsOf(protocol: string): readonly ("tcp" | "udp")[] {
   }
 }
 
-/** Resolves to the URLs once all listen, on one port: of connections first, as HTTP, and then of datagrams. */
+/**
+ * Resolves to the URLs once all listen, on one port: of connections first, as HTTP, and then of datagrams. `port` 0: any free one.
+ */
 export async function listenForFlows(
   { tcp, udp }: { readonly tcp: TcpBalancer | undefined; readonly udp: UdpBalancer | undefined },
-  host: string,
+  { host, port }: { readonly host: string; readonly port: number },
 ): Promise<readonly string[]> {
   for (let attempt = 1; ; attempt++) {
-    const url = tcp === undefined ? undefined : await listen(tcp.server, { host });
+    const url = tcp === undefined ? undefined : await listen(tcp.server, { host, port });
     if (udp === undefined) return url === undefined ? [] : [url];
     try {
-      const datagrams = await udp.listen(url === undefined ? 0 : Number(new URL(url).port), host);
+      const datagrams = await udp.listen(url === undefined ? port : Number(new URL(url).port), host);
       return url === undefined ? [datagrams] : [url, datagrams];
     } catch (error) {
       const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-      if (url === undefined || !isTaken || attempt >= ATTEMPTS_MAX) throw error;
+      if (url === undefined || port !== 0 || !isTaken || attempt >= ATTEMPTS_MAX) throw error;
       await new Promise((resolve) => tcp?.server.close(resolve));
     }
   }

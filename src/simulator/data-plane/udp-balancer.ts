@@ -5,6 +5,7 @@ import { urlOf } from "../listen.ts";
 import type { FlowRoute, FlowSource } from "./flow-router.ts";
 import { IdleWatch, type Watched } from "./idle-watch.ts";
 import type { Cut } from "./passages.ts";
+import { type Ending, TrafficCount } from "./traffic.ts";
 
 /**
  * Of flows that are not TCP, through an NLB or a GWLB. It can't be changed.
@@ -31,7 +32,8 @@ interface Flow {
   /** Undefined: what is sent vanishes. */
   upstream: Upstream | undefined;
   readonly watched: Watched;
-  readonly leave: () => void;
+  readonly leave: (ending: Ending) => void;
+  isBroken: boolean;
 }
 
 /**
@@ -44,6 +46,7 @@ export class UdpBalancer {
   readonly #closed = new AbortController();
   readonly #idle: IdleWatch;
   #socket: Socket | undefined;
+  readonly count = new TrafficCount();
 
   constructor(options: UdpBalancerOptions) {
     this.#options = options;
@@ -93,9 +96,14 @@ export class UdpBalancer {
   /** Undefined where there is no target: the datagram is dropped. */
   #open(client: Socket, key: string, source: FlowSource): Flow | undefined {
     const route = this.#options.route(source);
-    if (route.to === "none") return undefined;
+    this.count.began();
+    if (route.to === "none") {
+      this.count.ended("failed");
+      return undefined;
+    }
     const flow: Flow = {
       upstream: undefined,
+      isBroken: route.port === undefined,
       watched: this.#idle.add(() => this.#forget(key)),
       leave: route.enter((how) => this.#cut(key, how)),
     };
@@ -120,12 +128,16 @@ export class UdpBalancer {
   #cut(key: string, how: Cut): void {
     switch (how) {
       case "closed":
+        this.#break(this.#flows.get(key));
+        this.#forget(key);
+        break;
       case "moved":
         this.#forget(key);
         break;
       case "reset-when-used":
         break;
       case "silent":
+        this.#break(this.#flows.get(key));
         this.#silence(this.#flows.get(key));
         break;
       default:
@@ -136,10 +148,17 @@ export class UdpBalancer {
   /** The next datagram begins another flow. */
   #forget(key: string): void {
     const flow = this.#flows.get(key);
+    if (flow === undefined) return;
     this.#flows.delete(key);
-    flow?.watched.end();
-    flow?.leave();
+    flow.watched.end();
+    const ending = flow.isBroken ? "failed" : "answered";
+    this.count.ended(ending);
+    flow.leave(ending);
     this.#silence(flow);
+  }
+
+  #break(flow: Flow | undefined): void {
+    if (flow !== undefined) flow.isBroken = true;
   }
 
   #silence(flow: Flow | undefined): void {

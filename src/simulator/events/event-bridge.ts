@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import type { Random } from "../random.ts";
 import type { Announcement } from "../world/announcement.ts";
 import { isoSeconds, spotArnOf, zoneIdOf } from "../world/arn.ts";
 import type { Instance } from "../world/instance.ts";
@@ -7,6 +7,7 @@ import { wayOf } from "./hook-notification.ts";
 
 /** Whose events these are. */
 export interface Origin {
+  readonly random: Random;
   readonly region: string;
   readonly accountId: string;
   arn(service: "ec2", resource: string): string;
@@ -24,10 +25,10 @@ interface Content {
  * https://docs.aws.amazon.com/eventbridge/latest/ref/welcome.html
  */
 export function eventBridgeBodies(announcement: Announcement, origin: Origin): readonly string[] {
-  const { accountId: account, region } = origin;
+  const { accountId: account, region, random } = origin;
   return contentsOf(announcement, origin).map((content) => {
     const { source, resources, detail } = content;
-    const head = { version: "0", id: randomUUID(), "detail-type": content["detail-type"], source, account };
+    const head = { version: "0", id: random.uuid("event"), "detail-type": content["detail-type"], source, account };
     return JSON.stringify({ ...head, time: isoSeconds(announcement.at), region, resources, detail });
   });
 }

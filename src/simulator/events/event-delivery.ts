@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import type { Random } from "../random.ts";
 import type { Announcement } from "../world/announcement.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
 import { eventBridgeBodies } from "./event-bridge.ts";
@@ -77,25 +77,25 @@ export class EventDelivery {
         if (kinds?.includes(announcement.type) === false) continue;
         for (const body of eventBridgeBodies(announcement, this.#world)) this.#post(body, destination);
       } else if (announcement.type === "lifecycle-action") {
-        this.#post(hookNotification(announcement, this.#world.accountId), destination);
+        this.#post(hookNotification(announcement, this.#world), destination);
       }
     }
   }
 
   /** Auto Scaling tries a hook's queue as soon as the hook names it. */
   #announceHooks(): void {
-    const { accountId, clock, autoScalingGroups } = this.#world;
+    const { clock, autoScalingGroups } = this.#world;
     for (const destination of this.#destinations.filter(({ from }) => from === "auto-scaling")) {
       for (const group of autoScalingGroups.values()) {
-        for (const _ of group.hooks) this.#post(testNotification(group, accountId, clock.now()), destination);
+        for (const _ of group.hooks) this.#post(testNotification(group, this.#world, clock.now()), destination);
       }
     }
   }
 
   #post(body: string, destination: Destination): void {
     const { topic, duplicateEvery } = destination;
-    const { region, clock } = this.#world;
-    const message = topic === undefined ? body : snsEnvelope(body, { arn: topic, region }, clock.now());
+    const { region, clock, random } = this.#world;
+    const message = topic === undefined ? body : snsEnvelope(body, { arn: topic, region, random }, clock.now());
     const number = (this.#sent.get(destination) ?? 0) + 1;
     this.#sent.set(destination, number);
     const copies = duplicateEvery !== undefined && number % duplicateEvery === 0 ? 2 : 1;
@@ -140,6 +140,7 @@ export class Undeliverable extends Error {
 }
 
 interface Topic {
+  readonly random: Random;
   readonly arn: string;
   readonly region: string;
 }
@@ -148,17 +149,17 @@ interface Topic {
  * A message as a topic passes it on to a queue, without raw message delivery. Only SNS can sign it.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
-function snsEnvelope(message: string, { arn, region }: Topic, at: number): string {
+function snsEnvelope(message: string, { arn, region, random }: Topic, at: number): string {
   const host = `https://sns.${region}.amazonaws.com`;
   return JSON.stringify({
     Type: "Notification",
-    MessageId: randomUUID(),
+    MessageId: random.uuid("event"),
     TopicArn: arn,
     Message: message,
     Timestamp: new Date(at).toISOString(),
     SignatureVersion: "1",
     Signature: Buffer.from("not signed: simulated").toString("base64"),
     SigningCertURL: `${host}/SimpleNotificationService-00000000000000000000000000000000.pem`,
-    UnsubscribeURL: `${host}/?Action=Unsubscribe&SubscriptionArn=${arn}:${randomUUID()}`,
+    UnsubscribeURL: `${host}/?Action=Unsubscribe&SubscriptionArn=${arn}:${random.uuid("event")}`,
   });
 }

@@ -1,6 +1,11 @@
-import { randomUUID } from "node:crypto";
+import type { Random } from "../random.ts";
 import type { Announcement } from "../world/announcement.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
+
+interface Origin {
+  readonly accountId: string;
+  readonly random: Random;
+}
 
 /**
  * What Auto Scaling itself sends to the queue or topic that a hook names, besides what EventBridge gets.
@@ -8,13 +13,13 @@ import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
  */
 export function hookNotification(
   { group, instanceId, action, at }: Extract<Announcement, { readonly type: "lifecycle-action" }>,
-  accountId: string,
+  { accountId, random }: Origin,
 ): string {
   const { hook, token } = action;
   return JSON.stringify({
     LifecycleHookName: hook.name,
     AccountId: accountId,
-    RequestId: randomUUID(),
+    RequestId: random.uuid("event"),
     LifecycleTransition: hook.transition,
     AutoScalingGroupName: group.name,
     Service: "AWS Auto Scaling",
@@ -39,10 +44,10 @@ export function wayOf(group: AutoScalingGroup, instanceId: string): object {
 }
 
 /** What a queue gets once when a hook begins to name it. */
-export function testNotification({ arn, name }: AutoScalingGroup, accountId: string, at: number): string {
+export function testNotification({ arn, name }: AutoScalingGroup, { accountId, random }: Origin, at: number): string {
   return JSON.stringify({
     AccountId: accountId,
-    RequestId: randomUUID(),
+    RequestId: random.uuid("event"),
     AutoScalingGroupARN: arn,
     AutoScalingGroupName: name,
     Service: "AWS Auto Scaling",

@@ -15,11 +15,11 @@ export class MetadataListeners {
     this.#host = host;
   }
 
-  /** Resolves to the URL that stands for http://169.254.169.254 to this instance. */
-  async open(instance: Instance, options: MetadataOptions = {}): Promise<string> {
+  /** Resolves to the URL that stands for http://169.254.169.254 to this instance. Port 0: any free one. */
+  async open(instance: Instance, options: MetadataOptions = {}, port = 0): Promise<string> {
     const service = new MetadataService(this.#world, instance, options);
     const server = createServer((request, response) => serve(service, { request, response, world: this.#world }));
-    const url = await listen(server, { host: this.#host });
+    const url = await listen(server, { host: this.#host, port });
     this.#servers.push(server);
     return url;
   }

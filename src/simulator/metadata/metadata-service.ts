@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { type BucketSize, TokenBucket } from "../quotas/token-bucket.ts";
+import type { Random } from "../random.ts";
 import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { metadataAt } from "./metadata-items.ts";
@@ -38,13 +38,14 @@ export class MetadataService {
   readonly #world: World;
   readonly #instance: Instance;
   readonly #options: MetadataOptions;
-  readonly #tokens = new SessionTokens();
+  readonly #tokens: SessionTokens;
   readonly #bucket: TokenBucket | undefined;
 
   constructor(world: World, instance: Instance, options: MetadataOptions = {}) {
     this.#world = world;
     this.#instance = instance;
     this.#options = options;
+    this.#tokens = new SessionTokens(world.random);
     this.#bucket = options.limit === undefined ? undefined : new TokenBucket(options.limit, world.clock.now());
   }
 
@@ -123,6 +124,11 @@ const TTL_SECONDS_MAX = 21_600;
 class SessionTokens {
   /** When each ends, in milliseconds since the epoch. */
   readonly #ends = new Map<string, number>();
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
 
   /** A new token; undefined where `ttlSeconds`, as it was given in a header, is not one that AWS takes. */
   issue(ttlSeconds: string | undefined, now: number): string | undefined {
@@ -130,7 +136,7 @@ class SessionTokens {
     const seconds = Number(ttlSeconds);
     if (seconds < 1 || seconds > TTL_SECONDS_MAX) return undefined;
     for (const [token, end] of this.#ends) if (end <= now) this.#ends.delete(token);
-    const token = `${randomBytes(40).toString("base64url")}==`;
+    const token = `${tokenFrom(this.#random)}==`;
     this.#ends.set(token, now + seconds * 1_000);
     return token;
   }
@@ -140,4 +146,10 @@ class SessionTokens {
     const end = this.#ends.get(token);
     return end === undefined || end <= now ? undefined : Math.floor((end - now) / 1_000);
   }
+}
+
+/** 40 bytes, as AWS's have. */
+function tokenFrom(random: Random): string {
+  const digits = `${random.digits("metadata-token")}${random.digits("metadata-token")}`;
+  return Buffer.from(digits.slice(0, 80), "hex").toString("base64url");
 }

@@ -18,7 +18,7 @@ export interface BuiltWorld {
   readonly world: World;
   /** By what the scenario calls them. */
   readonly instanceIds: ReadonlyMap<string, string>;
-  /** Of machines, or of entries for all of theirs, by what the scenario calls them. */
+  /** Of machines, or of entries for all of theirs, by what the scenario calls them. An id stands for itself. */
   idsOf(names: readonly string[]): readonly string[];
   /** Not running yet. */
   readonly controllers: readonly Controller[];
@@ -26,8 +26,14 @@ export interface BuiltWorld {
 
 /** A world as a scenario describes it. The scenario is taken to be consistent, as `readScenario` leaves it. */
 export function buildWorld(scenario: Scenario, clock: Clock): BuiltWorld {
-  const { region = DEFAULT_REGION, accountId, timing } = scenario;
-  const world = new World({ clock, region, ...(accountId && { accountId }), ...(timing && { timing }) });
+  const { region = DEFAULT_REGION, accountId, timing, seed } = scenario;
+  const world = new World({
+    clock,
+    region,
+    ...(accountId && { accountId }),
+    ...(timing && { timing }),
+    ...(seed === undefined ? {} : { seed }),
+  });
   return new Building(scenario, world).build();
 }
 
@@ -187,7 +193,12 @@ class Building {
   }
 
   #idsOf(names: readonly string[]): readonly string[] {
-    return [...new Set(names.flatMap((name) => this.#ids.get(name) ?? []))];
+    return [...new Set(names.flatMap((name) => this.#ids.get(name) ?? this.#knownId(name)))];
+  }
+
+  /** Of a machine that the scenario does not name, because it was launched later. */
+  #knownId(id: string): readonly string[] {
+    return this.#world.instance(id) === undefined ? [] : [id];
   }
 
   #targetId(instanceId: string, { targetType }: TargetGroup): string {

@@ -3,40 +3,75 @@ import type { Instance } from "../world/instance.ts";
 import type { BuiltWorld } from "./build-world.ts";
 import type { Scenario } from "./schema.ts";
 
-type ScenarioInterruption = NonNullable<Scenario["interruptions"]>[number];
+type Entry<L> = NonNullable<L> extends readonly (infer E)[] ? E : never;
+type Interruption = Entry<Scenario["interruptions"]>;
+
+/** What a scenario, or the control API, can say of departures. */
+export interface Departures {
+  readonly interruptions: Interruption;
+  readonly rebalanceRecommendations: Entry<Scenario["rebalanceRecommendations"]>;
+  readonly rootVolumeReplacements: Entry<Scenario["rootVolumeReplacements"]>;
+  readonly scheduledEvents: Entry<Scenario["scheduledEvents"]>;
+}
+
+type Surroundings = Pick<BuiltWorld, "world" | "idsOf">;
 
 /** Lets everything that the scenario says of departures happen, counted from now. */
-export function beginDepartures(scenario: Scenario, { world, idsOf }: BuiltWorld): void {
-  const { interruptions = [], rebalanceRecommendations = [], scheduledEvents = [] } = scenario;
-  const { rootVolumeReplacements = [] } = scenario;
-  const named = (names: readonly string[]) =>
-    idsOf(names)
-      .map((id) => world.instance(id))
-      .filter((instance) => instance !== undefined);
-  const after = (seconds: number, happen: () => void) => world.at(world.clock.now() + seconds * 1_000, happen);
-  for (const interruption of interruptions) {
-    after(interruption.afterSeconds ?? 0, () => {
-      for (const instance of named(interruption.instances)) interrupt(instance, interruption, world.interruptions);
+export function beginDepartures(scenario: Scenario, built: Surroundings): void {
+  const { interruptions = [], rebalanceRecommendations = [], rootVolumeReplacements = [] } = scenario;
+  for (const each of interruptions) DEPARTURES.interruptions(each, built);
+  for (const each of rebalanceRecommendations) DEPARTURES.rebalanceRecommendations(each, built);
+  for (const each of rootVolumeReplacements) DEPARTURES.rootVolumeReplacements(each, built);
+  for (const each of scenario.scheduledEvents ?? []) DEPARTURES.scheduledEvents(each, built);
+  built.world.catchUp();
+}
+
+/** Lets one of each kind happen, `afterSeconds` from now. At once: with the next `catchUp`. */
+export const DEPARTURES: {
+  readonly [K in keyof Departures]: (departure: Departures[K], built: Surroundings) => void;
+} = {
+  interruptions(interruption, built) {
+    after(interruption, built, (instances, { interruptions }) => {
+      for (const instance of instances) interrupt(instance, interruption, interruptions);
     });
-  }
-  for (const { instances, afterSeconds = 0 } of rebalanceRecommendations) {
-    after(afterSeconds, () => {
-      for (const instance of named(instances)) world.interruptions.recommendRebalance(instance);
+  },
+
+  rebalanceRecommendations(recommendation, built) {
+    after(recommendation, built, (instances, { interruptions }) => {
+      for (const instance of instances) interruptions.recommendRebalance(instance);
     });
-  }
-  for (const { instances, afterSeconds = 0 } of rootVolumeReplacements) {
-    after(afterSeconds, () => {
-      for (const instance of named(instances)) replaceRootVolume(instance, world);
+  },
+
+  rootVolumeReplacements(replacement, built) {
+    after(replacement, built, (instances, world) => {
+      for (const instance of instances) replaceRootVolume(instance, world);
     });
-  }
-  for (const { code, instances, afterSeconds = 0, startsInSeconds, windowSeconds } of scheduledEvents) {
-    after(afterSeconds, () => {
+  },
+
+  scheduledEvents(event, built) {
+    const { code, startsInSeconds, windowSeconds } = event;
+    after(event, built, (instances, { scheduledEvents }) => {
       const window = windowSeconds === undefined ? {} : { windowMs: windowSeconds * 1_000 };
-      const startsInMs = startsInSeconds * 1_000;
-      world.scheduledEvents.schedule({ code, instances: named(instances), startsInMs, ...window });
+      scheduledEvents.schedule({ code, instances, startsInMs: startsInSeconds * 1_000, ...window });
     });
-  }
-  world.catchUp();
+  },
+};
+
+function after(
+  {
+    instances,
+    afterSeconds = 0,
+  }: { readonly instances: readonly string[]; readonly afterSeconds?: number | undefined },
+  { world, idsOf }: Surroundings,
+  happen: (instances: readonly Instance[], world: BuiltWorld["world"]) => void,
+): void {
+  world.at(world.clock.now() + afterSeconds * 1_000, () => {
+    const named = idsOf(instances).map((id) => world.instance(id));
+    happen(
+      named.filter((instance) => instance !== undefined),
+      world,
+    );
+  });
 }
 
 /** Not of a machine that is off, or on its way out of its group. */
@@ -49,7 +84,7 @@ function replaceRootVolume(instance: Instance, world: BuiltWorld["world"]): void
 
 function interrupt(
   instance: Instance,
-  { of, action, rebalanceLeadSeconds, skipOsShutdown = false }: ScenarioInterruption,
+  { of, action, rebalanceLeadSeconds, skipOsShutdown = false }: Interruption,
   interruptions: BuiltWorld["world"]["interruptions"],
 ): void {
   if (of === "capacity-reservation") {

@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
+import { Control } from "../control/control.ts";
 import { DataPlane } from "../data-plane/data-plane.ts";
 import type { DeliveryOptions } from "../events/event-delivery.ts";
-import type { Fault } from "../faults/fault.ts";
 import { LOOPBACK } from "../listen.ts";
 import { MetadataListeners } from "../metadata/metadata-listeners.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
@@ -10,10 +10,9 @@ import { Simulator } from "../simulator.ts";
 import type { World } from "../world/world.ts";
 import { type BuiltWorld, buildWorld } from "./build-world.ts";
 import { beginDepartures } from "./departures.ts";
+import { faultOf } from "./fault-schema.ts";
 import { openQueues } from "./open-queues.ts";
 import type { Scenario } from "./schema.ts";
-
-type ScenarioRhythm = NonNullable<Scenario["faults"]>[number]["when"];
 
 /** One port of a load balancer, where it carries traffic. */
 interface Entrance {
@@ -54,6 +53,11 @@ interface RegionOptions {
   readonly port?: number;
   /** Where the endpoint and the load balancers listen. */
   readonly host?: string;
+  /**
+   * Of the load balancers' listeners, which count on from it in the order of the scenario, and of the metadata services after
+   * them. 0: any free ones.
+   */
+  readonly firstPort?: number;
   /** Called where queues don't take what they are sent. */
   readonly onUndelivered?: DeliveryOptions;
 }
@@ -61,17 +65,20 @@ interface RegionOptions {
 /** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0, host = LOOPBACK, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
+  { clock, port = 0, host = LOOPBACK, firstPort = 0, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
 ): Promise<OpenRegion> {
   const built = buildWorld(scenario, clock);
   const { world, instanceIds, controllers } = built;
-  const simulator = new Simulator(world, { policies: scenario.policies ?? [] });
+  const control = new Control();
+  const simulator = new Simulator(world, { policies: scenario.policies ?? [], beside: control });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
-  for (const { when, ...fault } of scenario.faults ?? []) simulator.faults.add({ ...fault, ...rhythm(when) });
+  for (const fault of scenario.faults ?? []) simulator.faults.add(faultOf(fault, world.random.seed));
   const listeners = new MetadataListeners(world, host);
   const url = await simulator.listen(port, host);
-  const { plane, metadata } = await openListeners().catch(async (error: unknown) => {
-    await Promise.all([simulator.close(), listeners.close()]);
+  let plane: DataPlane | undefined;
+  const { entrances, metadata } = await openListeners().catch(async (error: unknown) => {
+    plane?.close();
+    await Promise.all([simulator.close(), listeners.close(), plane?.ended()]);
     throw error;
   });
 
@@ -80,11 +87,12 @@ export async function openRegion(
   const running = controllers.map((controller) => controller.run(closed.signal));
   const queues = openQueues(scenario, world, onUndelivered);
   beginDepartures(scenario, built);
+  control.open({ ...built, simulator, plane, metadata });
   return {
     world,
     simulator,
     url,
-    entrances: plane === undefined ? [] : entrancesOf(world, plane),
+    entrances,
     metadata,
     queues: (scenario.events ?? []).map(({ queue }) => queue),
     instanceIds,
@@ -96,18 +104,17 @@ export async function openRegion(
   };
 
   async function openListeners() {
-    const services = await openMetadata(scenario, built, listeners);
-    return {
-      metadata: services,
-      plane: scenario.dataPlane === false ? undefined : await DataPlane.open(world, host),
-    };
+    if (scenario.dataPlane !== false) plane = await DataPlane.open(world, host, undefined, firstPort);
+    const entrances = plane === undefined ? [] : entrancesOf(world, plane);
+    const nextPort = firstPort === 0 ? 0 : firstPort + entrances.length;
+    return { entrances, metadata: await openMetadata(scenario, built, { listeners, firstPort: nextPort }) };
   }
 }
 
 async function openMetadata(
   { instanceMetadata }: Scenario,
   { world, idsOf }: BuiltWorld,
-  listeners: MetadataListeners,
+  { listeners, firstPort }: { readonly listeners: MetadataListeners; readonly firstPort: number },
 ): Promise<readonly Metadata[]> {
   if (instanceMetadata === undefined) return [];
   const { instances, httpTokens, limit, limitStatus } = instanceMetadata;
@@ -119,16 +126,10 @@ async function openMetadata(
   const opened: Metadata[] = [];
   for (const instanceId of idsOf(instances)) {
     const instance = world.instance(instanceId);
-    if (instance !== undefined) opened.push({ instanceId, url: await listeners.open(instance, options) });
+    const port = firstPort === 0 ? 0 : firstPort + opened.length;
+    if (instance !== undefined) opened.push({ instanceId, url: await listeners.open(instance, options, port) });
   }
   return opened;
-}
-
-function rhythm(when: ScenarioRhythm): Pick<Fault, "when"> {
-  if (when?.first !== undefined) return { when: { first: when.first } };
-  if (when?.every !== undefined) return { when: { every: when.every } };
-  if (when?.probability !== undefined) return { when: { probability: when.probability, seed: when.seed ?? 1 } };
-  return {};
 }
 
 function entrancesOf(world: World, plane: DataPlane): readonly Entrance[] {

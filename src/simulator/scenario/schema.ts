@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { API_NAMES } from "../api/answer.ts";
 import { policyDocument } from "../iam/policy.ts";
 import type { Timing } from "../timing.ts";
 import {
@@ -10,10 +9,10 @@ import {
   rootVolumeReplacement,
   scheduledEvent,
 } from "./departure-schema.ts";
+import { fault, quotas } from "./fault-schema.ts";
 import { autoScalingGroup } from "./scaling-schema.ts";
 import {
   addresses,
-  bucket,
   ipv4Prefix,
   ipv6Prefix,
   ms,
@@ -28,6 +27,7 @@ import {
   zone,
 } from "./values.ts";
 
+const SEED_MAX = 2 ** 31 - 1;
 /** A machine each, and with a data plane a process each. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 
@@ -214,35 +214,6 @@ const controller = z
   })
   .describe("Registers again what the file registers there, whenever it is missing.");
 
-const fault = z.strictObject({
-  api: z.enum(API_NAMES).optional().describe("Default: all of them."),
-  action: z.string().min(1).optional().describe("Such as DescribeTargetHealth. Default: every action."),
-  when: z
-    .strictObject({
-      first: wholeNumber(1, 1_000_000).optional(),
-      every: wholeNumber(1, 1_000_000).optional(),
-      probability: z.number().min(0).max(1).optional(),
-      seed: z.int().optional().describe("For the probability. Default: 1."),
-    })
-    .refine(
-      ({ first, every, probability }) =>
-        [first, every, probability].filter((given) => given !== undefined).length === 1,
-      "give exactly one of first, every, probability",
-    )
-    .optional()
-    .describe("Which of the calls it strikes. Default: all of them."),
-  effect: z.discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("error"),
-      code: z.string().min(1),
-      status: wholeNumber(400, 599).optional().describe("Default: 400."),
-      message: z.string().optional(),
-    }),
-    z.strictObject({ type: z.enum(["latency", "stale"]), ms }),
-    z.strictObject({ type: z.enum(["refused", "reset", "hang", "malformed", "empty"]) }),
-  ]),
-});
-
 const policy = z
   .strictObject({
     accessKeyId: z.string().regex(/^\w+$/, "give letters and digits"),
@@ -256,23 +227,6 @@ const policy = z
   .describe(
     "A caller that signs with this access key may do what its IAM policy allows. All others may do everything.",
   );
-
-const quotas = z
-  .strictObject({
-    code: z.enum(["Throttling", "ThrottlingException"]).optional(),
-    nonMutating: bucket.optional(),
-    registration: bucket.optional(),
-    mutating: bucket.optional(),
-    resourceIntensive: bucket.optional(),
-    account: bucket.optional(),
-    ec2NonMutating: bucket.optional(),
-    ec2Unfiltered: bucket.optional(),
-    ec2Mutating: bucket.optional(),
-    ec2Terminate: bucket.optional(),
-    autoScalingNonMutating: bucket.optional(),
-    autoScalingMutating: bucket.optional(),
-  })
-  .describe("Request quotas are on when this is there; `{}` means those that AWS documents.");
 
 const lags = {
   albDeregistration: range,
@@ -299,6 +253,10 @@ const timing = z
   .partial()
   .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
 
+const seed = wholeNumber(0, SEED_MAX).describe(
+  "With the same seed, and the same order of calls and connections, all that is random is the same. Default: 1.",
+);
+
 /** What to say where there is no scenario at all. */
 export const SCENARIO_NEEDED =
   "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
@@ -312,6 +270,7 @@ const scenario = {
     .string()
     .regex(/^\d{12}$/, "give twelve digits, in quotes")
     .optional(),
+  seed: seed.optional(),
   vpcs: z
     .array(z.strictObject({ id: vpcId }))
     .min(1)

@@ -1,29 +1,28 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
 import type { Timing } from "../timing.ts";
 import type { AutoScalingGroupInput } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
 import type { Listener, LoadBalancerInput, Rule } from "./load-balancer.ts";
 import type { TargetGroupInput } from "./target-group.ts";
 
-/** What AWS names its things by. The same ones in every run. */
+const PURPOSE = "id";
+
+/** What AWS names its things by. */
 export class Ids {
-  #made = 0;
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
 
   /** 16 hexadecimal digits. */
   next(): string {
-    return this.#digits().slice(0, 16);
+    return this.#random.digits(PURPOSE).slice(0, 16);
   }
 
   nextUuid(): string {
-    const digits = this.#digits();
-    const part = (start: number, end: number) => digits.slice(start, end);
-    return `${part(0, 8)}-${part(8, 12)}-4${part(12, 15)}-8${part(15, 18)}-${part(18, 30)}`;
-  }
-
-  #digits(): string {
-    this.#made += 1;
-    return createHash("sha256").update(String(this.#made)).digest("hex");
+    return this.#random.uuid(PURPOSE);
   }
 }
 
@@ -34,6 +33,8 @@ export interface WorldOptions {
   readonly region?: string;
   readonly accountId?: string;
   readonly timing?: Partial<Timing>;
+  /** Of all that is random. Default: 1. */
+  readonly seed?: number;
 }
 
 export type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck" | "probe"> &

@@ -1,5 +1,6 @@
 import { invalidArn, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
+import { Random } from "../random.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
 import type { Announcement, WorldChange } from "./announcement.ts";
 import { arnOf, isArnOf } from "./arn.ts";
@@ -36,6 +37,7 @@ export class World {
   readonly clock: Clock;
   readonly region: string;
   readonly accountId: string;
+  readonly random: Random;
   readonly instances = new Map<string, Instance>();
   readonly targetGroups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
@@ -49,19 +51,22 @@ export class World {
    */
   readonly excluded = new Set<string>();
   readonly #watchers: ((change: WorldChange) => void)[] = [];
-  readonly #ids = new Ids();
-  readonly #loadBalancers = new LoadBalancers(this, this.#ids);
+  readonly #ids: Ids;
+  readonly #loadBalancers: LoadBalancers;
   readonly #schedule = new Schedule();
   readonly #power = new InstancePower(this);
   /** It watches the world, so it comes after the watchers. */
   readonly scaling = new AutoScaling(this);
   #timing: Timing;
 
-  constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
+  constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {}, seed }: WorldOptions) {
     this.clock = clock;
     this.region = region;
     this.accountId = accountId;
     this.#timing = { ...AWS_TIMING, ...timing };
+    this.random = new Random(seed);
+    this.#ids = new Ids(this.random);
+    this.#loadBalancers = new LoadBalancers(this, this.#ids);
   }
 
   get timing(): Timing {

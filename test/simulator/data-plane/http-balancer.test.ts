@@ -14,6 +14,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Clock, ScaledClock, VirtualClock } from "../../../src/simulator/clock.ts";
 import { HttpBalancer, type Route } from "../../../src/simulator/data-plane/http-balancer.ts";
 import type { Cut, Enter } from "../../../src/simulator/data-plane/passages.ts";
+import { Random } from "../../../src/simulator/random.ts";
 import { send } from "./clients.ts";
 
 interface Scene {
@@ -58,6 +59,7 @@ async function balance(
     connectTimeout: () => new Promise(() => {}),
     statuses: { connectTimeout: 504, broken: 502 },
     clock,
+    random: new Random(),
     front: { protocol: "http", port: 80 },
     settings: () => ({ idleMs: 60_000, keepAliveMs: 3_600_000, forwardedFor: "append", namesServer: true }),
     isApplication: true,

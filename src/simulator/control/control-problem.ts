@@ -1,0 +1,41 @@
+/** A request of the control API that is refused, and why. */
+export class ControlProblem extends Error {
+  readonly status: 400 | 404 | 405 | 409 | 413 | 500 | 503;
+  /** Where there are several things wrong: each with its place. */
+  readonly problems: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: ControlProblem["status"],
+    detail: string,
+    more: { readonly problems?: readonly string[]; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail);
+    this.name = "ControlProblem";
+    this.status = status;
+    this.problems = more.problems ?? [];
+    this.headers = more.headers ?? {};
+  }
+
+  /** As RFC 9457 has it. */
+  body(): object {
+    const { status, problems, message: detail } = this;
+    return {
+      type: "about:blank",
+      title: TITLES[status],
+      status,
+      detail,
+      ...(problems.length > 0 && { problems }),
+    };
+  }
+}
+
+const TITLES: Readonly<Record<ControlProblem["status"], string>> = {
+  400: "Bad request",
+  404: "Not found",
+  405: "Method not allowed",
+  409: "Conflict",
+  413: "Body too large",
+  500: "Internal error",
+  503: "Unavailable",
+};

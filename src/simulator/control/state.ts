@@ -1,0 +1,141 @@
+import { ScaledClock } from "../clock.ts";
+import type { DataPlane } from "../data-plane/data-plane.ts";
+import { MACHINES, type Registration } from "../data-plane/passages.ts";
+import { sumOf, type Traffic, TrafficCount } from "../data-plane/traffic.ts";
+import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import type { TargetGroup } from "../world/target-group.ts";
+import type { ControlledRegion } from "./controlled-region.ts";
+import type { RegionState } from "./state-schema.ts";
+
+type Carried = Named & { readonly traffic: Traffic };
+
+const NONE = new TrafficCount().report();
+const EACH_MACHINE = Array.from({ length: MACHINES }, (_, machine) => machine);
+
+/** Everything as it is now. Reading it is no call of AWS's, and changes nothing. */
+export function regionState(region: ControlledRegion): RegionState {
+  const { world, simulator } = region;
+  world.catchUp();
+  const { clock, loadBalancers, classics } = world;
+  const own = [...loadBalancers.values()].map(({ name, type, zones, shiftedZones, listeners }) => ({
+    name,
+    type,
+    zones: [...zones],
+    shiftedZones: [...shiftedZones],
+    listeners: listeners.map((listener) => listenerState(region, name, listener)),
+  }));
+  const classic = [...classics.values()].map((each) => classicState(region, each));
+  return {
+    now: new Date(clock.now()).toISOString(),
+    ...(clock instanceof ScaledClock && { speed: clock.speed }),
+    seed: world.random.seed,
+    region: world.region,
+    traffic: sumOf([...own, ...classic].flatMap(({ listeners }) => listeners.map(({ traffic }) => traffic ?? NONE))),
+    loadBalancers: own,
+    targetGroups: [...world.targetGroups.values()].map((group) => groupState(region, group)),
+    classicLoadBalancers: classic,
+    autoScalingGroups: [...world.autoScalingGroups.values()].map((group) => ({
+      name: group.name,
+      desiredCapacity: group.desiredCapacity,
+      instances: group.members(clock.now()).map(({ instance: { id }, lifecycleState }) => ({ id, lifecycleState })),
+    })),
+    instances: instanceStates(region),
+    calls: Object.fromEntries([...simulator.calls].sort()),
+  };
+}
+
+function listenerState(
+  { plane }: ControlledRegion,
+  name: string,
+  { port, protocol }: { readonly port: number; readonly protocol: string },
+) {
+  const traffic = plane?.trafficAt(name, port);
+  return { port, protocol, ...(traffic !== undefined && { url: plane?.url(name, port), traffic }) };
+}
+
+function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
+  const now = world.clock.now();
+  const receiving = new Set(EACH_MACHINE.flatMap((machine) => group.routable(now, machine, MACHINES).map(nameOf)));
+  const carried = carriedBy(group.arn, plane);
+  const listed = group.listed(now).map((target) => {
+    const { state, reason } = group.apiHealth(target, now);
+    const { id, port, zone } = target;
+    return { id, port, ...(zone !== undefined && { zone }), state, ...(reason !== undefined && { reason }) };
+  });
+  const gone = unlisted(carried, listed).map(({ id, port = 0 }) => ({ id, port, state: "not-registered" }));
+  const loadBalancer = world.loadBalancerOf(group.arn)?.name;
+  return {
+    name: group.name,
+    arn: group.arn,
+    ...(loadBalancer !== undefined && { loadBalancer }),
+    targets: [...listed, ...gone].map((target) => ({
+      ...target,
+      receivesNew: receiving.has(nameOf(target)),
+      traffic: carried.get(nameOf(target))?.traffic ?? NONE,
+    })),
+  };
+}
+
+function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
+  const { world, plane } = region;
+  const now = world.clock.now();
+  const receiving = new Set(EACH_MACHINE.flatMap((machine) => classic.routable(now, machine, MACHINES)));
+  const carried = carriedBy(classic.name, plane);
+  const listed = classic.registered(now).map((id) => ({ id }));
+  const instances = [...listed, ...unlisted(carried, listed)].map(({ id }) => {
+    const said = classic.apiState(id, now);
+    return {
+      id,
+      state: said?.state ?? "not-registered",
+      ...(said !== undefined && { description: said.description }),
+      receivesNew: receiving.has(id),
+      traffic: carried.get(nameOf({ id }))?.traffic ?? NONE,
+    };
+  });
+  return {
+    name: classic.name,
+    zones: [...classic.zones],
+    listeners: classic.listeners.map((listener) => listenerState(region, classic.name, listener)),
+    instances,
+  };
+}
+
+function instanceStates({ world, instanceIds, metadata }: ControlledRegion) {
+  const names = new Map([...instanceIds].map(([name, id]) => [id, name]));
+  const metadataUrls = new Map(metadata.map(({ instanceId, url }) => [instanceId, url]));
+  return [...world.instances.values()].map((instance) => {
+    const { id, zone, privateIp, answering } = instance;
+    const [name, metadataUrl] = [names.get(id), metadataUrls.get(id)];
+    return {
+      id,
+      ...(name !== undefined && { name }),
+      state: instance.state(world.clock.now(), world.timing),
+      answering: answering.up,
+      zone,
+      privateIp,
+      ...(metadataUrl !== undefined && { metadataUrl }),
+    };
+  });
+}
+
+type Named = Pick<Registration, "id" | "port">;
+
+function nameOf({ id, port }: Named): string {
+  return `${id} ${port ?? ""}`;
+}
+
+/** What each target of a pool has had, by its name: of all of its zones together. */
+function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<string, Carried> {
+  const carried = new Map<string, Carried>();
+  for (const { id, port, traffic } of plane?.passages.trafficOf(pool) ?? []) {
+    const of = port === undefined ? { id } : { id, port };
+    carried.set(nameOf(of), { ...of, traffic: sumOf([traffic, carried.get(nameOf(of))?.traffic ?? NONE]) });
+  }
+  return carried;
+}
+
+/** What has had traffic, and is listed no more. */
+function unlisted(carried: ReadonlyMap<string, Carried>, listed: readonly Named[]): readonly Carried[] {
+  const names = new Set(listed.map(nameOf));
+  return [...carried].flatMap(([name, one]) => (names.has(name) ? [] : [one]));
+}
