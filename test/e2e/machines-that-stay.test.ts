@@ -4,8 +4,9 @@ import { eventBridgeBodies } from "../../src/simulator/events/event-bridge.ts";
 import type { Announcement } from "../../src/simulator/world/announcement.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
+import { catchUpOnTime } from "../../src/simulator/world/world.ts";
 import { queueOnRegion } from "../support/queue-on-region.ts";
-import { SimulatedRegion } from "../support/simulated-region.ts";
+import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 const HOUR_MS = 3_600_000;
 const STATES = ["stopping", "stopped", "pending", "running"] as const;
@@ -111,6 +112,7 @@ describe("a machine that gets a new root volume", () => {
 
   test("is one of all that an instance refresh gives new root volumes, one after the other", async () => {
     const { region, clock, nodes, queue, returns, deregistered, listed, scaling, world } = await scene();
+    catchUpOnTime(world, never);
     const client = new AutoScalingClient({ region: world.region, ...region.aws() });
     const LaunchTemplateSpecification = { LaunchTemplateName: "nodes", Version: "2" };
     const LaunchTemplate = { LaunchTemplateSpecification, Overrides: [{ ImageId: "ami-0123456789abcdef0" }] };

@@ -36,6 +36,7 @@ export const instanceRefreshActions: ApiActions = {
         "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
       );
     const { id } = refreshes.start(group, { strategy, preferences, desired }, world.clock.now());
+    world.catchUp();
     return { InstanceRefreshId: id };
   },
 
@@ -54,6 +55,7 @@ export const instanceRefreshActions: ApiActions = {
     const { group, refresh } = activeRefresh(params, world);
     const waits = text(params, "WaitForTransitioningInstances") !== "false";
     if (refresh.status !== "Cancelling") world.scaling.refreshes.cancel(group, refresh, waits, world.clock.now());
+    world.catchUp();
     return { InstanceRefreshId: refresh.id };
   },
 
@@ -68,6 +70,7 @@ export const instanceRefreshActions: ApiActions = {
         "The instance refresh cannot be rolled back: it needs a desired configuration, and the group a numbered version of its launch template",
       );
     world.scaling.refreshes.rollBack(group, refresh, world.clock.now());
+    world.catchUp();
     return { InstanceRefreshId: refresh.id };
   },
 };
