@@ -15,6 +15,7 @@ import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
+import { numberedDnsName } from "./dns-name.ts";
 import { pageOf } from "./paging.ts";
 import { atMost, requiredText, structures, targetDescription, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
@@ -231,7 +232,7 @@ function groupByName(all: readonly TargetGroup[], name: string): TargetGroup {
 export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFields {
   return {
     LoadBalancerArn: loadBalancer.arn,
-    DNSName: `${loadBalancer.name}.elb.${world.region}.amazonaws.com`,
+    DNSName: dnsNameOf(loadBalancer, world.region),
     CanonicalHostedZoneId: "Z32O12XQLNTSW2",
     CreatedTime: isoTime(loadBalancer.createdAt),
     LoadBalancerName: loadBalancer.name,
@@ -243,6 +244,13 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     SecurityGroups: { member: loadBalancer.securityGroups },
     IpAddressType: loadBalancer.ipAddressType,
   };
+}
+
+/** Of an NLB and a GWLB it has the digits of their ARN, of an ALB a number. */
+function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): string {
+  const digits = arn.slice(arn.lastIndexOf("/") + 1);
+  if (type !== "application") return `${name}-${digits}.elb.${region}.amazonaws.com`;
+  return numberedDnsName({ name, scheme }, digits, region);
 }
 
 export function zonesXml({ zones, vpcId, addresses }: LoadBalancer): XmlFields {

@@ -8,6 +8,10 @@ export const CONNECTION_TERMINATION = "deregistration_delay.connection_terminati
 export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
 const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
 const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
+const CLIENT_ADDRESS = "preserve_client_ip.enabled";
+const ALGORITHM = "load_balancing.algorithm.type";
+const ANOMALY_MITIGATION = "load_balancing.algorithm.anomaly_mitigation";
+const FAILOVER = ["target_failover.on_deregistration", "target_failover.on_unhealthy"] as const;
 
 /** Of the attributes that are whole numbers of seconds, from 0: the greatest value that AWS takes. */
 export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
@@ -17,11 +21,10 @@ export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
 
 /** The attributes that a new group of this protocol has. There are no others. */
 export function defaultAttributes(protocol: string, targetType: string): Map<string, string> {
-  const attributes = new Map([
-    ["stickiness.enabled", "false"],
-    [DEREGISTRATION_DELAY, "300"],
-    [CROSS_ZONE, "use_load_balancer_configuration"],
-  ]);
+  const attributes = new Map([["stickiness.enabled", "false"]]);
+  // Functions have no connections to wait for.
+  if (targetType !== "lambda") attributes.set(DEREGISTRATION_DELAY, "300");
+  attributes.set(CROSS_ZONE, "use_load_balancer_configuration");
   // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
   if (protocol === "GENEVE") {
     for (const moment of ["on_deregistration", "on_unhealthy"]) {
@@ -42,19 +45,45 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
     attributes.set("stickiness.lb_cookie.duration_seconds", "86400");
     attributes.set("stickiness.app_cookie.duration_seconds", "86400");
     attributes.set("stickiness.app_cookie.cookie_name", "");
+  }
+  if (isApplicationProtocol(protocol) && targetType !== "lambda") {
     attributes.set("slow_start.duration_seconds", "0");
-    attributes.set("load_balancing.algorithm.type", "round_robin");
-    attributes.set("load_balancing.algorithm.anomaly_mitigation", "off");
+    attributes.set(ALGORITHM, "round_robin");
+    attributes.set(ANOMALY_MITIGATION, "off");
   }
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
     attributes.set("proxy_protocol_v2.enabled", "false");
     // For targets by address it is off, but for UDP. https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
-    attributes.set("preserve_client_ip.enabled", String(targetType === "instance" || hasDatagrams(protocol)));
+    attributes.set(CLIENT_ADDRESS, String(targetType === "instance" || hasDatagrams(protocol)));
     attributes.set(CONNECTION_TERMINATION, String(hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_TERMINATION, String(!hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
   }
   return attributes;
+}
+
+/**
+ * A sentence about attributes that do not go together. Undefined where they do. `given`: the keys that are to be set.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
+ */
+export function conflictOf(
+  protocol: string,
+  attributes: ReadonlyMap<string, string>,
+  given: ReadonlySet<string>,
+): string | undefined {
+  const isSet = (key: string, value: string) => given.has(key) && attributes.get(key) === value;
+  if (attributes.get(FAILOVER[0]) !== attributes.get(FAILOVER[1]))
+    return `The attributes ${FAILOVER.join(" and ")} must have the same value`;
+  if (hasDatagrams(protocol) && isSet(UNHEALTHY_TERMINATION, "true"))
+    return `The attribute ${UNHEALTHY_TERMINATION} cannot be enabled for target groups of the protocol ${protocol}`;
+  if (hasDatagrams(protocol) && isSet(CLIENT_ADDRESS, "false"))
+    return `The attribute ${CLIENT_ADDRESS} cannot be disabled for target groups of the protocol ${protocol}`;
+  const keepsNone = attributes.get(UNHEALTHY_TERMINATION) === "true";
+  if (given.has(UNHEALTHY_DRAINING_INTERVAL) && attributes.get(UNHEALTHY_DRAINING_INTERVAL) !== "0" && keepsNone)
+    return `The attribute ${UNHEALTHY_DRAINING_INTERVAL} needs ${UNHEALTHY_TERMINATION} to be false`;
+  if (attributes.get(ANOMALY_MITIGATION) === "on" && attributes.get(ALGORITHM) !== "weighted_random")
+    return `The attribute ${ANOMALY_MITIGATION} needs ${ALGORITHM} to be weighted_random`;
+  return undefined;
 }
 
 const STICKINESS_TYPES = { application: "lb_cookie", network: "source_ip", gateway: "source_ip_dest_ip" } as const;
@@ -118,7 +147,20 @@ export function defaultProbe({
   const byHttp = { protocol: "HTTP", port: "traffic-port", path: "/", matcher: "200" };
   if (targetType === "lambda") return { ...byHttp, timeoutSeconds: 30 };
   if (isApplicationProtocol(protocol)) return { ...byHttp, timeoutSeconds: 5 };
-  return { protocol: "TCP", port: "traffic-port", timeoutSeconds: protocol === "GENEVE" ? 5 : 10 };
+  if (protocol === "GENEVE") return { protocol: "TCP", port: "80", timeoutSeconds: 5 };
+  return { protocol: "TCP", port: "traffic-port", timeoutSeconds: 10 };
+}
+
+/** How often CreateTargetGroup has targets checked by default. */
+export function defaultIntervalSeconds({
+  protocol,
+  targetType,
+}: {
+  readonly protocol: string;
+  readonly targetType: string;
+}): number {
+  if (targetType === "lambda") return 35;
+  return protocol === "GENEVE" ? 10 : 30;
 }
 
 export function isQuic(protocol: string): boolean {
