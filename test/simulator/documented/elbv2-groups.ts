@@ -1,6 +1,6 @@
-import { ABSENT, count, type Expected, refused } from "./comparison.ts";
+import { ABSENT, type Expected, refused } from "./comparison.ts";
 import { ALB_GUIDE, ELBV2, GWLB_GUIDE, NLB_GUIDE } from "./pages.ts";
-import { elbv2, type Row } from "./row.ts";
+import { differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
 const CREATE = `${ELBV2}/API_CreateTargetGroup.html`;
 const DESCRIBE = `${ELBV2}/API_DescribeTargetGroups.html`;
@@ -16,8 +16,6 @@ const create = (settings: Settings = {}) =>
     { Name: "new", Protocol: "HTTP", Port: 80, VpcId: "{vpc}", ...settings },
     { made: "TargetGroups.0.TargetGroupArn" },
   );
-const modify = (settings: Omit<Parameters<typeof elbv2<"modifyTargetGroup">>[1], "TargetGroupArn">) =>
-  elbv2("ModifyTargetGroup", { TargetGroupArn: "{web}", ...settings });
 const described = (group: Expected): Expected => ({ TargetGroups: [group] });
 
 /** Target groups: what they are made with, how they are found and changed. */
@@ -67,6 +65,7 @@ export const groupRows: readonly Row[] = [
       "For Network Load Balancers, you can specify values between 200 and 599, with the default value being 200-399.",
     call: create({ Protocol: "TCP", HealthCheckProtocol: "HTTP" }),
     answers: described({ HealthCheckProtocol: "HTTP", HealthCheckPath: "/", Matcher: { HttpCode: "200-399" } }),
+    moto: differs("other value", { TargetGroups: [{ HealthCheckPath: ABSENT, Matcher: { HttpCode: "200" } }] }),
   },
   {
     says: "a group of a GWLB is checked every 10 seconds on port 80",
@@ -88,6 +87,7 @@ export const groupRows: readonly Row[] = [
     quote: "If the protocol is GENEVE, the supported port is 6081.",
     call: create({ Protocol: "GENEVE", Port: 80 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a group of functions has neither protocol nor port, and is not checked",
@@ -137,6 +137,7 @@ export const groupRows: readonly Row[] = [
     quote: "The TCP protocol is not supported for health checks if the protocol of the target group is HTTP or HTTPS.",
     call: create({ HealthCheckProtocol: "TCP" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "checks by UDP are refused",
@@ -144,6 +145,7 @@ export const groupRows: readonly Row[] = [
     quote: "The GENEVE, TLS, UDP, TCP_UDP, QUIC, and TCP_QUIC protocols are not supported for health checks.",
     call: create({ Protocol: "UDP", HealthCheckProtocol: "UDP" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "checks more often than every 5 seconds are refused",
@@ -160,6 +162,7 @@ export const groupRows: readonly Row[] = [
       "The number of consecutive health check failures required before considering a target unhealthy. The range is 2-10.",
     call: create({ UnhealthyThresholdCount: 1 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a name of 32 characters is accepted",
@@ -184,6 +187,7 @@ export const groupRows: readonly Row[] = [
     given: [create()],
     call: create(),
     answers: described({ TargetGroupArn: "{made}" }),
+    moto: differs("refuses", refused("DuplicateTargetGroupName")),
   },
   {
     says: "another group of the same name is refused",
@@ -247,6 +251,7 @@ export const groupRows: readonly Row[] = [
     given: [create()],
     call: elbv2("DescribeTargetGroups", { TargetGroupArns: Array(21).fill("{made}") }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a page has as many groups as are asked for, and a marker of the next",
@@ -254,6 +259,10 @@ export const groupRows: readonly Row[] = [
     given: [create(), create({ Name: "second" })],
     call: elbv2("DescribeTargetGroups", { PageSize: 1 }),
     answers: { TargetGroups: [{ TargetGroupName: "new" }], NextMarker: /./ },
+    moto: differs("missing", {
+      TargetGroups: [{ TargetGroupName: "new" }, { TargetGroupName: "second" }],
+      NextMarker: ABSENT,
+    }),
   },
   {
     says: "the last page has no marker",
@@ -262,10 +271,11 @@ export const groupRows: readonly Row[] = [
     given: [
       create(),
       create({ Name: "second" }),
-      elbv2("DescribeTargetGroups", { PageSize: 1 }, { marker: "NextMarker" }),
+      elbv2("DescribeTargetGroups", { PageSize: 1 }, { marker: "NextMarker?" }),
     ],
     call: elbv2("DescribeTargetGroups", { PageSize: 1, Marker: "{marker}" }),
     answers: { TargetGroups: [{ TargetGroupName: "second" }], NextMarker: ABSENT },
+    moto: differs("missing", { TargetGroups: [{}, {}] }),
   },
   ...[0, 401].map(
     (PageSize): Row => ({
@@ -273,122 +283,7 @@ export const groupRows: readonly Row[] = [
       page: DESCRIBE,
       call: elbv2("DescribeTargetGroups", { PageSize }),
       answers: refused("ValidationError"),
+      moto: UNCHECKED,
     }),
   ),
-  {
-    says: "a change leaves what it does not mention",
-    page: `${ELBV2}/API_ModifyTargetGroup.html`,
-    call: modify({ HealthCheckIntervalSeconds: 10 }),
-    answers: described({ HealthCheckIntervalSeconds: 10, HealthCheckTimeoutSeconds: 5, HealthyThresholdCount: 5 }),
-  },
-  {
-    says: "checks can be moved to another port and path",
-    page: `${ELBV2}/API_ModifyTargetGroup.html`,
-    call: modify({ HealthCheckPort: "10256", HealthCheckPath: "/healthz" }),
-    answers: described({ HealthCheckPort: "10256", HealthCheckPath: "/healthz" }),
-  },
-  {
-    says: "an unknown group cannot be changed",
-    page: `${ELBV2}/API_ModifyTargetGroup.html`,
-    call: elbv2("ModifyTargetGroup", { TargetGroupArn: GONE, HealthCheckPath: "/" }),
-    answers: refused("TargetGroupNotFound"),
-  },
-  {
-    says: "a group in use cannot be deleted",
-    page: `${ELBV2}/API_DeleteTargetGroup.html`,
-    quote: "You can delete a target group if it is not referenced by any actions.",
-    call: elbv2("DeleteTargetGroup", { TargetGroupArn: "{web}" }),
-    answers: refused("ResourceInUse"),
-  },
-  {
-    says: "a deleted group is unknown",
-    page: `${ELBV2}/API_DeleteTargetGroup.html`,
-    given: [create(), elbv2("DeleteTargetGroup", { TargetGroupArn: "{made}" })],
-    call: elbv2("DescribeTargetGroups", { TargetGroupArns: ["{made}"] }),
-    answers: refused("TargetGroupNotFound"),
-  },
-  {
-    says: "a group is created with tags",
-    page: CREATE,
-    quote: "The tags to assign to the target group.",
-    given: [create({ Tags: [{ Key: "kubernetes.io/cluster/demo", Value: "owned" }] })],
-    call: elbv2("DescribeTags", { ResourceArns: ["{made}"] }),
-    answers: {
-      TagDescriptions: [{ ResourceArn: "{made}", Tags: [{ Key: "kubernetes.io/cluster/demo", Value: "owned" }] }],
-    },
-  },
-  {
-    says: "the same key may not come twice",
-    page: `${ELBV2}/API_AddTags.html`,
-    quote: "A tag key was specified more than once.",
-    call: elbv2("AddTags", {
-      ResourceArns: ["{idle}"],
-      Tags: [
-        { Key: "a", Value: "1" },
-        { Key: "a", Value: "2" },
-      ],
-    }),
-    answers: refused("DuplicateTagKeys"),
-  },
-  {
-    says: "the value of a key that is there is replaced",
-    page: `${ELBV2}/API_AddTags.html`,
-    quote: "If a tag with the same key is already associated with the resource, AddTags updates its value.",
-    given: [
-      create({ Tags: [{ Key: "a", Value: "1" }] }),
-      elbv2("AddTags", { ResourceArns: ["{made}"], Tags: [{ Key: "a", Value: "2" }] }),
-    ],
-    call: elbv2("DescribeTags", { ResourceArns: ["{made}"] }),
-    answers: { TagDescriptions: [{ Tags: [{ Key: "a", Value: "2" }] }] },
-  },
-  {
-    says: "a 51st tag is refused",
-    page: `${ALB_GUIDE}/target-group-tags.html`,
-    quote: "You've reached the limit on the number of tags for this resource.",
-    call: elbv2("AddTags", {
-      ResourceArns: ["{idle}"],
-      Tags: Array.from({ length: 51 }, (_, index) => ({ Key: `key-${index}`, Value: "" })),
-    }),
-    answers: refused("TooManyTags"),
-  },
-  {
-    says: "a removed tag is gone, and so is one that was not there",
-    page: `${ELBV2}/API_RemoveTags.html`,
-    given: [
-      create({
-        Tags: [
-          { Key: "a", Value: "1" },
-          { Key: "b", Value: "2" },
-        ],
-      }),
-      elbv2("RemoveTags", { ResourceArns: ["{made}"], TagKeys: ["a", "c"] }),
-    ],
-    call: elbv2("DescribeTags", { ResourceArns: ["{made}"] }),
-    answers: { TagDescriptions: [{ Tags: [{ Key: "b", Value: "2" }] }] },
-  },
-  {
-    says: "tags of an unknown resource are refused",
-    page: `${ELBV2}/API_DescribeTags.html`,
-    call: elbv2("DescribeTags", { ResourceArns: [GONE] }),
-    answers: refused("TargetGroupNotFound"),
-  },
-  {
-    says: "tags of 21 resources are refused",
-    page: `${ELBV2}/API_DescribeTags.html`,
-    quote: "You can specify up to 20 resources in a single call.",
-    call: elbv2("DescribeTags", { ResourceArns: Array(21).fill("{idle}") }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "tags of a load balancer and a group come in one call",
-    page: `${ELBV2}/API_DescribeTags.html`,
-    call: elbv2("DescribeTags", { ResourceArns: ["{alb}", "{web}"] }),
-    answers: { TagDescriptions: [{ ResourceArn: "{alb}" }, { ResourceArn: "{web}" }] },
-  },
-  {
-    says: "a region has 3,000 groups at most",
-    page: `${ALB_GUIDE}/load-balancer-limits.html`,
-    call: elbv2("DescribeAccountLimits", { PageSize: 400 }),
-    answers: { Limits: count(18), NextMarker: ABSENT },
-  },
 ];

@@ -1,16 +1,12 @@
-import { A_DATE, ABSENT, type Expected, refused } from "./comparison.ts";
-import { ALB_GUIDE, ELBV2, NLB_GUIDE } from "./pages.ts";
-import { elbv2, type Row } from "./row.ts";
+import { ABSENT, type Expected, refused } from "./comparison.ts";
+import { ALB_GUIDE, ELBV2 } from "./pages.ts";
+import { BREAKS_DOWN, differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
 const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/gone/0123456789abcdef";
 const GONE_LISTENER = GONE.replace("loadbalancer/app/gone", "listener/app/gone/0123456789abcdef");
 const GONE_RULE = GONE_LISTENER.replace("listener/", "listener-rule/").concat("/0123456789abcdef");
-const CREATE = `${ELBV2}/API_CreateLoadBalancer.html`;
-const DESCRIBE = `${ELBV2}/API_DescribeLoadBalancers.html`;
 const CREATE_LISTENER = `${ELBV2}/API_CreateListener.html`;
 const CREATE_RULE = `${ELBV2}/API_CreateRule.html`;
-const NAME_RULES =
-  'This name must be unique per region per account, can have a maximum of 32 characters, must contain only alphanumeric characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-".';
 
 type BalancerSettings = Omit<Parameters<typeof elbv2<"createLoadBalancer">>[1], "Name"> & { readonly Name?: string };
 const create = (settings: BalancerSettings = {}) =>
@@ -38,190 +34,7 @@ const rule = (Priority: number, settings: Partial<Parameters<typeof elbv2<"creat
     },
     { rule: "Rules.0.RuleArn" },
   );
-const described = (balancer: Expected): Expected => ({ LoadBalancers: [balancer] });
 const rules = (...Rules: readonly Expected[]): Expected => ({ Rules });
-
-/** Load balancers. */
-export const balancerRows: readonly Row[] = [
-  {
-    says: "a load balancer is an internet-facing ALB by default",
-    page: CREATE,
-    quote: "The type of load balancer. The default is application.",
-    call: create(),
-    answers: described({
-      Type: "application",
-      Scheme: "internet-facing",
-      IpAddressType: "ipv4",
-      VpcId: "{vpc}",
-      CreatedTime: A_DATE,
-      LoadBalancerArn: /:loadbalancer\/app\/new\/[0-9a-f]{16}$/,
-    }),
-  },
-  {
-    says: "the ARN of an NLB says so",
-    page: `${ELBV2}/Welcome.html`,
-    call: create({ Type: "network" }),
-    answers: described({ Type: "network", LoadBalancerArn: /:loadbalancer\/net\/new\/[0-9a-f]{16}$/ }),
-  },
-  {
-    says: "the ARN of a GWLB says so",
-    page: `${ELBV2}/Welcome.html`,
-    call: create({ Type: "gateway" }),
-    answers: described({ Type: "gateway", LoadBalancerArn: /:loadbalancer\/gwy\/new\/[0-9a-f]{16}$/ }),
-  },
-  {
-    says: "the DNS name of an ALB has its name, a number and the Region",
-    page: `${ALB_GUIDE}/application-load-balancers.html`,
-    call: create(),
-    answers: described({ DNSName: /^new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ }),
-  },
-  {
-    says: "the DNS name of an internal ALB begins with internal",
-    page: `${ALB_GUIDE}/application-load-balancers.html`,
-    call: create({ Scheme: "internal" }),
-    answers: described({ Scheme: "internal", DNSName: /^internal-new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ }),
-  },
-  {
-    says: "the DNS name of an NLB has the end of its ARN",
-    page: `${NLB_GUIDE}/network-load-balancers.html`,
-    call: create({ Type: "network" }),
-    answers: described({ DNSName: /^new-[0-9a-f]{16}\.elb\.eu-west-1\.amazonaws\.com$/ }),
-  },
-  {
-    says: "a load balancer is enabled in the zones of its subnets",
-    page: DESCRIBE,
-    given: [create()],
-    call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: ["{made}"] }),
-    answers: described({
-      AvailabilityZones: [
-        { ZoneName: "{zone}", SubnetId: "{subnetA}" },
-        { ZoneName: "eu-west-1b", SubnetId: "{subnetB}" },
-      ],
-    }),
-  },
-  {
-    says: "an ALB needs two zones",
-    page: CREATE,
-    quote: "[Application Load Balancers] You must specify subnets from at least two Availability Zones.",
-    call: create({ Subnets: ["{subnetA}"] }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "an NLB may be in one zone",
-    page: CREATE,
-    quote:
-      "[Network Load Balancers and Gateway Load Balancers] You can specify subnets from one or more Availability Zones.",
-    call: create({ Type: "network", Subnets: ["{subnetA}"] }),
-    answers: described({ AvailabilityZones: [{ SubnetId: "{subnetA}" }] }),
-  },
-  {
-    says: "a load balancer without subnets is refused",
-    page: CREATE,
-    quote: "You must specify either subnets or subnet mappings, but not both.",
-    call: create({ Subnets: [] }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "an unknown subnet is refused",
-    page: CREATE,
-    quote: "The specified subnet does not exist.",
-    call: create({ Subnets: ["{subnetA}", "subnet-0dddddddddddddddd"] }),
-    answers: refused("SubnetNotFound"),
-  },
-  {
-    says: "an unknown security group is refused",
-    page: CREATE,
-    quote: "The specified security group does not exist.",
-    call: create({ SecurityGroups: ["sg-0dddddddddddddddd"] }),
-    answers: refused("InvalidSecurityGroup"),
-  },
-  {
-    says: "an unknown type is refused",
-    page: CREATE,
-    call: create({ Type: "quantum" }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "the same load balancer may be created twice",
-    page: CREATE,
-    quote: "If you attempt to create multiple load balancers with the same settings, each call succeeds.",
-    given: [create()],
-    call: create(),
-    answers: described({ LoadBalancerArn: "{made}" }),
-  },
-  {
-    says: "another load balancer of the same name is refused",
-    page: CREATE,
-    quote: "A load balancer with the specified name already exists.",
-    given: [create()],
-    call: create({ Scheme: "internal" }),
-    answers: refused("DuplicateLoadBalancerName"),
-  },
-  ...["a".repeat(33), "-bad", "bad-", "-bad_name!", "internal-web"].map(
-    (Name): Row => ({
-      says: `the name ${Name} is refused`,
-      page: CREATE,
-      quote: NAME_RULES,
-      call: create({ Name }),
-      answers: refused("ValidationError"),
-    }),
-  ),
-  {
-    says: "an unknown ARN is refused",
-    page: DESCRIBE,
-    call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: [GONE] }),
-    answers: refused("LoadBalancerNotFound"),
-  },
-  {
-    says: "an unknown name is refused",
-    page: DESCRIBE,
-    call: elbv2("DescribeLoadBalancers", { Names: ["gone"] }),
-    answers: refused("LoadBalancerNotFound"),
-  },
-  {
-    says: "21 ARNs are refused",
-    page: DESCRIBE,
-    quote: "You can specify up to 20 load balancers in a single call.",
-    call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: Array(21).fill("{alb}") }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "a page of 401 is refused",
-    page: DESCRIBE,
-    call: elbv2("DescribeLoadBalancers", { PageSize: 401 }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "a marker that AWS has not given is refused",
-    page: DESCRIBE,
-    quote: "The marker for the next set of results. (You received this marker from a previous call.)",
-    call: elbv2("DescribeLoadBalancers", { Marker: "nonsense" }),
-    answers: refused("ValidationError"),
-  },
-  {
-    says: "a load balancer that is gone is deleted again with success",
-    page: `${ELBV2}/API_DeleteLoadBalancer.html`,
-    quote: "If the load balancer does not exist or has already been deleted, the call succeeds.",
-    call: elbv2("DeleteLoadBalancer", { LoadBalancerArn: GONE }),
-    answers: {},
-  },
-  {
-    says: "a load balancer takes its listeners with it",
-    page: `${ELBV2}/API_DeleteLoadBalancer.html`,
-    quote: "Deleting a load balancer also deletes its listeners.",
-    given: [elbv2("DeleteLoadBalancer", { LoadBalancerArn: "{alb}" })],
-    call: elbv2("DescribeListeners", { ListenerArns: ["{webListener}"] }),
-    answers: refused("ListenerNotFound"),
-  },
-  {
-    says: "a load balancer leaves its groups",
-    page: `${ELBV2}/API_DeleteLoadBalancer.html`,
-    quote: "Deleting a load balancer does not affect its registered targets.",
-    given: [elbv2("DeleteLoadBalancer", { LoadBalancerArn: "{alb}" })],
-    call: elbv2("DescribeTargetGroups", { TargetGroupArns: ["{web}"] }),
-    answers: { TargetGroups: [{ LoadBalancerArns: [] }] },
-  },
-];
 
 /** Listeners and rules. */
 export const listenerRows: readonly Row[] = [
@@ -244,6 +57,7 @@ export const listenerRows: readonly Row[] = [
         },
       ],
     },
+    moto: differs("missing", { Listeners: [{ DefaultActions: [{ ForwardConfig: ABSENT }] }] }),
   },
   {
     says: "neither a load balancer nor listeners are refused",
@@ -273,6 +87,7 @@ export const listenerRows: readonly Row[] = [
       DefaultActions: [{ Type: "fixed-response", FixedResponseConfig: { StatusCode: "503" } }],
     }),
     answers: refused("DuplicateListener"),
+    moto: UNCHECKED,
   },
   {
     says: "the same listener may be created twice",
@@ -281,6 +96,14 @@ export const listenerRows: readonly Row[] = [
     given: [listener()],
     call: listener(),
     answers: { Listeners: [{ ListenerArn: "{listener}" }] },
+    moto: differs("other value", {
+      Listeners: [
+        {
+          ListenerArn:
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web-lb/56c8b457b8a6973f/6ebf5091b6b227ed",
+        },
+      ],
+    }),
   },
   {
     says: "an ALB does not listen by TCP",
@@ -303,6 +126,7 @@ export const listenerRows: readonly Row[] = [
       "[HTTPS and TLS listeners] The default certificate for the listener. You must provide exactly one certificate.",
     call: listener({ Protocol: "HTTPS" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a group of an NLB cannot be used by an ALB",
@@ -317,6 +141,7 @@ export const listenerRows: readonly Row[] = [
     ],
     call: listener({ DefaultActions: forwardTo("{tcp}") }),
     answers: refused("IncompatibleProtocols"),
+    moto: UNCHECKED,
   },
   {
     says: "a group serves one load balancer",
@@ -325,6 +150,7 @@ export const listenerRows: readonly Row[] = [
     given: [create()],
     call: listener({}, "{made}"),
     answers: refused("TargetGroupAssociationLimit"),
+    moto: UNCHECKED,
   },
   {
     says: "a listener of an unknown load balancer is refused",
@@ -348,6 +174,7 @@ export const listenerRows: readonly Row[] = [
       ],
     }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a redirect to itself is refused",
@@ -356,6 +183,7 @@ export const listenerRows: readonly Row[] = [
       "A URI consists of the following components: protocol://hostname:port/path?query. You must modify at least one of the following components to avoid a redirect loop: protocol, hostname, port, or path.",
     call: listener({ DefaultActions: [{ Type: "redirect", RedirectConfig: { StatusCode: "HTTP_301" } }] }),
     answers: refused("InvalidLoadBalancerAction"),
+    moto: UNCHECKED,
   },
   {
     says: "a listener is moved to another group, and keeps the rest",
@@ -392,6 +220,7 @@ export const listenerRows: readonly Row[] = [
     given: [rule(30), rule(20)],
     call: elbv2("DescribeRules", { ListenerArn: "{webListener}" }),
     answers: rules({ Priority: "20" }, { Priority: "30" }, { Priority: "default" }),
+    moto: differs("other value", { Rules: [{ Priority: "30" }, { Priority: "20" }, {}] }),
   },
   {
     says: "a priority is used once",
@@ -407,6 +236,7 @@ export const listenerRows: readonly Row[] = [
       page: CREATE_RULE,
       call: rule(priority),
       answers: refused("ValidationError"),
+      moto: UNCHECKED,
     }),
   ),
   {
@@ -422,12 +252,14 @@ export const listenerRows: readonly Row[] = [
     given: [elbv2("DescribeRules", { ListenerArn: "{webListener}" }, { byDefault: "Rules.0.RuleArn" })],
     call: elbv2("DeleteRule", { RuleArn: "{byDefault}" }),
     answers: refused("OperationNotPermitted"),
+    moto: BREAKS_DOWN,
   },
   {
     says: "an unknown rule cannot be deleted",
     page: `${ELBV2}/API_DeleteRule.html`,
     call: elbv2("DeleteRule", { RuleArn: GONE_RULE }),
     answers: refused("RuleNotFound"),
+    moto: UNCHECKED,
   },
   {
     says: "rules exchange their priorities in one call",
@@ -441,6 +273,7 @@ export const listenerRows: readonly Row[] = [
       ],
     }),
     answers: rules({ RuleArn: "{rule}", Priority: "2" }, { RuleArn: "{second}", Priority: "1" }),
+    moto: differs("refuses", refused("PriorityInUse")),
   },
   {
     says: "the actions of a rule are changed, and its conditions stay",

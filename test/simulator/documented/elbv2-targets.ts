@@ -1,11 +1,10 @@
 import { ABSENT, type Expected, refused } from "./comparison.ts";
 import { ALB_GUIDE, ELBV2, NLB_GUIDE } from "./pages.ts";
-import { ec2, elbv2, later, type Row } from "./row.ts";
+import { differs, ec2, elbv2, later, type Row, UNCHECKED } from "./row.ts";
 
 const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
 const STRANGER = "i-0dddddddddddddddd";
 const STATES = `${ALB_GUIDE}/target-group-health-checks.html`;
-const DELAY = `${ALB_GUIDE}/edit-target-group-attributes.html`;
 
 type Target = Readonly<{ Id: string; Port?: number; AvailabilityZone?: string; QuicServerId?: string }>;
 const register = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
@@ -14,11 +13,6 @@ const deregister = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
   elbv2("DeregisterTargets", { TargetGroupArn, Targets });
 const health = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
   elbv2("DescribeTargetHealth", { TargetGroupArn, ...(Targets.length === 0 ? {} : { Targets }) });
-const delay = (TargetGroupArn: string, seconds: number) =>
-  elbv2("ModifyTargetGroupAttributes", {
-    TargetGroupArn,
-    Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: String(seconds) }],
-  });
 const described = (...TargetHealthDescriptions: readonly Expected[]): Expected => ({ TargetHealthDescriptions });
 const inState = (State: string) => described({ TargetHealth: { State } });
 
@@ -43,70 +37,15 @@ const NOT_REGISTERED = {
   Description: "Target is not registered to the target group",
 };
 
-/** Registering and deregistering targets, and what is said of their health. */
+/** Registering and deregistering targets. */
 export const targetRows: readonly Row[] = [
-  {
-    says: "a deregistered target drains",
-    page: DELAY,
-    given: [...IN_SERVICE, deregister("{web}", NODE)],
-    call: health("{web}"),
-    answers: described({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: DRAINING }),
-  },
-  {
-    says: "a target drains for the whole delay, which is 300 seconds by default, though it is idle",
-    page: DELAY,
-    given: [...IN_SERVICE, deregister("{web}", NODE), later(299)],
-    call: health("{web}", NODE),
-    answers: described({ TargetHealth: DRAINING }),
-  },
-  {
-    says: "a drained target is listed no more",
-    page: DELAY,
-    given: [...IN_SERVICE, deregister("{web}", NODE), later(300)],
-    call: health("{web}"),
-    answers: described(),
-  },
-  {
-    says: "a drained target that is named is unused",
-    page: STATES,
-    given: [...IN_SERVICE, deregister("{web}", NODE), later(300)],
-    call: health("{web}", NODE),
-    answers: described({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: NOT_REGISTERED }),
-  },
-  {
-    says: "a delay of 0 seconds ends draining at once",
-    page: DELAY,
-    given: [...IN_SERVICE, delay("{web}", 0), deregister("{web}", NODE)],
-    call: health("{web}", NODE),
-    answers: described({ TargetHealth: NOT_REGISTERED }),
-  },
-  {
-    says: "a longer delay lets targets drain for longer",
-    page: DELAY,
-    given: [...IN_SERVICE, delay("{web}", 3_600), deregister("{web}", NODE), later(3_599)],
-    call: health("{web}"),
-    answers: inState("draining"),
-  },
-  {
-    says: "a target of an NLB drains too",
-    page: `${NLB_GUIDE}/edit-target-group-attributes.html`,
-    given: [...FLOWS_IN_SERVICE, deregister("{flows}", NODE)],
-    call: health("{flows}"),
-    answers: described({ TargetHealth: DRAINING }),
-  },
-  {
-    says: "a target that is registered again while it drains starts anew",
-    page: `${ALB_GUIDE}/target-group-register-targets.html`,
-    given: [...IN_SERVICE, deregister("{web}", NODE), later(10), register("{web}", NODE), later(60)],
-    call: health("{web}"),
-    answers: inState("healthy"),
-  },
   {
     says: "deregistering a target that is not registered succeeds",
     page: `${ELBV2}/API_DeregisterTargets.html`,
     quote: "If the specified target does not exist, the action returns successfully.",
     call: deregister("{web}", NODE),
     answers: {},
+    moto: differs("refuses", refused("InvalidTarget")),
   },
   {
     says: "deregistering a target twice succeeds",
@@ -115,6 +54,7 @@ export const targetRows: readonly Row[] = [
     given: [...IN_SERVICE, deregister("{web}", NODE)],
     call: deregister("{web}", NODE),
     answers: {},
+    moto: differs("refuses", refused("InvalidTarget")),
   },
   {
     says: "a target on a port of its own stays when it is deregistered without that port",
@@ -124,6 +64,7 @@ export const targetRows: readonly Row[] = [
     given: [register("{web}", { ...NODE, Port: 31_000 }), later(120), deregister("{web}", NODE)],
     call: health("{web}"),
     answers: described({ Target: { Port: 31_000 }, TargetHealth: { State: "healthy" } }),
+    moto: differs("other value", { TargetHealthDescriptions: [] }),
   },
   {
     says: "one of two ports of a target is deregistered alone",
@@ -138,6 +79,7 @@ export const targetRows: readonly Row[] = [
       { Target: { Port: 31_000 }, TargetHealth: DRAINING },
       { Target: { Port: 32_000 }, TargetHealth: { State: "healthy" } },
     ),
+    moto: differs("other value", { TargetHealthDescriptions: [] }),
   },
   {
     says: "an instance is registered on several ports",
@@ -147,6 +89,7 @@ export const targetRows: readonly Row[] = [
     given: [register("{web}", { ...NODE, Port: 31_000 }, { ...NODE, Port: 32_000 })],
     call: health("{web}"),
     answers: described({ Target: { Port: 31_000 } }, { Target: { Port: 32_000 } }),
+    moto: differs("one port", { TargetHealthDescriptions: [{ Target: { Port: 32000 } }] }),
   },
   {
     says: "a target without a port has the group's",
@@ -156,6 +99,7 @@ export const targetRows: readonly Row[] = [
     given: [register("{web}", NODE)],
     call: health("{web}"),
     answers: described({ Target: { Port: 30_080 }, HealthCheckPort: "30080" }),
+    moto: differs("one port", { TargetHealthDescriptions: [{ HealthCheckPort: "traffic-port" }] }),
   },
   {
     says: "a target that is registered twice is listed once",
@@ -177,6 +121,9 @@ export const targetRows: readonly Row[] = [
         Description: "Target registration is in progress",
       },
     }),
+    moto: differs("timeless", {
+      TargetHealthDescriptions: [{ TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } }],
+    }),
   },
   {
     says: "the first health checks of a target come next",
@@ -189,6 +136,9 @@ export const targetRows: readonly Row[] = [
         Reason: "Elb.InitialHealthChecking",
         Description: "Initial health checks in progress",
       },
+    }),
+    moto: differs("timeless", {
+      TargetHealthDescriptions: [{ TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } }],
     }),
   },
   {
@@ -211,6 +161,7 @@ export const targetRows: readonly Row[] = [
     given: [register("{flows}", NODE), later(89)],
     call: health("{flows}"),
     answers: inState("initial"),
+    moto: differs("timeless", { TargetHealthDescriptions: [{ TargetHealth: { State: "healthy" } }] }),
   },
   {
     says: "a target of a group that no load balancer uses is unused",
@@ -223,6 +174,9 @@ export const targetRows: readonly Row[] = [
         Reason: "Target.NotInUse",
         Description: "Target group is not configured to receive traffic from the load balancer",
       },
+    }),
+    moto: differs("timeless", {
+      TargetHealthDescriptions: [{ TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } }],
     }),
   },
   {
@@ -237,6 +191,7 @@ export const targetRows: readonly Row[] = [
         Description: "Target is in an Availability Zone that is not enabled for the load balancer",
       },
     }),
+    moto: differs("refuses", refused("InvalidConfigurationRequest")),
   },
   {
     says: "a stopped instance stays registered, and is unused",
@@ -272,6 +227,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     call: health("{web}", { Id: STRANGER }),
     answers: described({ Target: { Id: STRANGER, Port: 30_080 }, TargetHealth: NOT_REGISTERED }),
+    moto: differs("one port", { TargetHealthDescriptions: [{ Target: { Port: 80 } }] }),
   },
   {
     says: "a registered instance is not registered on another port",
@@ -279,6 +235,11 @@ export const targetRows: readonly Row[] = [
     given: IN_SERVICE,
     call: health("{web}", { ...NODE, Port: 31_999 }),
     answers: described({ Target: { Port: 31_999 }, TargetHealth: NOT_REGISTERED }),
+    moto: differs("one port", {
+      TargetHealthDescriptions: [
+        { Target: { Port: 30080 }, TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } },
+      ],
+    }),
   },
   {
     says: "targets that are named are described in that order",
@@ -299,6 +260,7 @@ export const targetRows: readonly Row[] = [
     given: IN_SERVICE,
     call: health("{web}"),
     answers: described({ AdministrativeOverride: { State: "no_override" } }),
+    moto: differs("missing", { TargetHealthDescriptions: [{ AdministrativeOverride: ABSENT }] }),
   },
   ...["RegisterTargets", "DeregisterTargets"].map(
     (action): Row => ({
@@ -319,6 +281,7 @@ export const targetRows: readonly Row[] = [
     page: `${ELBV2}/CommonErrors.html`,
     call: health("web"),
     answers: refused("ValidationError", { message: /is not a valid target group ARN/ }),
+    moto: differs("other error", refused("TargetGroupNotFound")),
   },
   {
     says: "an instance must run to be registered",
@@ -342,6 +305,7 @@ export const targetRows: readonly Row[] = [
       "The specified target does not exist, is not in the same VPC as the target group, or has an unsupported instance type.",
     call: register("{web}", NODE, { Id: STRANGER }),
     answers: refused("InvalidTarget"),
+    moto: UNCHECKED,
   },
   {
     says: "what is no instance id is refused",
@@ -349,12 +313,14 @@ export const targetRows: readonly Row[] = [
     quote: "If the target type of the target group is instance, specify an instance ID.",
     call: register("{web}", { Id: "banana" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "an address is refused by a group of instances",
     page: `${ELBV2}/API_TargetDescription.html`,
     call: register("{web}", { Id: "{nodeIp}" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a zone is refused with an instance",
@@ -362,12 +328,14 @@ export const targetRows: readonly Row[] = [
     quote: "This parameter is not supported if the target type of the target group is instance or alb.",
     call: register("{web}", { ...NODE, AvailabilityZone: "{zone}" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a port outside of 1-65535 is refused",
     page: `${ELBV2}/API_TargetDescription.html`,
     call: register("{web}", { ...NODE, Port: 65_536 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "the zone of an address of the VPC is detected",
@@ -377,6 +345,7 @@ export const targetRows: readonly Row[] = [
     given: [byAddress("pods"), register("{addresses}", { Id: "{nodeIp}" })],
     call: health("{addresses}"),
     answers: described({ Target: { Id: "{nodeIp}", Port: 80, AvailabilityZone: "{zone}" } }),
+    moto: differs("missing", { TargetHealthDescriptions: [{ Target: { AvailabilityZone: ABSENT } }] }),
   },
   {
     says: "a publicly routable address is refused",
@@ -385,6 +354,7 @@ export const targetRows: readonly Row[] = [
     given: [byAddress("pods")],
     call: register("{addresses}", { Id: "203.0.113.7" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "an IPv6 address is refused by a group of IPv4 ones",
@@ -392,6 +362,7 @@ export const targetRows: readonly Row[] = [
     given: [byAddress("pods")],
     call: register("{addresses}", { Id: "2001:db8::1" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "an instance is refused by a group of addresses",
@@ -400,6 +371,7 @@ export const targetRows: readonly Row[] = [
     given: [byAddress("pods")],
     call: register("{addresses}", NODE),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a target by QUIC needs a server ID",
@@ -408,11 +380,13 @@ export const targetRows: readonly Row[] = [
     given: [byAddress("quic", { Protocol: "QUIC" })],
     call: register("{addresses}", { Id: "{nodeIp}" }),
     answers: refused("ValidationError"),
+    moto: differs("refuses", refused("ValidationError")),
   },
   {
     says: "a server ID is refused without QUIC",
     page: `${ELBV2}/API_TargetDescription.html`,
     call: register("{web}", { ...NODE, QuicServerId: "0x0123456789abcdef" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
 ];

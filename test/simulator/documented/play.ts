@@ -91,9 +91,12 @@ async function fill(value: unknown, name: (named: string) => Promise<string>): P
   return filled;
 }
 
+/** A path that ends with `?` may lead nowhere. */
 function textAt(answer: unknown, path: string): string {
   let value = answer;
-  for (const part of path.split(".")) value = (value as Readonly<Record<string, unknown>> | undefined)?.[part];
+  for (const part of path.replace("?", "").split("."))
+    value = (value as Readonly<Record<string, unknown>> | undefined)?.[part];
+  if (value === undefined && path.endsWith("?")) return "";
   if (typeof value !== "string") throw new Error(`no text at ${path} in ${JSON.stringify(answer)}`);
   return value;
 }

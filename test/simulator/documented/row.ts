@@ -22,7 +22,7 @@ export interface Call {
 
 /** A call that must succeed, and whose answer matters only for what is kept of it. */
 export interface Preparation extends Call {
-  /** By name: where in the answer the text is, such as `Rules.0.RuleArn`. */
+  /** By name: where in the answer the text is, such as `Rules.0.RuleArn`, or `NextMarker?` where there may be none. */
   readonly keep?: Readonly<Record<string, string>>;
 }
 
@@ -85,7 +85,7 @@ type Loose<T> = T extends string
       : { readonly [Key in keyof T]?: Loose<T[Key]> | undefined };
 
 type Operation<Client> = Extract<
-  { [Key in keyof Client]: Client[Key] extends Function ? Key : never }[keyof Client],
+  { [Key in keyof Client]: Client[Key] extends (...args: never[]) => unknown ? Key : never }[keyof Client],
   string
 >;
 type Input<Method> = Method extends (input: infer Given, ...rest: never[]) => unknown

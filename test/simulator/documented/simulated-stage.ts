@@ -23,7 +23,8 @@ export class SimulatedStage implements Stage {
   }
 
   async thing(name: string): Promise<string> {
-    if (!this.#things.has(name)) this.#make(name);
+    if (!this.#things.has(name))
+      for (const [made, thing] of Object.entries(this.#make(name))) this.#things.set(made, thing);
     const thing = this.#things.get(name);
     if (thing === undefined) throw new Error(`there is no {${name}}`);
     return thing;
@@ -33,23 +34,24 @@ export class SimulatedStage implements Stage {
     await this.#region.clock.advance(seconds * 1_000);
   }
 
-  #make(name: string): void {
+  /** What the name brings about, by name. */
+  #make(name: string): Readonly<Record<string, string>> {
     const { world } = this.#region;
     switch (name) {
       case "vpc":
-        return this.#keep({ vpc: VPC });
+        return { vpc: VPC };
       case "zone":
-        return this.#keep({ zone: `${world.region}a` });
+        return { zone: `${world.region}a` };
       case "subnetA":
       case "subnetB":
-        return this.#keep({ [name]: `subnet-${VPC}-${world.region}${name.slice(-1).toLowerCase()}` });
+        return { [name]: `subnet-${VPC}-${world.region}${name.slice(-1).toLowerCase()}` };
       case "node":
       case "nodeIp": {
         const { id, privateIp } = this.#region.node({ tags: { role: "worker" } });
-        return this.#keep({ node: id, nodeIp: privateIp });
+        return { node: id, nodeIp: privateIp };
       }
       case "other":
-        return this.#keep({ other: this.#region.node().id });
+        return { other: this.#region.node().id };
       case "web":
       case "alb":
       case "webListener":
@@ -59,29 +61,27 @@ export class SimulatedStage implements Stage {
       case "flowsListener":
         return this.#makeGroup("flows", "network", "nlb");
       case "idle":
-        return this.#keep({
+        return {
           idle: world.addTargetGroup({ name, vpcId: VPC, protocol: "HTTP", port: 30080, targetType: "instance" }).arn,
-        });
+        };
       case "classic":
-        return this.#keep({ classic: this.#region.classic({ name }).name });
+        return { classic: this.#region.classic({ name }).name };
       case "workers":
       case "member":
       case "second": {
         const [member, second] = [this.#region.node().id, this.#region.node().id];
         const sizes = { minSize: 1, maxSize: 3, desiredCapacity: 2, zones: [`${world.region}a`] };
         world.addAutoScalingGroup({ name: "workers", instanceIds: [member, second], ...sizes });
-        return this.#keep({ workers: "workers", member, second });
+        return { workers: "workers", member, second };
       }
+      default:
+        return {};
     }
   }
 
-  #makeGroup(name: "web" | "flows", type: "application" | "network", loadBalancer: "alb" | "nlb"): void {
+  #makeGroup(name: "web" | "flows", type: "application" | "network", loadBalancer: "alb" | "nlb") {
     const { arn } = this.#region.group({ name, type });
     const made = this.#region.world.loadBalancerOf(arn);
-    this.#keep({ [name]: arn, [loadBalancer]: made?.arn ?? "", [`${name}Listener`]: made?.listeners[0]?.arn ?? "" });
-  }
-
-  #keep(things: Readonly<Record<string, string>>): void {
-    for (const [name, thing] of Object.entries(things)) this.#things.set(name, thing);
+    return { [name]: arn, [loadBalancer]: made?.arn ?? "", [`${name}Listener`]: made?.listeners[0]?.arn ?? "" };
   }
 }

@@ -1,6 +1,6 @@
-import { A_DATE, ABSENT, count, type Expected, including, refused } from "./comparison.ts";
+import { A_DATE, ABSENT, count, type Expected, refused } from "./comparison.ts";
 import { EC2, EC2_GUIDE } from "./pages.ts";
-import { ec2, later, type Row } from "./row.ts";
+import { BREAKS_DOWN, type Difference, differs, ec2, later, type Row, UNCHECKED } from "./row.ts";
 
 const STRANGER = "i-0dddddddddddddddd";
 const DESCRIBE = `${EC2}/API_DescribeInstances.html`;
@@ -15,8 +15,6 @@ const NONE: Expected = { Reservations: [] };
 const describe = ec2("DescribeInstances", { InstanceIds });
 const filtered = (Name: string, ...Values: readonly string[]) =>
   ec2("DescribeInstances", { Filters: [{ Name, Values }] });
-const status = (settings: Parameters<typeof ec2<"describeInstanceStatus">>[1]) =>
-  ec2("DescribeInstanceStatus", settings);
 const tag = (Key: string, Value: string) => ec2("CreateTags", { Resources: ["{node}"], Tags: [{ Key, Value }] });
 const stop = ec2("StopInstances", { InstanceIds });
 const start = ec2("StartInstances", { InstanceIds });
@@ -32,12 +30,17 @@ const dryRun = (action: "StopInstances" | "StartInstances" | "TerminateInstances
   answers: refused("DryRunOperation", { status: 412 }),
 });
 /** A filter by which the node is found. */
-const finds = (name: string, value: string, more: { readonly page?: string } = {}): Row => ({
+const finds = (
+  name: string,
+  value: string,
+  more: { readonly page?: string; readonly moto?: Difference } = {},
+): Row => ({
   says: `the filter ${name} finds by ${value}`,
-  page: more.page ?? DESCRIBE,
+  page: DESCRIBE,
   given: [describe],
   call: filtered(name, value),
   answers: instance({ InstanceId: "{node}" }),
+  ...more,
 });
 
 /** Instances. */
@@ -80,6 +83,11 @@ export const instanceRows: readonly Row[] = [
         },
       ],
     }),
+    moto: differs("other value", {
+      Reservations: [
+        { Instances: [{ SecurityGroups: [], NetworkInterfaces: [{ Attachment: { DeleteOnTermination: false } }] }] },
+      ],
+    }),
   },
   {
     says: "an unknown instance is refused",
@@ -94,12 +102,14 @@ export const instanceRows: readonly Row[] = [
     page: ERRORS,
     call: ec2("DescribeInstances", { InstanceIds: [STRANGER, "{node}", "i-0cccccccccccccccc"] }),
     answers: refused("InvalidInstanceID.NotFound", { message: /i-0dddddddddddddddd, i-0cccccccccccccccc/ }),
+    moto: differs("other error", refused("InvalidInstanceID.NotFound")),
   },
   {
     says: "what is no instance id is refused",
     page: ERRORS,
     call: ec2("DescribeInstances", { InstanceIds: ["banana"] }),
     answers: refused("InvalidInstanceID.Malformed"),
+    moto: differs("other error", refused("InvalidInstanceID.NotFound")),
   },
   {
     says: "an unknown id in a filter finds nothing",
@@ -120,6 +130,7 @@ export const instanceRows: readonly Row[] = [
       page: `${EC2}/Query-Requests.html`,
       call: ec2("DescribeInstances", { MaxResults }),
       answers: refused("InvalidParameterValue"),
+      moto: UNCHECKED,
     }),
   ),
   {
@@ -127,6 +138,7 @@ export const instanceRows: readonly Row[] = [
     page: DESCRIBE,
     call: ec2("DescribeInstances", { MaxResults: 5, NextToken: "nonsense" }),
     answers: refused("InvalidParameterValue"),
+    moto: BREAKS_DOWN,
   },
   {
     says: "the last page has no token",
@@ -142,22 +154,24 @@ export const instanceRows: readonly Row[] = [
     page: ERRORS,
     call: filtered("instance-colour", "red"),
     answers: refused("InvalidParameterValue", { message: /^The filter 'instance-colour' is invalid$/ }),
+    moto: UNCHECKED,
   },
   {
     says: "more than 200 values of a filter are refused",
     page: `${EC2_GUIDE}/Using_Filtering.html`,
     call: filtered("instance-id", ...Array.from({ length: 201 }, (_, index) => `i-${String(index).padStart(17, "0")}`)),
     answers: refused("FilterLimitExceeded"),
+    moto: UNCHECKED,
   },
   finds("instance-id", "{node}"),
   finds("private-ip-address", "{nodeIp}"),
-  finds("network-interface.addresses.private-ip-address", "{nodeIp}"),
+  finds("network-interface.addresses.private-ip-address", "{nodeIp}", { moto: BREAKS_DOWN }),
   finds("vpc-id", "{vpc}"),
   finds("subnet-id", "{subnetA}"),
-  finds("availability-zone", "{zone}"),
+  finds("availability-zone", "{zone}", { moto: differs("other value", NONE) }),
   finds("instance-state-name", "running"),
-  finds("instance-state-code", "16"),
-  finds("instance.group-name", "default"),
+  finds("instance-state-code", "16", { moto: BREAKS_DOWN }),
+  finds("instance.group-name", "default", { moto: differs("missing", NONE) }),
   finds("tag:role", "worker"),
   finds("tag-key", "role"),
   finds("tag:role", "work*", { page: `${EC2_GUIDE}/Using_Filtering.html` }),
@@ -219,6 +233,7 @@ export const instanceRows: readonly Row[] = [
     page: ERRORS,
     call: ec2("CreateTags", { Resources: [STRANGER], Tags: [{ Key: "a", Value: "b" }] }),
     answers: refused("InvalidInstanceID.NotFound"),
+    moto: UNCHECKED,
   },
   dryRun("StopInstances"),
   dryRun("StartInstances"),
@@ -283,6 +298,7 @@ export const instanceRows: readonly Row[] = [
     page: `${EC2}/API_StartInstances.html`,
     call: start,
     answers: { StartingInstances: [{ CurrentState: { Name: "running" }, PreviousState: { Name: "running" } }] },
+    moto: differs("other value", { StartingInstances: [{ CurrentState: { Name: "pending" } }] }),
   },
   {
     says: "an instance that is told to terminate is shutting down",
@@ -304,6 +320,9 @@ export const instanceRows: readonly Row[] = [
       PrivateIpAddress: ABSENT,
       NetworkInterfaces: [],
     }),
+    moto: differs("other value", {
+      Reservations: [{ Instances: [{ PrivateIpAddress: "172.31.0.4", NetworkInterfaces: count(1) }] }],
+    }),
   },
   {
     says: "an instance is terminated again with success",
@@ -314,6 +333,7 @@ export const instanceRows: readonly Row[] = [
     answers: {
       TerminatingInstances: [{ CurrentState: { Name: "terminated" }, PreviousState: { Name: "terminated" } }],
     },
+    moto: differs("timeless", { TerminatingInstances: [{ CurrentState: { Name: "shutting-down" } }] }),
   },
   {
     says: "a terminated instance cannot be started",
@@ -321,6 +341,7 @@ export const instanceRows: readonly Row[] = [
     given: TERMINATED,
     call: start,
     answers: refused("IncorrectInstanceState"),
+    moto: UNCHECKED,
   },
   {
     says: "a terminated instance cannot be stopped",
@@ -328,6 +349,7 @@ export const instanceRows: readonly Row[] = [
     given: TERMINATED,
     call: stop,
     answers: refused("IncorrectInstanceState"),
+    moto: UNCHECKED,
   },
   {
     says: "a reboot of a terminated instance is ignored",
@@ -344,149 +366,5 @@ export const instanceRows: readonly Row[] = [
       "If you specify multiple instances and the request fails (for example, because of a single incorrect instance ID), none of the instances are terminated.",
     call: ec2("TerminateInstances", { InstanceIds: ["{node}", STRANGER] }),
     answers: refused("InvalidInstanceID.NotFound"),
-  },
-];
-
-/** The status of instances, and networks. */
-export const statusRows: readonly Row[] = [
-  {
-    says: "the status of a running instance is told",
-    page: `${EC2}/API_DescribeInstanceStatus.html`,
-    given: [describe, later(300)],
-    call: status({ InstanceIds }),
-    answers: {
-      InstanceStatuses: [
-        {
-          InstanceId: "{node}",
-          AvailabilityZone: "{zone}",
-          InstanceState: { Code: 16, Name: "running" },
-          InstanceStatus: { Status: "ok", Details: [{ Name: "reachability", Status: "passed" }] },
-          SystemStatus: { Status: "ok", Details: [{ Name: "reachability", Status: "passed" }] },
-        },
-      ],
-    },
-  },
-  {
-    says: "instances that do not run are left out",
-    page: `${EC2}/API_DescribeInstanceStatus.html`,
-    quote:
-      "By default, only running instances are described, unless you specifically indicate to return the status of all instances.",
-    given: STOPPED,
-    call: status({ InstanceIds }),
-    answers: { InstanceStatuses: [] },
-  },
-  {
-    says: "they are told where all are asked for",
-    page: `${EC2}/API_DescribeInstanceStatus.html`,
-    quote: "When true, includes the health status for all instances.",
-    given: STOPPED,
-    call: status({ InstanceIds, IncludeAllInstances: true }),
-    answers: {
-      InstanceStatuses: [{ InstanceState: { Name: "stopped" }, InstanceStatus: { Status: "not-applicable" } }],
-    },
-  },
-  {
-    says: "the status of an unknown instance is refused",
-    page: ERRORS,
-    call: status({ InstanceIds: [STRANGER] }),
-    answers: refused("InvalidInstanceID.NotFound"),
-  },
-  {
-    says: "an instance may be terminated by default",
-    page: `${EC2}/API_DescribeInstanceAttribute.html`,
-    call: ec2("DescribeInstanceAttribute", { InstanceId: "{node}", Attribute: "disableApiTermination" }),
-    answers: { InstanceId: "{node}", DisableApiTermination: { Value: false } },
-  },
-  {
-    says: "an attribute that does not exist is refused",
-    page: `${EC2}/API_DescribeInstanceAttribute.html`,
-    call: ec2("DescribeInstanceAttribute", { InstanceId: "{node}", Attribute: "colour" }),
-    answers: refused("InvalidParameterValue"),
-  },
-  {
-    says: "the zones of the Region are available without opting in",
-    page: `${EC2}/API_DescribeAvailabilityZones.html`,
-    quote: "For Availability Zones, this parameter always has the value of opt-in-not-required.",
-    call: ec2("DescribeAvailabilityZones", {}),
-    answers: {
-      AvailabilityZones: including({
-        ZoneName: "{zone}",
-        RegionName: "eu-west-1",
-        State: "available",
-        OptInStatus: "opt-in-not-required",
-        ZoneType: "availability-zone",
-      }),
-    },
-  },
-  {
-    says: "the subnets of a VPC are found",
-    page: `${EC2}/API_DescribeSubnets.html`,
-    given: [describe],
-    call: ec2("DescribeSubnets", {
-      Filters: [
-        { Name: "vpc-id", Values: ["{vpc}"] },
-        { Name: "availability-zone", Values: ["{zone}"] },
-      ],
-    }),
-    answers: { Subnets: [{ SubnetId: "{subnetA}", AvailabilityZone: "{zone}", State: "available" }] },
-  },
-  {
-    says: "an unknown subnet is refused",
-    page: ERRORS,
-    call: ec2("DescribeSubnets", { SubnetIds: ["subnet-0dddddddddddddddd"] }),
-    answers: refused("InvalidSubnetID.NotFound"),
-  },
-  {
-    says: "an unknown VPC is refused",
-    page: ERRORS,
-    call: ec2("DescribeVpcs", { VpcIds: ["vpc-0dddddddddddddddd"] }),
-    answers: refused("InvalidVpcID.NotFound"),
-  },
-  {
-    says: "the interface of an instance is found",
-    page: `${EC2}/API_DescribeNetworkInterfaces.html`,
-    given: [describe],
-    call: ec2("DescribeNetworkInterfaces", { Filters: [{ Name: "attachment.instance-id", Values: ["{node}"] }] }),
-    answers: {
-      NetworkInterfaces: [
-        {
-          Status: "in-use",
-          PrivateIpAddress: "{nodeIp}",
-          VpcId: "{vpc}",
-          Attachment: { InstanceId: "{node}", DeviceIndex: 0 },
-        },
-      ],
-    },
-  },
-  {
-    says: "a security group of the same name in the VPC is refused",
-    page: `${EC2}/API_CreateSecurityGroup.html`,
-    quote: "You can't have two security groups for the same VPC with the same name.",
-    given: [describe, ec2("CreateSecurityGroup", { GroupName: "lb", Description: "d", VpcId: "{vpc}" })],
-    call: ec2("CreateSecurityGroup", { GroupName: "lb", Description: "d", VpcId: "{vpc}" }),
-    answers: refused("InvalidGroup.Duplicate"),
-  },
-  {
-    says: "a rule that is there is refused",
-    page: ERRORS,
-    given: [
-      describe,
-      ec2("CreateSecurityGroup", { GroupName: "lb", Description: "d", VpcId: "{vpc}" }, { group: "GroupId" }),
-      ec2("AuthorizeSecurityGroupIngress", {
-        GroupId: "{group}",
-        IpPermissions: [{ IpProtocol: "tcp", FromPort: 80, ToPort: 80, IpRanges: [{ CidrIp: "10.0.0.0/8" }] }],
-      }),
-    ],
-    call: ec2("AuthorizeSecurityGroupIngress", {
-      GroupId: "{group}",
-      IpPermissions: [{ IpProtocol: "tcp", FromPort: 80, ToPort: 80, IpRanges: [{ CidrIp: "10.0.0.0/8" }] }],
-    }),
-    answers: refused("InvalidPermission.Duplicate"),
-  },
-  {
-    says: "an unknown security group is refused",
-    page: ERRORS,
-    call: ec2("DescribeSecurityGroups", { GroupIds: ["sg-0dddddddddddddddd"] }),
-    answers: refused("InvalidGroup.NotFound"),
   },
 ];

@@ -1,24 +1,11 @@
 import { A_DATE, ABSENT, count, type Expected, refused } from "./comparison.ts";
 import { CLASSIC, CLASSIC_GUIDE } from "./pages.ts";
-import { classic, ec2, later, type Row } from "./row.ts";
+import { BREAKS_DOWN, classic, differs, type Row, UNCHECKED } from "./row.ts";
 
-const STRANGER = "i-0dddddddddddddddd";
-const HEALTH = `${CLASSIC}/API_DescribeInstanceHealth.html`;
-const STATE = `${CLASSIC}/API_InstanceState.html`;
 const DRAINING = `${CLASSIC_GUIDE}/config-conn-drain.html`;
 const CREATE = `${CLASSIC}/API_CreateLoadBalancer.html`;
 const LoadBalancerName = "{classic}";
 
-const instances = (...ids: readonly string[]) => ids.map((InstanceId) => ({ InstanceId }));
-const register = (...ids: readonly string[]) =>
-  classic("RegisterInstancesWithLoadBalancer", { LoadBalancerName, Instances: instances(...ids) });
-const deregister = (...ids: readonly string[]) =>
-  classic("DeregisterInstancesFromLoadBalancer", { LoadBalancerName, Instances: instances(...ids) });
-const health = (...ids: readonly string[]) =>
-  classic("DescribeInstanceHealth", {
-    LoadBalancerName,
-    ...(ids.length === 0 ? {} : { Instances: instances(...ids) }),
-  });
 const set = (attributes: Parameters<typeof classic<"modifyLoadBalancerAttributes">>[1]["LoadBalancerAttributes"]) =>
   classic("ModifyLoadBalancerAttributes", { LoadBalancerName, LoadBalancerAttributes: attributes });
 const drainFor = (Timeout: number) => set({ ConnectionDraining: { Enabled: true, Timeout } });
@@ -34,7 +21,6 @@ const listener = (InstancePort: number) =>
     LoadBalancerName,
     Listeners: [{ Protocol: "HTTP", LoadBalancerPort: 80, InstanceProtocol: "HTTP", InstancePort }],
   });
-const state = (state: Expected): Expected => ({ InstanceStates: [state] });
 const described = (balancer: Expected): Expected => ({ LoadBalancerDescriptions: [balancer] });
 const check = (settings: Partial<Parameters<typeof classic<"configureHealthCheck">>[1]["HealthCheck"]>) =>
   classic("ConfigureHealthCheck", {
@@ -49,171 +35,8 @@ const check = (settings: Partial<Parameters<typeof classic<"configureHealthCheck
     },
   });
 
-const IN_SERVICE = [register("{node}"), later(60)];
-const NOT_REGISTERED = {
-  State: "OutOfService",
-  ReasonCode: "Instance",
-  Description: "Instance is not currently registered with the LoadBalancer.",
-};
-
-/** Classic load balancers. */
-export const classicRows: readonly Row[] = [
-  {
-    says: "the answer to a registration lists all instances",
-    page: `${CLASSIC}/API_RegisterInstancesWithLoadBalancer.html`,
-    quote: "The updated list of instances for the load balancer.",
-    given: [register("{node}")],
-    call: register("{other}"),
-    answers: { Instances: instances("{node}", "{other}") },
-  },
-  {
-    says: "an instance that is registered twice is listed once",
-    page: `${CLASSIC}/Welcome.html`,
-    quote: "All Elastic Load Balancing operations are idempotent, which means that they complete at most one time.",
-    given: [register("{node}"), register("{node}")],
-    call: classic("DescribeLoadBalancers", { LoadBalancerNames: [LoadBalancerName] }),
-    answers: described({ Instances: instances("{node}") }),
-  },
-  {
-    says: "the registration of an instance takes a moment",
-    page: STATE,
-    quote: "Instance registration is still in progress.",
-    given: [register("{node}")],
-    call: health(),
-    answers: state({
-      InstanceId: "{node}",
-      State: "OutOfService",
-      ReasonCode: "ELB",
-      Description: "Instance registration is still in progress.",
-    }),
-  },
-  {
-    says: "an instance that passes its checks is in service",
-    page: STATE,
-    given: IN_SERVICE,
-    call: health(),
-    answers: state({ InstanceId: "{node}", State: "InService", ReasonCode: "N/A", Description: "N/A" }),
-  },
-  {
-    says: "a deregistered instance that drains is still said to be in service",
-    page: DRAINING,
-    given: [...IN_SERVICE, drainFor(300), deregister("{node}")],
-    call: health("{node}"),
-    answers: state({ State: "InService", Description: "Instance deregistration currently in progress." }),
-  },
-  {
-    says: "an instance without requests in flight does not drain for long",
-    page: DRAINING,
-    given: [...IN_SERVICE, drainFor(300), deregister("{node}"), later(5)],
-    call: health("{node}"),
-    answers: state({ InstanceId: "{node}", ...NOT_REGISTERED }),
-  },
-  {
-    says: "without draining an instance is out of service at once",
-    page: DRAINING,
-    quote: "Instance is not currently registered with the LoadBalancer.",
-    given: [...IN_SERVICE, deregister("{node}")],
-    call: health("{node}"),
-    answers: state(NOT_REGISTERED),
-  },
-  {
-    says: "the answer to a deregistration lists the instances that remain",
-    page: `${CLASSIC}/API_DeregisterInstancesFromLoadBalancer.html`,
-    quote: "The remaining instances registered with the load balancer.",
-    given: [register("{node}", "{other}")],
-    call: deregister("{node}"),
-    answers: { Instances: instances("{other}") },
-  },
-  {
-    says: "a deregistered instance is listed no more",
-    page: `${CLASSIC}/API_DeregisterInstancesFromLoadBalancer.html`,
-    quote: "You can use DescribeLoadBalancers to verify that the instance is deregistered from the load balancer.",
-    given: [register("{node}"), deregister("{node}")],
-    call: classic("DescribeLoadBalancers", { LoadBalancerNames: [LoadBalancerName] }),
-    answers: described({ Instances: [] }),
-  },
-  {
-    says: "deregistering an instance twice succeeds",
-    page: `${CLASSIC}/Welcome.html`,
-    quote: "If you repeat an operation, it succeeds with a 200 OK response code.",
-    given: [...IN_SERVICE, deregister("{node}")],
-    call: deregister("{node}"),
-    answers: { Instances: [] },
-  },
-  {
-    says: "an unknown instance is not deregistered",
-    page: `${CLASSIC}/API_DeregisterInstancesFromLoadBalancer.html`,
-    quote: "The specified endpoint is not valid.",
-    call: deregister(STRANGER),
-    answers: refused("InvalidInstance"),
-  },
-  {
-    says: "an unknown instance is not registered",
-    page: `${CLASSIC}/API_RegisterInstancesWithLoadBalancer.html`,
-    quote: "The specified endpoint is not valid.",
-    call: register(STRANGER),
-    answers: refused("InvalidInstance"),
-  },
-  {
-    says: "a stopped instance is out of service",
-    page: STATE,
-    quote: "Instance is in stopped state.",
-    given: [...IN_SERVICE, ec2("StopInstances", { InstanceIds: ["{node}"] }), later(60)],
-    call: health("{node}"),
-    answers: state({ State: "OutOfService", ReasonCode: "Instance", Description: "Instance is in stopped state." }),
-  },
-  {
-    says: "the health of a terminated instance is not told",
-    page: HEALTH,
-    quote: "The state of terminated instances is not returned.",
-    given: [...IN_SERVICE, ec2("TerminateInstances", { InstanceIds: ["{node}"] }), later(60)],
-    call: health("{node}"),
-    answers: { InstanceStates: [] },
-  },
-  {
-    says: "the health of an instance that was never registered is told",
-    page: HEALTH,
-    quote:
-      "If instances are specified, their state is returned even if they are no longer registered with the load balancer.",
-    call: health("{node}"),
-    answers: state(NOT_REGISTERED),
-  },
-  {
-    says: "the health of an unknown instance is refused",
-    page: HEALTH,
-    call: health(STRANGER),
-    answers: refused("InvalidInstance"),
-  },
-  ...(
-    ["RegisterInstancesWithLoadBalancer", "DeregisterInstancesFromLoadBalancer", "DescribeInstanceHealth"] as const
-  ).map(
-    (action): Row => ({
-      says: `${action} is refused for an unknown load balancer`,
-      page: `${CLASSIC}/API_${action}.html`,
-      quote: "The specified load balancer does not exist.",
-      call: classic(action, { LoadBalancerName: "gone", Instances: instances("{node}") }),
-      answers: refused("LoadBalancerNotFound"),
-    }),
-  ),
-  {
-    says: "the attributes of an unknown load balancer are refused",
-    page: `${CLASSIC}/API_DescribeLoadBalancerAttributes.html`,
-    call: classic("DescribeLoadBalancerAttributes", { LoadBalancerName: "gone" }),
-    answers: refused("LoadBalancerNotFound"),
-  },
-  {
-    says: "an instance in a subnet that is detached is out of service, and stays registered",
-    page: `${CLASSIC}/API_DetachLoadBalancerFromSubnets.html`,
-    quote:
-      "After a subnet is removed, all EC2 instances registered with the load balancer in the removed subnet go into the OutOfService state.",
-    given: [
-      ...IN_SERVICE,
-      classic("AttachLoadBalancerToSubnets", { LoadBalancerName, Subnets: ["{subnetB}"] }),
-      classic("DetachLoadBalancerFromSubnets", { LoadBalancerName, Subnets: ["{subnetA}"] }),
-    ],
-    call: health(),
-    answers: state({ InstanceId: "{node}", State: "OutOfService" }),
-  },
+/** Classic load balancers, and their attributes. */
+export const classicBalancerRows: readonly Row[] = [
   {
     says: "a new load balancer does not drain connections",
     page: DRAINING,
@@ -227,6 +50,7 @@ export const classicRows: readonly Row[] = [
         AccessLog: { Enabled: false },
       },
     },
+    moto: differs("missing", { LoadBalancerAttributes: { ConnectionDraining: { Timeout: ABSENT } } }),
   },
   {
     says: "draining is on for as long as is set",
@@ -247,6 +71,7 @@ export const classicRows: readonly Row[] = [
       page: DRAINING,
       call: drainFor(seconds),
       answers: refused("InvalidConfigurationRequest", { status: 409 }),
+      moto: UNCHECKED,
     }),
   ),
   {
@@ -254,6 +79,7 @@ export const classicRows: readonly Row[] = [
     page: `${CLASSIC}/API_ConnectionSettings.html`,
     call: set({ ConnectionSettings: { IdleTimeout: 0 } }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a change leaves the attributes that it does not mention",
@@ -285,6 +111,7 @@ export const classicRows: readonly Row[] = [
         },
       ],
     },
+    moto: differs("other value", { LoadBalancerDescriptions: [{ AvailabilityZones: [] }] }),
   },
   {
     says: "a new load balancer checks its first port by TCP",
@@ -294,18 +121,21 @@ export const classicRows: readonly Row[] = [
     answers: described({
       HealthCheck: { Target: "TCP:30080", Interval: 30, Timeout: 5, UnhealthyThreshold: 2, HealthyThreshold: 10 },
     }),
+    moto: differs("missing", { LoadBalancerDescriptions: [{ HealthCheck: ABSENT }] }),
   },
   {
     says: "the DNS name has the load balancer's name, a number and the Region",
     page: `${CLASSIC_GUIDE}/elb-internet-facing-load-balancers.html`,
     call: create(),
     answers: { DNSName: /^new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ },
+    moto: differs("other value", { DNSName: "new.us-east-1.elb.amazonaws.com" }),
   },
   {
     says: "the DNS name of an internal one begins with internal",
     page: `${CLASSIC_GUIDE}/elb-internal-load-balancers.html`,
     call: create({ Scheme: "internal" }),
     answers: { DNSName: /^internal-new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ },
+    moto: differs("other value", { DNSName: "new.us-east-1.elb.amazonaws.com" }),
   },
   {
     says: "the same load balancer may be created twice",
@@ -314,6 +144,7 @@ export const classicRows: readonly Row[] = [
     given: [create()],
     call: create(),
     answers: { DNSName: /new-/ },
+    moto: differs("refuses", refused("DuplicateLoadBalancerName")),
   },
   {
     says: "another load balancer of the same name is refused",
@@ -328,6 +159,7 @@ export const classicRows: readonly Row[] = [
     page: CREATE,
     call: create({ Scheme: "outward" }),
     answers: refused("InvalidScheme"),
+    moto: UNCHECKED,
   },
   {
     says: "a name that begins with a hyphen is refused",
@@ -335,6 +167,7 @@ export const classicRows: readonly Row[] = [
     quote: "must contain only alphanumeric characters or hyphens, and cannot begin or end with a hyphen.",
     call: create({ LoadBalancerName: "-bad_name!" }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a name of 33 characters is refused",
@@ -342,6 +175,7 @@ export const classicRows: readonly Row[] = [
     quote: "must have a maximum of 32 characters",
     call: create({ LoadBalancerName: "a".repeat(33) }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "an unknown subnet is refused",
@@ -349,6 +183,7 @@ export const classicRows: readonly Row[] = [
     quote: "One or more of the specified subnets do not exist.",
     call: create({ Subnets: ["subnet-0dddddddddddddddd"] }),
     answers: refused("SubnetNotFound"),
+    moto: differs("other error", refused("InvalidSubnetID.NotFound")),
   },
   {
     says: "an unknown load balancer is refused",
@@ -363,6 +198,7 @@ export const classicRows: readonly Row[] = [
     given: [create()],
     call: classic("DescribeLoadBalancers", {}),
     answers: { LoadBalancerDescriptions: count(1), NextMarker: "" },
+    moto: differs("missing", { NextMarker: ABSENT }),
   },
   {
     says: "a page has as many load balancers as are asked for",
@@ -377,6 +213,7 @@ export const classicRows: readonly Row[] = [
     page: `${CLASSIC}/API_DescribeLoadBalancers.html`,
     call: classic("DescribeLoadBalancers", { PageSize: 401 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a load balancer that is gone is deleted again with success",
@@ -397,6 +234,7 @@ export const classicRows: readonly Row[] = [
     page: `${CLASSIC}/API_DescribeTags.html`,
     call: classic("DescribeTags", { LoadBalancerNames: Array(21).fill(LoadBalancerName) }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "the value of a tag is replaced",
@@ -428,12 +266,14 @@ export const classicRows: readonly Row[] = [
     quote: "This value must be less than the Interval value.",
     call: check({ Interval: 10, Timeout: 10 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "an interval of 4 seconds is refused",
     page: `${CLASSIC}/API_HealthCheck.html`,
     call: check({ Interval: 4, Timeout: 2 }),
     answers: refused("ValidationError"),
+    moto: UNCHECKED,
   },
   {
     says: "a listener may be created twice",
@@ -464,5 +304,6 @@ export const classicRows: readonly Row[] = [
       ],
       NextMarker: ABSENT,
     },
+    moto: BREAKS_DOWN,
   },
 ];
