@@ -5,9 +5,16 @@ import { ROWS } from "../simulator/documented/rows.ts";
 import { MotoStage } from "./support/moto-stage.ts";
 import { describeWith, RunningProgram } from "./support/programs.ts";
 
+const QUOTES_MIN = 150;
+
+/** moto answers hundreds of rows. */
+const LONG = { timeout: 600_000 };
+
 describeWith("moto_server", "moto, asked for what AWS documents", () => {
-  test("answers each row as the row says, and as AWS does where the row does not say otherwise", async () => {
-    const server = new RunningProgram("moto_server", ["-H", "127.0.0.1", "-p", "0"]);
+  test("answers each row as the row says, and as AWS does where the row does not say otherwise", LONG, async () => {
+    // Images take moto most of the time that it needs to forget everything.
+    const environment = { MOTO_EC2_LOAD_DEFAULT_AMIS: "false" };
+    const server = new RunningProgram("moto_server", ["-H", "127.0.0.1", "-p", "0"], environment);
     const [, url = ""] = await server.said(/Running on (http:\/\/127\.0\.0\.1:\d+)/);
     const clients = MotoStage.clientsOf(url);
     const wrong: string[] = [];
@@ -17,6 +24,19 @@ describeWith("moto_server", "moto, asked for what AWS documents", () => {
     }
     expect(wrong).toEqual([]);
     console.info(countOf());
+  });
+});
+
+describeWith("python", "AWS's own documentation, as botocore ships it", () => {
+  test("has every sentence that a row quotes", async () => {
+    const services = { elbv2: "elbv2", classic: "elb", ec2: "ec2", scaling: "autoscaling" } as const;
+    const quotes: Record<string, string[]> = {};
+    for (const { quote, call } of ROWS) if (quote !== undefined) (quotes[services[call.api]] ??= []).push(quote);
+    expect(Object.values(quotes).flat().length).toBeGreaterThan(QUOTES_MIN);
+    const { stdout, stderr } = await new RunningProgram("python", ["-m", "oracle.quotes", JSON.stringify(quotes)])
+      .ended;
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual([]);
   });
 });
 

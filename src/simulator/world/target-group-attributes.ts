@@ -113,7 +113,7 @@ export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): nu
 const QUIC_DELAY_MS = 300_000;
 
 export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<string, string>): number {
-  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY) ?? 0) * 1_000;
 }
 
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */

@@ -118,7 +118,6 @@ export const scalingGroupRows: readonly Row[] = [
   {
     says: "more than 50 instances are refused",
     page: `${SCALING}/API_DescribeAutoScalingInstances.html`,
-    quote: "You can specify up to 50 IDs.",
     call: member(Array(51).fill(STRANGER)),
     answers: refused("ValidationError"),
     moto: UNCHECKED,

@@ -58,7 +58,6 @@ export const instanceRows: readonly Row[] = [
       Placement: { AvailabilityZone: "{zone}", Tenancy: "default" },
       LaunchTime: A_DATE,
       Hypervisor: "xen",
-      VirtualizationType: "hvm",
       RootDeviceType: "ebs",
       RootDeviceName: /^\/dev\//,
       SourceDestCheck: true,

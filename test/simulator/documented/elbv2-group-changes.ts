@@ -77,7 +77,7 @@ export const groupChangeRows: readonly Row[] = [
   {
     says: "the value of a key that is there is replaced",
     page: `${ELBV2}/API_AddTags.html`,
-    quote: "If a tag with the same key is already associated with the resource, AddTags updates its value.",
+    quote: "If a resource already has a tag with the same key, AddTags updates its value.",
     given: [
       create({ Tags: [{ Key: "a", Value: "1" }] }),
       elbv2("AddTags", { ResourceArns: ["{made}"], Tags: [{ Key: "a", Value: "2" }] }),

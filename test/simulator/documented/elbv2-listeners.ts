@@ -99,8 +99,7 @@ export const listenerRows: readonly Row[] = [
     moto: differs("other value", {
       Listeners: [
         {
-          ListenerArn:
-            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web-lb/56c8b457b8a6973f/6ebf5091b6b227ed",
+          ListenerArn: /:listener\/app\/web-lb\//,
         },
       ],
     }),

@@ -42,7 +42,7 @@ export const balancerRows: readonly Row[] = [
     moto: differs("other value", {
       LoadBalancers: [
         {
-          LoadBalancerArn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/new/c59646b5bebd71a6",
+          LoadBalancerArn: /:loadbalancer\/app\/new\//,
         },
       ],
     }),
@@ -55,7 +55,7 @@ export const balancerRows: readonly Row[] = [
     moto: differs("other value", {
       LoadBalancers: [
         {
-          LoadBalancerArn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/new/079767b54c614d8c",
+          LoadBalancerArn: /:loadbalancer\/app\/new\//,
         },
       ],
     }),
@@ -149,7 +149,7 @@ export const balancerRows: readonly Row[] = [
     moto: differs("other value", {
       LoadBalancers: [
         {
-          LoadBalancerArn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/new/36eff334eefb1a53",
+          LoadBalancerArn: /:loadbalancer\/app\/new\//,
         },
       ],
     }),
