@@ -152,7 +152,7 @@ export const hookRows: readonly Row[] = [
     given: [
       hook({ HeartbeatTimeout: 30 }),
       terminate(),
-      ...Array.from({ length: 148 }, () => [later(20), heartbeat]).flat(),
+      ...Array.from({ length: 103 }, () => [later(29), heartbeat]).flat(),
       later(40),
     ],
     call: heartbeat,
