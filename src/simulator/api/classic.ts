@@ -1,11 +1,11 @@
 import { AwsError, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
+import { numberedDnsName } from "../world/arn.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { digitsOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import { CLASSIC_LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
 import { classicChangeActions, find, named, readAttributes, readListeners, subnetIds } from "./classic-change.ts";
-import { numberedDnsName } from "./dns-name.ts";
 import { checkName } from "./elbv2-params.ts";
 import { pageOf } from "./paging.ts";
 import {

@@ -6,7 +6,7 @@ import {
   ruleNotFound,
   validationError,
 } from "../aws-error.ts";
-import { isArnOf } from "../world/arn.ts";
+import { isArnOf, numberedDnsName } from "../world/arn.ts";
 import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { UNCHANGED } from "../world/redirect.ts";
@@ -15,7 +15,6 @@ import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
-import { numberedDnsName } from "./dns-name.ts";
 import { pageOf } from "./paging.ts";
 import { atMost, requiredText, structures, targetDescription, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
