@@ -161,7 +161,7 @@ describe("values are checked", () => {
       for (const reset of ["on_deregistration", "on_unhealthy"]) {
         const { set } = scene("gateway");
         const both = [[`send_tcp_reset.${reset}.enabled`, "true"] as const, ...others];
-        await expect(set("group", ...both)).rejects.toMatchObject({ name: "ValidationError" });
+        await expect(set("group", ...both)).rejects.toMatchObject({ Code: "InvalidConfigurationRequest" });
         for (const each of both) if (!each[0].startsWith("target_failover")) await scene("gateway").set("group", each);
       }
     },
@@ -170,6 +170,6 @@ describe("values are checked", () => {
   test.each(["UDP", "TCP_UDP"])("a group for %s keeps the flows of unhealthy targets", async (protocol) => {
     const { set } = scene("network", protocol);
     const termination = ["target_health_state.unhealthy.connection_termination.enabled", "true"] as const;
-    await expect(set("group", termination)).rejects.toMatchObject({ name: "ValidationError" });
+    await expect(set("group", termination)).rejects.toMatchObject({ Code: "InvalidConfigurationRequest" });
   });
 });

@@ -164,7 +164,10 @@ describe("a target group made through the API", () => {
     { Protocol: "TCP_UDP" as const, termination: "true" },
   ])("for $Protocol has the connection termination $termination", async ({ Protocol, termination }) => {
     const { v2, group } = builder();
-    const command = new DescribeTargetGroupAttributesCommand({ TargetGroupArn: await group("web", { Protocol }) });
+    const Port = Protocol === "GENEVE" ? 6_081 : 80;
+    const command = new DescribeTargetGroupAttributesCommand({
+      TargetGroupArn: await group("web", { Protocol, Port }),
+    });
     const { Attributes = [] } = await v2.send(command);
     expect(Attributes.find(({ Key }) => Key === TERMINATION)?.Value).toBe(termination);
   });
@@ -222,7 +225,7 @@ describe("a classic load balancer made through the API", () => {
     const node = region.node();
     const Tags = [{ Key: "team", Value: "web" }];
     await classic.send(new CreateClassicCommand({ LoadBalancerName, Listeners, Subnets, Tags }));
-    const HealthCheck = { Target: "HTTP:30443/", Interval: 5, Timeout: 5, UnhealthyThreshold: 3, HealthyThreshold: 2 };
+    const HealthCheck = { Target: "HTTP:30443/", Interval: 5, Timeout: 4, UnhealthyThreshold: 3, HealthyThreshold: 2 };
     await classic.send(new ConfigureHealthCheckCommand({ LoadBalancerName, HealthCheck }));
     const Instances = [{ InstanceId: node.id }];
     expect(

@@ -18,7 +18,11 @@ export function builder() {
     return (await v2.send(command)).TargetGroups?.[0]?.TargetGroupArn ?? "";
   };
   const loadBalancer = async (Name: string, input: Partial<CreateLoadBalancerCommandInput> = {}) => {
-    const command = new CreateLoadBalancerCommand({ Name, Subnets: [`subnet-${VPC}-a`], ...input });
+    const command = new CreateLoadBalancerCommand({
+      Name,
+      Subnets: ["a", "b"].map((zone) => `subnet-${VPC}-${zone}`),
+      ...input,
+    });
     return (await v2.send(command)).LoadBalancers?.[0]?.LoadBalancerArn ?? "";
   };
   const listener = async (LoadBalancerArn: string, to: string, Port = 80) => {

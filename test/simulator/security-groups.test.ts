@@ -46,7 +46,12 @@ describe("a security group", () => {
     const { ec2, v2, GroupId } = await regionWithGroup();
     const remove = () => ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
     const created = await v2.send(
-      new CreateLoadBalancerCommand({ Name: "front", Subnets: [`subnet-${VPC}-a`], SecurityGroups: [GroupId] }),
+      new CreateLoadBalancerCommand({
+        Name: "front",
+        Type: "network",
+        Subnets: [`subnet-${VPC}-a`],
+        SecurityGroups: [GroupId],
+      }),
     );
     await expect(remove()).rejects.toMatchObject({ name: "DependencyViolation" });
     const LoadBalancerArn = created.LoadBalancers?.[0]?.LoadBalancerArn;

@@ -116,7 +116,9 @@ describe("the interval", () => {
 
   test("is 0 to 360000 seconds", async () => {
     const region = new SimulatedRegion();
-    const { set, read } = settings(region, region.group({ name: "tcp", type: "network" }).arn);
+    const group = region.group({ name: "tcp", type: "network" });
+    group.attributes.set(TERMINATION, "false");
+    const { set, read } = settings(region, group.arn);
     await set("360000");
     expect((await read()).get(INTERVAL)).toBe("360000");
     for (const wrong of ["360001", "-1", "1.5", "soon"])

@@ -113,7 +113,9 @@ const SIGNING_NAMES: ReadonlySet<string> = new Set(["tagging", ...Object.values(
 
 /** The actions that are simulated, by API. */
 export function simulatedActions(): Readonly<Record<string, readonly string[]>> {
-  return Object.fromEntries([...Object.values(SERVICES), ...JSON_SERVICES].map(({ api, actions }) => [api, Object.keys(actions).sort()]));
+  return Object.fromEntries(
+    [...Object.values(SERVICES), ...JSON_SERVICES].map(({ api, actions }) => [api, Object.keys(actions).sort()]),
+  );
 }
 
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */

@@ -126,7 +126,7 @@ export function readAttributes(attributes: Params, { draining }: ClassicLoadBala
       ? {}
       : {
           idleTimeoutSeconds: seconds(
-            Number(requiredText(settings, "IdleTimeout")),
+            requiredInteger(settings, "IdleTimeout", [1, IDLE_TIMEOUT_MAX_SECONDS]),
             "ConnectionSettings.IdleTimeout",
             IDLE_TIMEOUT_MAX_SECONDS,
           ),

@@ -1,9 +1,12 @@
 import { AwsError, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
+import { numberedDnsName } from "../world/arn.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import { digitsOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import { CLASSIC_LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
 import { classicChangeActions, find, named, readAttributes, readListeners, subnetIds } from "./classic-change.ts";
+import { checkName } from "./elbv2-params.ts";
 import { pageOf } from "./paging.ts";
 import {
   atMost,
@@ -21,6 +24,7 @@ import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;
 const INTERVAL_SECONDS: Bounds = [5, 300];
+const TIMEOUT_SECONDS: Bounds = [2, 60];
 const THRESHOLD: Bounds = [2, 10];
 
 /** The actions of Elastic Load Balancing 2012-06-01 (classic) that draining needs, and those that build a world. */
@@ -110,7 +114,7 @@ export const classicActions: ApiActions = {
   },
 
   CreateLoadBalancer(params, world) {
-    const name = requiredText(params, "LoadBalancerName");
+    const name = checkName("Load balancer", requiredText(params, "LoadBalancerName"));
     const listeners = readListeners(params);
     const { vpcId, zones } = placeOfSubnets(params, world.region);
     const securityGroups = readSecurityGroups(params, vpcId, world);
@@ -144,14 +148,18 @@ export const classicActions: ApiActions = {
     const check = structure(params, "HealthCheck");
     if (check === undefined) throw missingParameter("HealthCheck");
     const target = requiredText(check, "Target");
+    const interval = requiredInteger(check, "Interval", INTERVAL_SECONDS);
+    const timeout = requiredInteger(check, "Timeout", TIMEOUT_SECONDS);
+    if (timeout >= interval) throw validationError("HealthCheck timeout must be less than interval");
     const healthCheck = {
-      intervalMs: requiredInteger(check, "Interval", INTERVAL_SECONDS) * 1_000,
+      intervalMs: interval * 1_000,
       healthyThreshold: requiredInteger(check, "HealthyThreshold", THRESHOLD),
       unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold", THRESHOLD),
     };
     // What the old settings have found out stays true.
     loadBalancer.catchUpHealth(world.clock.now());
     loadBalancer.healthCheckTarget = target;
+    loadBalancer.healthCheckTimeoutSeconds = timeout;
     loadBalancer.healthCheck = healthCheck;
     return { HealthCheck: healthCheckXml(loadBalancer) };
   },
@@ -176,11 +184,12 @@ function instancesXml(loadBalancer: ClassicLoadBalancer, world: World): XmlField
   return { member: loadBalancer.registered(world.clock.now()).map((InstanceId) => ({ InstanceId })) };
 }
 
-function healthCheckXml({ healthCheckTarget, healthCheck }: ClassicLoadBalancer): XmlFields {
+function healthCheckXml(loadBalancer: ClassicLoadBalancer): XmlFields {
+  const { healthCheckTarget, healthCheckTimeoutSeconds, healthCheck } = loadBalancer;
   return {
     Target: healthCheckTarget,
     Interval: healthCheck.intervalMs / 1_000,
-    Timeout: 5,
+    Timeout: healthCheckTimeoutSeconds,
     UnhealthyThreshold: healthCheck.unhealthyThreshold,
     HealthyThreshold: healthCheck.healthyThreshold,
   };
@@ -204,7 +213,8 @@ function attributesXml({ draining, isCrossZone, idleTimeoutSeconds, accessLog }:
 }
 
 function dnsName(loadBalancer: ClassicLoadBalancer, world: World): string {
-  return `${loadBalancer.name}.${world.region}.elb.amazonaws.com`;
+  const digits = digitsOf(`${loadBalancer.name} of ${loadBalancer.createdAt}`);
+  return numberedDnsName(loadBalancer, digits, world.region);
 }
 
 function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFields {

@@ -4,7 +4,9 @@ import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import {
   actions,
+  checkCertificates,
   checkProtocol,
+  checkProtocols,
   checkUnshared,
   condition,
   oneOf,
@@ -84,6 +86,8 @@ export const elbv2ChangeActions: ApiActions = {
         structures(params, "Certificates") === undefined ? listener.certificateArns : readCertificates(params),
       sslPolicy: text(params, "SslPolicy") ?? listener.sslPolicy,
     };
+    checkProtocols(changed.defaultActions, loadBalancer, world);
+    checkCertificates(changed.protocol, changed.certificateArns);
     checkUnshared(changed.defaultActions, loadBalancer, world);
     Object.assign(listener, changed);
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
@@ -107,6 +111,7 @@ export const elbv2ChangeActions: ApiActions = {
     const { rule, loadBalancer } = changeableRule(requiredText(params, "RuleArn"), world);
     const conditions = structures(params, "Conditions")?.map(condition) ?? rule.conditions;
     const ruleActions = structures(params, "Actions") === undefined ? rule.actions : actions(params, "Actions", world);
+    checkProtocols(ruleActions, loadBalancer, world);
     checkUnshared(ruleActions, loadBalancer, world);
     Object.assign(rule, { conditions, actions: ruleActions });
     return { Rules: { member: [ruleXml(rule)] } };

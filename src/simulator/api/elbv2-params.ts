@@ -3,7 +3,7 @@ import { attributeProblem } from "../world/attribute-values.ts";
 import type { HealthCheck } from "../world/health.ts";
 import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
 import { isLoop, type Redirect, UNCHANGED } from "../world/redirect.ts";
-import type { Probe } from "../world/target-group-attributes.ts";
+import { isApplicationProtocol, loadBalancerTypeFor, type Probe } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type Bounds, integer, type Params, requiredText, structure, structures, text, texts } from "./params.ts";
 
@@ -40,6 +40,28 @@ export function checkUnshared(list: readonly Action[], loadBalancer: LoadBalance
       `The following target groups cannot be associated with more than one load balancer: ${inUse}`,
     );
   }
+}
+
+/**
+ * A load balancer sends to groups of its own kind of protocols.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html
+ */
+export function checkProtocols(list: readonly Action[], { type }: LoadBalancer, world: World): void {
+  const groups = list.flatMap((action) => (action.type === "forward" ? action.groups : []));
+  const other = groups
+    .map(({ arn }) => world.targetGroup(arn))
+    .find((group) => loadBalancerTypeFor(group.protocol) !== type);
+  if (other !== undefined)
+    throw new AwsError(
+      "IncompatibleProtocols",
+      `The target group '${other.arn}' of the protocol ${other.protocol} cannot be used by this load balancer`,
+    );
+}
+
+/** Of listeners that decrypt. */
+export function checkCertificates(protocol: string, arns: readonly string[]): void {
+  if ((protocol === "HTTPS" || protocol === "TLS") && arns.length === 0)
+    throw validationError(`A certificate must be specified for ${protocol} listeners`);
 }
 
 function readAction(params: Params, world: World): Action {
@@ -103,13 +125,21 @@ export function condition(params: Params): Condition {
 /** What the call says of health checks, over what there is already. */
 export function readHealthCheck(
   params: Params,
-  { healthCheck, probe }: { readonly healthCheck: HealthCheck; readonly probe: Probe },
+  {
+    healthCheck,
+    probe,
+    protocol: ofGroup,
+  }: { readonly healthCheck: HealthCheck; readonly probe: Probe; readonly protocol: string },
 ): { readonly healthCheck: HealthCheck; readonly probe: Probe } {
   const protocol = text(params, "HealthCheckProtocol");
   const matcher = structure(params, "Matcher");
   const path = text(params, "HealthCheckPath") ?? probe.path;
   const codes = (matcher && (text(matcher, "HttpCode") ?? text(matcher, "GrpcCode"))) ?? probe.matcher;
   const checked = protocol === undefined ? probe.protocol : oneOf(protocol, PROBE_PROTOCOLS, "healthCheckProtocol");
+  if (checked === "TCP" && isApplicationProtocol(ofGroup))
+    throw validationError(
+      `Health check protocol 'TCP' is not supported for target groups of the protocol '${ofGroup}'`,
+    );
   const isHttp = checked !== "TCP";
   return {
     healthCheck: {

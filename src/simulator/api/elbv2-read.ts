@@ -6,7 +6,7 @@ import {
   ruleNotFound,
   validationError,
 } from "../aws-error.ts";
-import { isArnOf } from "../world/arn.ts";
+import { isArnOf, numberedDnsName } from "../world/arn.ts";
 import type { Action, Condition, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { UNCHANGED } from "../world/redirect.ts";
@@ -231,7 +231,7 @@ function groupByName(all: readonly TargetGroup[], name: string): TargetGroup {
 export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFields {
   return {
     LoadBalancerArn: loadBalancer.arn,
-    DNSName: `${loadBalancer.name}.elb.${world.region}.amazonaws.com`,
+    DNSName: dnsNameOf(loadBalancer, world.region),
     CanonicalHostedZoneId: "Z32O12XQLNTSW2",
     CreatedTime: isoTime(loadBalancer.createdAt),
     LoadBalancerName: loadBalancer.name,
@@ -243,6 +243,13 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     SecurityGroups: { member: loadBalancer.securityGroups },
     IpAddressType: loadBalancer.ipAddressType,
   };
+}
+
+/** Of an NLB and a GWLB it has the digits of their ARN, of an ALB a number. */
+function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): string {
+  const digits = arn.slice(arn.lastIndexOf("/") + 1);
+  if (type !== "application") return `${name}-${digits}.elb.${region}.amazonaws.com`;
+  return numberedDnsName({ name, scheme }, digits, region);
 }
 
 export function zonesXml({ zones, vpcId, addresses }: LoadBalancer): XmlFields {

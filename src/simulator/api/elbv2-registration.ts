@@ -12,11 +12,9 @@ const TARGETS_PER_GROUP_MAX = 1_000;
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
  */
 export function checkRegistration(wanted: readonly TargetDescription[], group: TargetGroup, world: World): void {
+  checkParts(wanted, group);
   if (group.targetType === "instance") checkInstances(wanted, group, world);
   if (group.targetType === "ip") for (const target of wanted) checkAddress(target, group, world);
-  if (isQuic(group.protocol) && wanted.some(({ quicServerId }) => quicServerId === undefined)) {
-    throw validationError("A QUIC server ID is required for the targets of a target group of this protocol");
-  }
   const now = world.clock.now();
   const keys = [...group.listed(now).filter(({ deregisteredAt }) => deregisteredAt === undefined), ...wanted].map(
     ({ id, port = group.port }) => `${id} ${port}`,
@@ -27,6 +25,17 @@ export function checkRegistration(wanted: readonly TargetDescription[], group: T
       `The maximum number of targets per target group, '${TARGETS_PER_GROUP_MAX}', has been reached on target group '${group.arn}'`,
     );
   }
+}
+
+/** What targets of the group are given with, besides their id and port. */
+function checkParts(wanted: readonly TargetDescription[], { targetType, protocol }: TargetGroup): void {
+  const takesZones = targetType === "ip" || targetType === "lambda";
+  if (!takesZones && wanted.some(({ zone }) => zone !== undefined))
+    throw validationError(`You cannot specify an Availability Zone for targets of the type '${targetType}'`);
+  if (isQuic(protocol) && wanted.some(({ quicServerId }) => quicServerId === undefined))
+    throw validationError("A QUIC server ID is required for the targets of a target group of this protocol");
+  if (!isQuic(protocol) && wanted.some(({ quicServerId }) => quicServerId !== undefined))
+    throw validationError(`You cannot specify a QUIC server ID for targets of the protocol '${protocol}'`);
 }
 
 function checkInstances(wanted: readonly TargetDescription[], { vpcId }: TargetGroup, world: World): void {

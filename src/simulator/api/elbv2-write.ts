@@ -1,14 +1,21 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { LoadBalancer, LoadBalancerType, Scheme } from "../world/load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
-import { CROSS_ZONE, defaultProbe, loadBalancerTypeFor } from "../world/target-group-attributes.ts";
+import {
+  CROSS_ZONE,
+  defaultIntervalSeconds,
+  defaultProbe,
+  loadBalancerTypeFor,
+} from "../world/target-group-attributes.ts";
 import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
 import {
   actions,
+  checkCertificates,
   checkName,
   checkProtocol,
+  checkProtocols,
   checkProtocolVersion,
   checkUnshared,
   condition,
@@ -47,6 +54,8 @@ const TARGET_ADDRESS_TYPES = ["ipv4", "ipv6"] as const;
 const LOAD_BALANCER_TYPES: readonly LoadBalancerType[] = ["application", "network", "gateway"];
 const GENEVE_PORT = 6_081;
 const VPC_ID = /^vpc-[0-9a-z]+$/;
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-tags.html */
+const TAGS_MAX = 50;
 const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
 const changes: ApiActions = {
@@ -76,12 +85,16 @@ const changes: ApiActions = {
       throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
     const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
     checkProtocolVersion(params);
-    const probe = defaultProbe({ ...where, targetType });
+    if (where.protocol === "GENEVE" && where.port !== GENEVE_PORT)
+      throw validationError(`The port of a target group of the protocol 'GENEVE' must be ${GENEVE_PORT}`);
+    const about = { ...where, targetType };
+    const intervalMs = defaultIntervalSeconds(about) * 1_000;
+    const defaults = { healthCheck: { ...DEFAULT_HEALTH_CHECK, intervalMs }, probe: defaultProbe(about) };
     const settings = {
       targetType,
       ipAddressType,
       ...where,
-      ...readHealthCheck(params, { healthCheck: DEFAULT_HEALTH_CHECK, probe }),
+      ...readHealthCheck(params, { ...defaults, protocol: where.protocol }),
     };
     const tags = readTags(params);
     const existing = [...world.targetGroups.values()].find((group) => group.name === name);
@@ -100,7 +113,7 @@ const changes: ApiActions = {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const about = { thing: "Target group", type: loadBalancerTypeFor(group.protocol) };
     const wanted = readAttributes(params, group.attributes, about);
-    checkConflicts(group.protocol, new Map([...group.attributes, ...wanted]));
+    checkConflicts(group.protocol, new Map([...group.attributes, ...wanted]), new Set(wanted.map(([key]) => key)));
     for (const [key, value] of wanted) group.attributes.set(key, value);
     return attributesXml(group.attributes);
   },
@@ -113,6 +126,7 @@ const changes: ApiActions = {
         "InvalidConfigurationRequest",
         "Cross-zone load balancing cannot be turned off for an Application Load Balancer: turn it off for its target groups",
       );
+    checkLogs(new Map([...attributes, ...wanted]));
     for (const [key, value] of wanted) attributes.set(key, value);
     return attributesXml(attributes);
   },
@@ -130,6 +144,8 @@ const changes: ApiActions = {
     const name = checkName("Load balancer", requiredText(params, "Name"));
     const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
     const place = placeOfSubnets(params, world.region);
+    if (type === "application" && place.zones.length < 2)
+      throw validationError("At least two subnets in two different Availability Zones must be specified");
     const securityGroups = readSecurityGroups(params, place.vpcId, world);
     const settings = {
       type,
@@ -155,7 +171,13 @@ const changes: ApiActions = {
 
   /** As on AWS, one that is already gone is not an error. */
   DeleteLoadBalancer(params, world) {
-    world.loadBalancers.delete(requiredText(params, "LoadBalancerArn"));
+    const arn = requiredText(params, "LoadBalancerArn");
+    if (world.loadBalancers.get(arn)?.attributes.get("deletion_protection.enabled") === "true")
+      throw new AwsError(
+        "OperationNotPermitted",
+        `Load balancer '${arn}' cannot be deleted because deletion protection is enabled`,
+      );
+    world.loadBalancers.delete(arn);
     return {};
   },
 
@@ -163,6 +185,7 @@ const changes: ApiActions = {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
     const { protocol, port } = readEntrance(params, loadBalancer);
     const defaultActions = actions(params, "DefaultActions", world);
+    checkProtocols(defaultActions, loadBalancer, world);
     checkUnshared(defaultActions, loadBalancer, world);
     const existing = loadBalancer.listeners.find((listener) => listener.port === port);
     if (existing !== undefined && !hasSettings(existing, { protocol, defaultActions })) {
@@ -172,6 +195,7 @@ const changes: ApiActions = {
       );
     }
     const certificateArns = readCertificates(params);
+    checkCertificates(protocol, certificateArns);
     const sslPolicy = text(params, "SslPolicy");
     const tags = readTags(params);
     const listener =
@@ -189,6 +213,7 @@ const changes: ApiActions = {
     const conditions = structures(params, "Conditions")?.map(condition);
     if (conditions === undefined) throw missingParameter("Conditions");
     const ruleActions = actions(params, "Actions", world);
+    checkProtocols(ruleActions, loadBalancer, world);
     checkUnshared(ruleActions, loadBalancer, world);
     const tags = readTags(params);
     const rule = world.addRule(listener, { priority, conditions, actions: ruleActions });
@@ -201,6 +226,7 @@ const changes: ApiActions = {
     if (arns === undefined) throw missingParameter("ResourceArns");
     const resources = arns.map((arn) => tagsOf(arn, world));
     const tags = requiredTags(params);
+    for (const resource of resources) checkTagCount(new Map([...resource, ...tags]));
     for (const resource of resources) addTags(resource, tags);
     return {};
   },
@@ -225,13 +251,24 @@ export const elbv2WriteActions: ApiActions = Object.fromEntries(
   ]),
 );
 
+function checkTagCount(tags: ReadonlyMap<string, string>): void {
+  if (tags.size > TAGS_MAX) throw new AwsError("TooManyTags", `A resource can have at most ${TAGS_MAX} tags`);
+}
+
 function targets(params: Params, group: TargetGroup): readonly TargetDescription[] {
   const list = structures(params, "Targets");
   if (list === undefined) throw missingParameter("Targets");
   return list.map((target) => targetDescription(target, group));
 }
 
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html */
+function checkLogs(attributes: ReadonlyMap<string, string>): void {
+  for (const log of ["access_logs", "connection_logs", "health_check_logs"]) {
+    if (attributes.get(`${log}.s3.enabled`) === "true" && attributes.get(`${log}.s3.bucket`) === "")
+      throw new AwsError("InvalidConfigurationRequest", `The attribute ${log}.s3.bucket is required`);
+  }
+}
+
 /** Where clients come in. A GWLB's listener takes everything, and a call may not say otherwise. */
 function readEntrance(params: Params, { type }: LoadBalancer): { readonly protocol: string; readonly port: number } {
   if (type !== "gateway")

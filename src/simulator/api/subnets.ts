@@ -21,7 +21,9 @@ export function placeOfSubnets(params: Params, region: string): Place {
     ...placeOf(requiredText(mapping, "SubnetId"), region),
     address: addressOf(mapping),
   }));
-  const plain = mappings === undefined ? (subnets ?? [""]) : [];
+  if (mappings === undefined && subnets === undefined)
+    throw validationError("You must specify subnets or subnet mappings");
+  const plain = subnets ?? [];
   const all = [...places, ...plain.map((subnet) => ({ ...placeOf(subnet, region), address: {} }))];
   const zones = all.map(({ zone }) => zone);
   if (new Set(zones).size < zones.length)

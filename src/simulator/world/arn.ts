@@ -61,3 +61,16 @@ export function zoneIdOf(zone: string): string {
   const short = place.replace("gov-", "g").replace(COMPASS, (direction) => direction.charAt(0));
   return `${continent}${short}${number}-az${letter.charCodeAt(0) - "a".charCodeAt(0) + 1}`;
 }
+
+/**
+ * The DNS name of an ALB or a classic load balancer. `digits`: hexadecimal ones, of which its number is made.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-internal-load-balancers.html
+ */
+export function numberedDnsName(
+  { name, scheme }: { readonly name: string; readonly scheme: "internet-facing" | "internal" },
+  digits: string,
+  region: string,
+): string {
+  const number = Number(BigInt(`0x${digits}`) % BigInt(2 ** 31));
+  return `${scheme === "internal" ? "internal-" : ""}${name}-${number}.${region}.elb.amazonaws.com`;
+}

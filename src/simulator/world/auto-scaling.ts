@@ -174,12 +174,14 @@ export class AutoScaling {
     this.#world.dueAt(scaleIn.dueAt);
     if (wayOut === undefined) this.#replaceLater(group, instance, now);
     const what = wayOut === undefined ? "Terminating" : "Replacing the root volume of";
+    const endsAt = () =>
+      scaleIn.endsAt === undefined ? undefined : scaleIn.endsAt + this.#world.timing.shuttingDownMs;
     this.#record(group, instance, {
       id: scaleIn.activityId,
       description: `${what} EC2 instance: ${instance.id}`,
       cause: `At ${isoOf(now)} instance ${instance.id} was taken out of service ${reason}.`,
       startedAt: now,
-      endsAt: () => (scaleIn.isRetained ? undefined : scaleIn.endsAt),
+      endsAt: () => (scaleIn.isRetained ? undefined : endsAt()),
       progress: (at) => scaleIn.progress(at),
     });
     return scaleIn;

@@ -78,6 +78,7 @@ export class ClassicLoadBalancer {
   readonly tags = new Map<string, string>();
   draining = DEFAULT_DRAINING;
   healthCheckTarget: string;
+  healthCheckTimeoutSeconds = 5;
   healthCheck = DEFAULT_HEALTH_CHECK;
   /** By instance: every registration that may still be acted upon, the newest last. */
   readonly #registrations = new Map<string, readonly ClassicRegistration[]>();

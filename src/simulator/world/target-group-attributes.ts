@@ -6,8 +6,11 @@
 const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
 export const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
-const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
-const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
+export const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
+export const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
+export const CLIENT_ADDRESS = "preserve_client_ip.enabled";
+export const ALGORITHM = "load_balancing.algorithm.type";
+export const ANOMALY_MITIGATION = "load_balancing.algorithm.anomaly_mitigation";
 
 /** Of the attributes that are whole numbers of seconds, from 0: the greatest value that AWS takes. */
 export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
@@ -17,11 +20,10 @@ export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
 
 /** The attributes that a new group of this protocol has. There are no others. */
 export function defaultAttributes(protocol: string, targetType: string): Map<string, string> {
-  const attributes = new Map([
-    ["stickiness.enabled", "false"],
-    [DEREGISTRATION_DELAY, "300"],
-    [CROSS_ZONE, "use_load_balancer_configuration"],
-  ]);
+  const attributes = new Map([["stickiness.enabled", "false"]]);
+  // Functions have no connections to wait for.
+  if (targetType !== "lambda") attributes.set(DEREGISTRATION_DELAY, "300");
+  attributes.set(CROSS_ZONE, "use_load_balancer_configuration");
   // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
   if (protocol === "GENEVE") {
     for (const moment of ["on_deregistration", "on_unhealthy"]) {
@@ -42,14 +44,16 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
     attributes.set("stickiness.lb_cookie.duration_seconds", "86400");
     attributes.set("stickiness.app_cookie.duration_seconds", "86400");
     attributes.set("stickiness.app_cookie.cookie_name", "");
+  }
+  if (isApplicationProtocol(protocol) && targetType !== "lambda") {
     attributes.set("slow_start.duration_seconds", "0");
-    attributes.set("load_balancing.algorithm.type", "round_robin");
-    attributes.set("load_balancing.algorithm.anomaly_mitigation", "off");
+    attributes.set(ALGORITHM, "round_robin");
+    attributes.set(ANOMALY_MITIGATION, "off");
   }
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
     attributes.set("proxy_protocol_v2.enabled", "false");
     // For targets by address it is off, but for UDP. https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
-    attributes.set("preserve_client_ip.enabled", String(targetType === "instance" || hasDatagrams(protocol)));
+    attributes.set(CLIENT_ADDRESS, String(targetType === "instance" || hasDatagrams(protocol)));
     attributes.set(CONNECTION_TERMINATION, String(hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_TERMINATION, String(!hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
@@ -65,7 +69,7 @@ export function loadBalancerTypeFor(protocol: string): "application" | "network"
   return isApplicationProtocol(protocol) ? "application" : "network";
 }
 
-function hasDatagrams(protocol: string): boolean {
+export function hasDatagrams(protocol: string): boolean {
   return protocol === "UDP" || protocol === "TCP_UDP";
 }
 
@@ -97,7 +101,7 @@ export function failoverOf(
 const QUIC_DELAY_MS = 300_000;
 
 export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<string, string>): number {
-  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY) ?? 0) * 1_000;
 }
 
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
@@ -131,7 +135,20 @@ export function defaultProbe({
   const byHttp = { protocol: "HTTP", port: "traffic-port", path: "/", matcher: "200" };
   if (targetType === "lambda") return { ...byHttp, timeoutSeconds: 30 };
   if (isApplicationProtocol(protocol)) return { ...byHttp, timeoutSeconds: 5 };
-  return { protocol: "TCP", port: "traffic-port", timeoutSeconds: protocol === "GENEVE" ? 5 : 10 };
+  if (protocol === "GENEVE") return { protocol: "TCP", port: "80", timeoutSeconds: 5 };
+  return { protocol: "TCP", port: "traffic-port", timeoutSeconds: 10 };
+}
+
+/** How often CreateTargetGroup has targets checked by default. */
+export function defaultIntervalSeconds({
+  protocol,
+  targetType,
+}: {
+  readonly protocol: string;
+  readonly targetType: string;
+}): number {
+  if (targetType === "lambda") return 35;
+  return protocol === "GENEVE" ? 10 : 30;
 }
 
 export function isQuic(protocol: string): boolean {

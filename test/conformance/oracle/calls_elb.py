@@ -158,7 +158,7 @@ def _change(call: Caller) -> None:
     for attribute in ATTRIBUTES:
         call(modify, **new, LoadBalancerAttributes=attribute)
     forever: Params = {"ConnectionSettings": {"IdleTimeout": 4_001}}
-    call(modify, **new, LoadBalancerAttributes=forever, error=refused)
+    call(modify, **new, LoadBalancerAttributes=forever, error=INVALID)
     _change_networks(call)
     _change_listeners(call)
     tags = [{"Key": "a", "Value": "1"}]

@@ -131,7 +131,7 @@ def _change_group(call: Caller, arn: str) -> None:
         "Matcher": {"HttpCode": "200-399"},
     }
     call("modify_target_group", **of, **check)
-    call("modify_target_group", **of, HealthCheckProtocol="TCP")
+    call("modify_target_group", **of, HealthCheckProtocol="HTTPS")
     call("modify_target_group", **of, HealthCheckProtocol="GRPC", error=INVALID)
     call("modify_target_group", **of, HealthCheckTimeoutSeconds=1, error=INVALID)
     call("modify_target_group", **of, HealthyThresholdCount=11, error=INVALID)

@@ -62,7 +62,13 @@ def _create_target_groups(call: Caller) -> str:
         "Key": "target_health_state.unhealthy.draining_interval_seconds",
         "Value": "360000",
     }
-    call(modify, TargetGroupArn=tcp, Attributes=[interval])
+    # It is about connections that are kept.
+    kept: Params = {
+        "Key": "target_health_state.unhealthy.connection_termination.enabled",
+        "Value": "false",
+    }
+    call(modify, TargetGroupArn=tcp, Attributes=[interval], error=wrong_key)
+    call(modify, TargetGroupArn=tcp, Attributes=[kept, interval])
     call(modify, TargetGroupArn=tcp, Attributes=[{**interval, "Value": "360001"}], error=INVALID)
     call(modify, TargetGroupArn=arn, Attributes=[interval], error=wrong_key)
     call(modify, TargetGroupArn=arn, error=INVALID)
