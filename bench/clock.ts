@@ -36,7 +36,7 @@ export class WallTime {
   }
 }
 
-const LOOK_INTERVAL_MS = 100;
+const LOOK_INTERVAL_MS = 1_000;
 
 /** Processor time of this process, user and system, of all its threads: a busy machine takes no more of it than an idle one. */
 export class ProcessorTime {

@@ -321,6 +321,9 @@ export interface CloudProvider {
    */
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
+  /** The same, as far as it is known without a call. */
+  knownStrictHealth(pool: Pool): PoolHealth | undefined;
+
   /**
    * How long the pools that the node could be in may go on sending traffic to what they no longer list, in milliseconds, as
    * far as a search has listed the pools. 0: none is listed.

@@ -228,8 +228,16 @@ export class MembershipIndex {
     this.#endThoseThatAreDone();
   }
 
+  /**
+   * First those in which the node is not known to be: they may hold what is not deregistered yet. A read of the others comes after
+   * their deregistration then, and confirms it.
+   */
   #scanAround(search: NodeSearch): void {
-    for (const group of this.pools.groupsOf(search.node)) this.#scan(group, search.since);
+    const { node, since } = search;
+    const known = new Set(this.#isListed ? this.#memory.of(node).map(({ pool }) => pool.id) : []);
+    const groups = this.pools.groupsOf(node);
+    for (const isKnown of [false, true])
+      for (const group of groups) if (known.has(group.pool.id) === isKnown) this.#scan(group, since);
   }
 
   /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
