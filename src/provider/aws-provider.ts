@@ -125,6 +125,7 @@ export class AwsProvider implements CloudProvider, Machines {
       clock,
       index: this.#index,
       instances: this.#known,
+      isGuarded: options.isGuarded ?? false,
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
       },

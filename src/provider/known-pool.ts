@@ -15,6 +15,8 @@ export interface PoolContext {
   readonly tags: KnownTags;
   /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
   readonly writableCluster: string | undefined;
+  /** The index reads the health of classic load balancers, for a guard. */
+  readonly keepsHealth: boolean;
   readonly reads: ReadNumbers;
   /** Hears of each read of a target group before those who have asked for it. */
   readonly onRead: (groupId: string, read: TargetRead) => void;

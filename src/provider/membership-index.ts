@@ -24,7 +24,9 @@ import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./ta
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
 
-export interface MembershipIndexOptions extends Omit<PoolsOptions, "onListed">, Omit<PoolContext, "reads" | "onRead"> {
+export interface MembershipIndexOptions
+  extends Omit<PoolsOptions, "onListed">,
+    Omit<PoolContext, "reads" | "onRead" | "keepsHealth"> {
   readonly crossZone: CrossZoneSettings;
   /** Reads are remembered for later drains. */
   readonly remembers: boolean;
@@ -68,7 +70,8 @@ export class MembershipIndex {
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
     const onRead = (groupId: string, read: TargetRead) => this.#learned(groupId, read);
-    const context = { ...options, reads: new ReadNumbers(), onRead };
+    const keepsHealth = options.remembers && options.isGuarded;
+    const context = { ...options, reads: new ReadNumbers(), onRead, keepsHealth };
     this.pools = new Pools(context, { ...options, onListed: () => this.#listed() });
   }
 
