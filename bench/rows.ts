@@ -23,7 +23,7 @@ export interface CurvePoint {
 
 const PRODUCT = "hasta-la-vista";
 /** After so much processor time a row is given up; see docs/performance.md. */
-const CPU_SECONDS_MAX = 180;
+const CPU_SECONDS_MAX = 600;
 const CURVE_CLIENTS: readonly ClientName[] = [PRODUCT, "ideal", "one-at-a-time"];
 
 export type Progress = (line: string) => void;
