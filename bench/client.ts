@@ -16,7 +16,7 @@ export interface Scene {
   readonly departures: Departures;
   /** Where every node is registered is known before it is asked for. */
   readonly isWarm: boolean;
-  /** Aborts when the row has taken too long. Nothing waits beyond it. */
+  /** Aborts when the row is given up. Nothing waits beyond it. */
   readonly signal: AbortSignal;
 }
 

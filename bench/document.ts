@@ -6,6 +6,7 @@ import { mixText } from "./messages/mix.ts";
 import type { MessagesRow } from "./messages/rows.ts";
 import { messagesTable } from "./messages/table.ts";
 import type { CurvePoint, Row } from "./rows.ts";
+import { LARGEST } from "./scenarios.ts";
 import { legend, table } from "./table.ts";
 
 export const DOCUMENT = "docs/performance.md";
@@ -22,10 +23,19 @@ export function withSections(document: string, sections: Readonly<Record<string,
   return written;
 }
 
-/** Puts what was measured into the document, and draws its picture. */
-export function writeDocument(rows: readonly Row[], points: readonly CurvePoint[]): void {
+/** Puts what was measured into the document. The largest scenario has a table of its own, for it takes longest. */
+export function writeDocument(rows: readonly Row[]): void {
   const document = readFileSync(DOCUMENT, "utf8");
-  writeFileSync(DOCUMENT, withSections(document, { scenarios: legend(), table: table(rows) }));
+  const tables = {
+    table: rows.filter(({ name }) => name !== LARGEST),
+    largest: rows.filter(({ name }) => name === LARGEST),
+  };
+  const measured = Object.entries(tables).filter(([, its]) => its.length > 0);
+  const sections = Object.fromEntries(measured.map(([name, its]) => [name, table(its)]));
+  writeFileSync(DOCUMENT, withSections(document, { scenarios: legend(), ...sections }));
+}
+
+export function writePicture(points: readonly CurvePoint[]): void {
   writeFileSync(PICTURE, curve(points));
 }
 

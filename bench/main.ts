@@ -1,11 +1,11 @@
 // npm run bench: every scenario on virtual time, as a table; see docs/performance.md.
 import { parseArgs } from "node:util";
-import { writeDocument, writeMessages } from "./document.ts";
+import { writeDocument, writeMessages, writePicture } from "./document.ts";
 import { type MessagesRow, messagesRow, SIZES } from "./messages/rows.ts";
 import { messagesTable } from "./messages/table.ts";
 import { quotaRows, quotaTable } from "./quota.ts";
 import { curvePoints, type Row, rowsOf } from "./rows.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { LARGEST, SCENARIOS } from "./scenarios.ts";
 import { table } from "./table.ts";
 import { tracingRows, tracingTable } from "./tracing.ts";
 
@@ -13,7 +13,7 @@ const HELP = `npm run bench -- [options]
 
   --only <name>  one scenario; may be given several times: ${SCENARIOS.map(({ name }) => name).join(", ")}
   --json         one object on stdout instead of the table
-  --write        all scenarios and the curve, into docs/performance.md and its picture
+  --write        all scenarios and the curve, into docs/performance.md and its picture; with --only ${LARGEST}, its table alone
   --quota        what the choice of the next call to AWS costs, against how many wait, instead of the scenarios
   --tracing      what traces cost, instead of the scenarios
   --messages     the service at a queue, in real time, instead of the scenarios; --only then takes ${SIZES.map(({ messages }) => messages).join(", ")}
@@ -53,7 +53,8 @@ async function main(args: readonly string[]): Promise<number> {
     if (given.only.length === 0 || given.only.includes(scenario.name)) rows.push(...(await rowsOf(scenario, progress)));
   }
   process.stdout.write(given.json ? `${JSON.stringify({ scenarios: rows })}\n` : `${table(rows)}\n`);
-  if (given.write) writeDocument(rows, await curvePoints(progress));
+  if (given.write) writeDocument(rows);
+  if (given.write && given.only.length === 0) writePicture(await curvePoints(progress));
   return 0;
 }
 
@@ -94,7 +95,8 @@ function read(args: readonly string[]): Arguments | string {
     const names = values.messages ? SIZES.map(({ messages }) => String(messages)) : SCENARIOS.map(({ name }) => name);
     const unknown = values.only.find((name) => !names.includes(name));
     if (unknown !== undefined) return `there is no scenario '${unknown}'`;
-    if (values.write && values.only.length > 0) return "--write needs every scenario: leave --only out";
+    if (values.write && values.only.some((name) => name !== LARGEST))
+      return `--write needs every scenario, or ${LARGEST} alone: leave --only out`;
     return values;
   } catch (error) {
     return (error as Error).message;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { VirtualClock } from "../src/simulator/clock.ts";
 import type { Client, Scene } from "./client.ts";
-import { WallTime } from "./clock.ts";
+import { ProcessorTime } from "./clock.ts";
 import { Departures } from "./departures.ts";
 import { Ideal } from "./ideal.ts";
 import { MemoryWatch } from "./memory.ts";
@@ -30,7 +30,8 @@ export interface Measured {
   readonly lastDeregisterSeconds: number | null;
   readonly noticedLateSeconds: number | null;
   readonly serviceMiB: number | null;
-  readonly wallSeconds: number;
+  /** Of the process's processor time; a simulator in the same process included. */
+  readonly cpuSeconds: number;
   /** What went otherwise than it should, in words. */
   readonly problem: string | null;
 }
@@ -38,8 +39,8 @@ export interface Measured {
 export interface MeasureOptions {
   readonly client: ClientName;
   readonly isWarm: boolean;
-  /** After so much real time a row is given up. */
-  readonly wallSecondsMax: number;
+  /** After so much processor time a row is given up. */
+  readonly cpuSecondsMax: number;
 }
 
 /** Runs one client through one scenario on a virtual clock. */
@@ -69,14 +70,14 @@ interface Run {
 }
 
 async function run({ scenario, options, clock, region, answer }: Run): Promise<Measured> {
-  const wall = new WallTime(options.wallSecondsMax);
+  const processor = new ProcessorTime(options.cpuSecondsMax);
   const departures = new Departures(scenario.region);
   const tally = new Tally(departures);
-  const { signal } = wall;
+  const { signal } = processor;
   setMaxListeners(0, signal);
   const wire = new Wire(clock, answer, tally);
   const scene: Scene = { scenario, clock, wire, tally, departures, isWarm: options.isWarm, signal };
-  const memory = region === undefined ? new MemoryWatch(clock) : undefined;
+  const memory = region === undefined ? new MemoryWatch(clock, (work) => processor.leaveOut(work)) : undefined;
   let problem: string | undefined;
   let startedAt = clock.now();
   try {
@@ -84,7 +85,7 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
       const client = clientOf(options.client, scene, region);
       if (options.isWarm) await clock.run(client.warm?.() ?? Promise.resolve());
       tally.restart();
-      wall.begin();
+      processor.begin();
       startedAt = clock.now();
       void memory?.run(signal);
       if (scenario.hasRival && region !== undefined) void runRival(region, clock, signal);
@@ -93,7 +94,8 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
   }
-  problem = wall.stop()?.message ?? problem;
+  const cpuSeconds = processor.seconds;
+  problem = processor.stop()?.message ?? problem;
   const minutes = (clock.now() - startedAt) / 60_000;
   const { columns } = tally;
   return {
@@ -107,7 +109,7 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
     lastDeregisterSeconds: seconds(departures.lastMs),
     noticedLateSeconds: seconds(departures.noticedLateMs),
     serviceMiB: memory === undefined ? null : Math.round(memory.peakMiB),
-    wallSeconds: rounded(wall.seconds),
+    cpuSeconds: rounded(cpuSeconds),
     problem: problemOf(problem, departures),
   };
 }

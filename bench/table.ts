@@ -16,7 +16,7 @@ const HEADINGS = [
   "ratio",
   "late s",
   "MiB",
-  "real s",
+  "CPU s",
 ] as const;
 /** These are texts; all others are numbers, and stand to the right. */
 const TEXTS = 3;
@@ -49,7 +49,7 @@ function cellsOf(row: Row): string[] {
     shown(row.ratioToIdeal, 2),
     shown(row.noticedLateSeconds, 1),
     shown(row.serviceMiB),
-    shown(row.wallSeconds, 1),
+    shown(row.cpuSeconds, 1),
   ];
 }
 

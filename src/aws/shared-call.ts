@@ -84,7 +84,16 @@ export class SharedCall<A, T> {
         reject(signal.reason);
       };
       const stay = onAbort(signal, leave);
-      answer.then(resolve, reject).finally(stay);
+      answer.then(
+        (value) => {
+          stay();
+          resolve(value);
+        },
+        (error: unknown) => {
+          stay();
+          reject(error);
+        },
+      );
     });
   }
 

@@ -318,6 +318,9 @@ export interface CloudProvider {
    */
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
+  /** The same, as far as it is known without a call. */
+  knownStrictHealth(pool: Pool): PoolHealth | undefined;
+
   /**
    * How long the pools that the node could be in may continue to send traffic to targets that they do not list any more, in
    * milliseconds, as far as a search has listed the pools. 0: no pool is listed.

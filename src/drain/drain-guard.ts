@@ -128,10 +128,19 @@ export class DrainGuard {
   #goWhereEnoughStay(registrations: readonly DrainingRegistration[]): void {
     this.#take(registrations.filter((one) => !this.#mayServe(one)));
     for (const [pool, leaving] of byPool(registrations.filter((one) => this.#mayServe(one)))) {
-      const health = this.#options.cloud.knownHealth(pool);
+      const health = this.#knownHealth(pool);
       if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
       this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
     }
+  }
+
+  /** Without a call. Most pools keep enough by any count: then how they work need not be known first. */
+  #knownHealth(pool: Pool): PoolHealth | undefined {
+    const { cloud, clock } = this.#options;
+    const known = cloud.knownHealth(pool);
+    if (known !== undefined) return known;
+    const strict = cloud.knownStrictHealth(pool);
+    return strict !== undefined && strict.at >= clock.now() - HEALTH_CACHED_MS ? strict : undefined;
   }
 
   async #goWhenEnoughStay(pool: Pool, leaving: readonly DrainingRegistration[]): Promise<void> {

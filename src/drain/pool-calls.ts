@@ -1,6 +1,6 @@
 import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { PoolTerms } from "./cloud-provider.ts";
+import type { PoolHealth, PoolTerms } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { type HoldTerms, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
 import { type Purpose, Rises, type Urgency, type Urgent } from "./urgency.ts";
@@ -117,6 +117,21 @@ export class PollSchedule {
       if (progress !== undefined) at = Math.min(at, provenAt, mayEndAt(terms(), progress));
     }
     return at;
+  }
+
+  /**
+   * Those that a read of the whole pool, made for another purpose, has shown as draining since they were deregistered and last
+   * polled. It ends no wait: a poll that may is always a call, and so is one about what is not plainly on its way out.
+   */
+  confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
+    const seen = new Set(targets.filter(({ state }) => state === "draining").map(({ target }) => target));
+    return [...held].filter((draining) => {
+      const { progress, registration } = draining;
+      if (progress === undefined || !seen.has(registration.target)) return false;
+      const { since, lastPoll = since, wasAbsent, wasBack } = progress;
+      // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.
+      return at > since && at > lastPoll && at < this.endsFor([draining]) && wasAbsent !== true && wasBack !== true;
+    });
   }
 
   failed(draining: DrainingRegistration): void {

@@ -200,7 +200,7 @@ export class PoolWorker {
     for (;;) {
       this.#wake = newAbort();
       const { signal: woken } = this.#wake;
-      const dueAt = this.#schedule.nextFor(this.#held);
+      const dueAt = this.#nextPoll();
       if (dueAt <= clock.now() || this.#held.size === 0) return;
       const ended = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", ended, { once: true });
@@ -210,6 +210,19 @@ export class PoolWorker {
       signal.removeEventListener("abort", ended);
       signal.throwIfAborted();
     }
+  }
+
+  /** When a call is needed: what only confirms a deregistration may have been read for another purpose. */
+  #nextPoll(): number {
+    const dueAt = this.#schedule.nextFor(this.#held);
+    if (dueAt > this.#options.clock.now()) return dueAt;
+    const health = this.#options.cloud.knownHealth(this.#pool);
+    if (health === undefined) return dueAt;
+    for (const draining of this.#schedule.confirmedBy(health, this.#held)) {
+      draining.polled(health.at, "draining");
+      this.#schedule.done(draining);
+    }
+    return this.#schedule.nextFor(this.#held);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {

@@ -79,6 +79,7 @@ export class AwsProvider implements CloudProvider, Machines {
   readonly #aws: AwsAccess;
   readonly #options: AwsProviderOptions;
   readonly #machines: Machines;
+  readonly #zones: InstanceZones;
   readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
   readonly #branches: BranchInterfaces;
@@ -95,10 +96,10 @@ export class AwsProvider implements CloudProvider, Machines {
     this.#options = options;
     this.#machines = options.machines ?? this;
     this.#releases = new ReleaseTerms(options.allowances);
-    const zones = new InstanceZones(aws);
+    this.#zones = new InstanceZones(aws);
     const crossZone = new CrossZoneSettings(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
-      zones.learned(instance);
+      this.#zones.learned(instance);
       return asLiveNode(instance, options);
     });
     this.#instances = new InstanceLookup(aws, clock);
@@ -118,12 +119,13 @@ export class AwsProvider implements CloudProvider, Machines {
       searchesOthers: options.ignoresOtherNetworks !== true,
       othersWith: (address, node, by) => this.#machines.othersWith(address, node, by),
     });
-    this.#healths = new PoolHealths({ pools: this.#index.pools, crossZone, zones });
+    this.#healths = new PoolHealths({ pools: this.#index.pools, crossZone, zones: this.#zones });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
       clock,
       index: this.#index,
       instances: this.#known,
+      isGuarded: options.isGuarded ?? false,
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
       },
@@ -151,6 +153,7 @@ export class AwsProvider implements CloudProvider, Machines {
     const node = theLiveOne(found, reference, this.#options);
     const instance = found.find(({ InstanceId }) => InstanceId === node.id);
     if (instance === undefined) return node;
+    this.#zones.learned(instance);
     const whole = { ...node, ...withAddressesOf(instance, await this.#branches.soonOf(instance, by)) };
     if (whole.isPartial !== true) this.#known.met(whole);
     return whole;
@@ -202,6 +205,10 @@ export class AwsProvider implements CloudProvider, Machines {
   async strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
     this.#checkPlace(pool);
     return this.#healths.strictlyOf(pool, notBefore, by);
+  }
+
+  knownStrictHealth(pool: Pool): PoolHealth | undefined {
+    return this.#healths.strictlyKnown(pool);
   }
 
   holdOfUnlistedMs(node: Node): number {

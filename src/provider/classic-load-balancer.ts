@@ -24,7 +24,7 @@ const REGISTER: AwsAction = {
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
 export const CLASSIC_DRAINS_MAX_MS = 3_600_000;
-/** Health of the instances is read only for callers that ask. */
+/** Where the index does not read the health of the instances, only callers that ask do: nothing keeps it up to date. */
 const HEALTH_KEPT_MS = 10_000;
 /** No read is answered that long after it was sent. */
 const ENDED_REMEMBERED_MS = 600_000;
@@ -65,7 +65,7 @@ export class ClassicLoadBalancer implements KnownPool {
   readonly #context: PoolContext;
   readonly #named: SharedCall<() => readonly string[], NamedRead>;
   readonly #all: SharedCall<undefined, ReadTargets>;
-  /** The last answer about all. It is not kept up to date. */
+  /** The last answer about all. */
   #health: ReadTargets | undefined;
   /** What this process has deregistered, and when. A read that was sent before that still shows it as healthy. */
   readonly #endedAt = new Map<string, number>();
@@ -145,8 +145,18 @@ export class ClassicLoadBalancer implements KnownPool {
   }
 
   knownHealth(): ReadTargets | undefined {
-    const isRecent = this.#health !== undefined && this.#context.clock.now() - this.#health.at <= HEALTH_KEPT_MS;
-    return isRecent ? this.#health : undefined;
+    const { clock, keepsHealth } = this.#context;
+    return keepsHealth || clock.now() - this.readAt <= HEALTH_KEPT_MS ? this.#health : undefined;
+  }
+
+  /** When the health of all was last read, in milliseconds since the epoch. `-Infinity`: never. */
+  get readAt(): number {
+    return this.#health?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Reads the health of all. */
+  read(by: CallFor): Promise<unknown> {
+    return this.#all.ask(undefined, by);
   }
 
   readHealth(since: number, by: CallFor): Promise<ReadTargets> {

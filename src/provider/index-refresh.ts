@@ -20,6 +20,8 @@ export interface IndexRefreshOptions {
   readonly clock: Clock;
   readonly index: MembershipIndex;
   readonly instances: KnownInstances;
+  /** A guard also needs the health of classic load balancers: their listing has only the ids of instances. */
+  readonly isGuarded: boolean;
   /** Reads what a guard needs to know about a pool in addition to its settings and members. */
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
   /** Reads the tags whose last read is oldest. False: all are recent, or none are needed. */
@@ -89,20 +91,21 @@ export class IndexRefresh {
       return instances.refresh(index.instances(), by);
     }
     if (turn % SETTINGS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
-    const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
+    const classics = this.#options.isGuarded ? pools.classics.values() : [];
+    const unread = oldest([...pools.groups.values(), ...classics], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
     // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.
-    const isSettingsTurn = group === undefined || (turn % SETTINGS_EVERY === 0 && Number.isFinite(group.readAt));
-    const due = isSettingsTurn ? undescribed : group;
+    const isSettingsTurn = unread === undefined || (turn % SETTINGS_EVERY === 0 && Number.isFinite(unread.readAt));
+    const due = isSettingsTurn ? undescribed : unread;
     if (due === undefined) return;
     const { pool, settings } = due;
-    const readAt = isSettingsTurn ? this.#triedAt(pool, settings.knownAt) : (group?.readAt ?? 0);
+    const readAt = isSettingsTurn ? this.#triedAt(pool, settings.knownAt) : (unread?.readAt ?? 0);
     if (clock.now() - readAt < FRESH_MS) return;
     try {
       if (isSettingsTurn) {
         await settings.ask(by);
         await prepareGuard(pool, by);
-      } else await group?.read(by);
+      } else await unread?.read(by);
     } catch (error) {
       this.#failedAt.set(pool.id, clock.now());
       throw error;

@@ -24,7 +24,9 @@ import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./ta
 /** A drain does not begin with a list of pools that is older than this. */
 const LIST_KEPT_MS = 150_000;
 
-export interface MembershipIndexOptions extends Omit<PoolsOptions, "onListed">, Omit<PoolContext, "reads" | "onRead"> {
+export interface MembershipIndexOptions
+  extends Omit<PoolsOptions, "onListed">,
+    Omit<PoolContext, "reads" | "onRead" | "keepsHealth"> {
   readonly crossZone: CrossZoneSettings;
   /** Whether reads are remembered for later drains. */
   readonly remembers: boolean;
@@ -68,7 +70,8 @@ export class MembershipIndex {
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
     const onRead = (groupId: string, read: TargetRead) => this.#learned(groupId, read);
-    const context = { ...options, reads: new ReadNumbers(), onRead };
+    const keepsHealth = options.remembers && options.isGuarded;
+    const context = { ...options, reads: new ReadNumbers(), onRead, keepsHealth };
     this.pools = new Pools(context, { ...options, onListed: () => this.#listed() });
   }
 
@@ -228,8 +231,16 @@ export class MembershipIndex {
     this.#endThoseThatAreDone();
   }
 
+  /**
+   * First those in which the node is not known to be: they may hold what is not deregistered yet. A read of the others comes after
+   * their deregistration then, and confirms it.
+   */
   #scanAround(search: NodeSearch): void {
-    for (const group of this.pools.groupsOf(search.node)) this.#scan(group, search.since);
+    const { node, since } = search;
+    const known = new Set(this.#isListed ? this.#memory.of(node).map(({ pool }) => pool.id) : []);
+    const groups = this.pools.groupsOf(node);
+    for (const isKnown of [false, true])
+      for (const group of groups) if (known.has(group.pool.id) === isKnown) this.#scan(group, since);
   }
 
   /** An address of a remembered node may belong to another machine by now. It does not count until that is known. */

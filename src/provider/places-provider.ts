@@ -111,6 +111,11 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#at(pool, (provider, within) => provider.strictHealthOf(within, notBefore, by));
   }
 
+  knownStrictHealth(pool: Pool): PoolHealth | undefined {
+    const place = this.#pools.find(pool);
+    return place?.provider.knownStrictHealth(asWithin(pool, place));
+  }
+
   holdOfUnlistedMs(node: Node): number {
     return Math.max(...this.#places.map(({ provider }) => provider.holdOfUnlistedMs(node)));
   }

@@ -20,6 +20,8 @@ export class PoolHealths {
   readonly #options: PoolHealthsOptions;
   /** One function for each list, so that a caller that counts sees by it whether the list is new. */
   readonly #zonesOf = new WeakMap<Targets, (target: string) => string | undefined>();
+  /** By list: instances whose zones were unknown at the last request. Hundreds of drains ask about one list of a thousand. */
+  readonly #unknownIn = new WeakMap<Targets, readonly string[]>();
 
   constructor(options: PoolHealthsOptions) {
     this.#options = options;
@@ -27,15 +29,14 @@ export class PoolHealths {
 
   /** See `CloudProvider.knownHealth`. */
   known(pool: Pool): PoolHealth | undefined {
-    const { pools, crossZone, zones } = this.#options;
+    const { pools, crossZone } = this.#options;
     const its = pools.of(pool);
     const read = its.knownHealth();
     const settings = its.settings.recall();
     if (read === undefined || settings === undefined) return undefined;
     const isZonal = isZonalBy(settings, () => crossZone.recall(its.loadBalancerArns));
     if (isZonal === undefined) return undefined;
-    const areKnown = !isZonal || this.#zonesOf.has(read.targets) || zones.knows(instancesOf(read.targets));
-    return areKnown ? this.#health(read, settings, isZonal) : undefined;
+    return !isZonal || this.#areZonesKnown(read.targets) ? this.#health(read, settings, isZonal) : undefined;
   }
 
   /** See `CloudProvider.healthOf`. */
@@ -46,7 +47,7 @@ export class PoolHealths {
       this.#isCrossZone(pool, by),
     ]);
     const isZonal = settings !== undefined && isZonalBy(settings, () => isOn) === true;
-    if (isZonal) await this.#options.zones.learn(instancesOf(read.targets), by);
+    if (isZonal) await this.#options.zones.learn(this.#unknown(read.targets), by);
     return this.#health(read, settings, isZonal);
   }
 
@@ -56,8 +57,14 @@ export class PoolHealths {
     // A listing may contain instances before their health is known.
     const listed = [...pools.of(pool).instances];
     const [read] = await Promise.all([this.#readSince(pool, notBefore, by), zones.learn(listed, by)]);
-    await zones.learn(instancesOf(read.targets), by);
+    await zones.learn(this.#unknown(read.targets), by);
     return this.#health(read, undefined, true);
+  }
+
+  /** See `CloudProvider.knownStrictHealth`. */
+  strictlyKnown(pool: Pool): PoolHealth | undefined {
+    const read = this.#options.pools.of(pool).knownHealth();
+    return read !== undefined && this.#areZonesKnown(read.targets) ? this.#health(read, undefined, true) : undefined;
   }
 
   /** Reads in advance what `of` needs in addition to the pool's settings and targets. */
@@ -88,6 +95,17 @@ export class PoolHealths {
       ...(settings?.minimum && { minimum: settings.minimum }),
       ...(isZonal && { zoneOf: this.#zoneOf(targets) }),
     };
+  }
+
+  #areZonesKnown(targets: Targets): boolean {
+    return this.#zonesOf.has(targets) || this.#unknown(targets).length === 0;
+  }
+
+  #unknown(targets: Targets): readonly string[] {
+    const { zones } = this.#options;
+    const unknown = (this.#unknownIn.get(targets) ?? instancesOf(targets)).filter((id) => !zones.knows([id]));
+    this.#unknownIn.set(targets, unknown);
+    return unknown;
   }
 
   #zoneOf(targets: Targets): (target: string) => string | undefined {

@@ -29,7 +29,7 @@ const ROW: Row = {
   ratioToIdeal: null,
   noticedLateSeconds: 0.3,
   serviceMiB: null,
-  wallSeconds: 2,
+  cpuSeconds: 2,
   problem: "1 x throttled, 2 registrations stayed",
 };
 

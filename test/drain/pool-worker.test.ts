@@ -63,6 +63,38 @@ describe("a pool that does not say how it lets go", () => {
   });
 });
 
+describe("a read of the whole pool for another purpose", () => {
+  const draining = [{ target: "i-0:80", state: "draining", isHealthy: false }] as const;
+
+  /** When AWS was asked about one node by a drain of 300 s, where each `read` says what is known by then. */
+  async function askedAt(read: (seconds: number) => { readonly at: number; readonly state?: "draining" | "live" }) {
+    const { scene: made, cloud, clock } = scene(1, 300_000);
+    const origin = clock.now();
+    const drained = made.ask("i-0");
+    await clock.advance(0);
+    cloud.knownHealth = () => {
+      const { at, state = "draining" } = read((clock.now() - origin) / 1_000);
+      const targets = draining.map((one) => ({ ...one, state }));
+      return { at: origin + at * 1_000, targets, countNodes: () => 1 };
+    };
+    expect(await clock.run(drained)).toMatchObject({ status: "drained", registrations: [{ heldMs: 300_000 }] });
+    return made.secondsOf("observe");
+  }
+
+  test("confirms deregistrations that it came after, so that the pool is asked at the end alone", async () => {
+    expect(await askedAt((seconds) => ({ at: seconds - 1 }))).toEqual([300]);
+    // Once: the next confirmation is due a minute later.
+    expect(await askedAt(() => ({ at: 2 }))).toEqual([62, 122, 182, 242, 300]);
+  });
+
+  test("confirms nothing where it was sent before, or shows the target live", async () => {
+    const usual = [7, 67, 127, 187, 247, 300];
+    expect(await askedAt(() => ({ at: 0 }))).toEqual(usual);
+    expect(await askedAt(() => ({ at: -5 }))).toEqual(usual);
+    expect(await askedAt((seconds) => ({ at: seconds - 1, state: "live" }))).toEqual(usual);
+  });
+});
+
 describe("nodes of one pool", () => {
   test("that come while a look is under way are deregistered at once, and not taken for looked at", async () => {
     const { scene: made, cloud, pool } = scene(2);

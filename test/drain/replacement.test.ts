@@ -27,6 +27,22 @@ describe("a drain whose machine goes anyway", () => {
     expect(scene.events.map(({ type }) => type)).not.toContain("guarded");
   });
 
+  test("deregisters at once by a strict count that is known, where how the pool works is not, unless that is old", async () => {
+    for (const [secondsAgo, asked] of [
+      [5, 0],
+      [11, 1],
+    ] as const) {
+      const { scene, cloud, nodes } = sceneOf(2);
+      cloud.addPool("alb", "web", nodes);
+      const targets = ["i-1:80", "i-2:80"].map((target) => ({ target, state: "live", isHealthy: true }) as const);
+      const at = scene.clock.now() - secondsAgo * 1_000;
+      cloud.knownStrictHealth = () => ({ at, targets, countNodes: () => 2 });
+      expect(await scene.drain("i-1")).toMatchObject({ status: "drained" });
+      expect(scene.secondsOf("deregister")).toEqual([0]);
+      expect(cloud.callsOf("healthOf")).toHaveLength(asked);
+    }
+  });
+
   test("asks first where nothing is known, and deregisters at once where enough stay", async () => {
     const { scene, cloud, nodes } = sceneOf(2);
     cloud.addPool("alb", "web", nodes);

@@ -134,6 +134,10 @@ export class ModelCloud implements CloudProvider {
   }
 
   /** How pools work is known here without asking. */
+  knownStrictHealth(pool: Pool): PoolHealth | undefined {
+    return this.knownHealth(pool);
+  }
+
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
     return this.healthOf(pool, notBefore, by);
   }

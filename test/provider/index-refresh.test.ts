@@ -42,6 +42,28 @@ describe("the index", () => {
     expect(region.callsOf("DescribeLoadBalancerAttributes").length).toBeGreaterThanOrEqual(1);
   });
 
+  test.each([
+    ["asks how classic load balancers stand, for the guard", "1", 2],
+    ["asks no classic load balancer where there is no guard", "0", 0],
+  ])("%s", async (_, MIN_HEALTHY, perMinute) => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    region.classic({ name: "legacy", nodes });
+    const engine = await warmEngine(region, { MIN_HEALTHY });
+    const before = region.callsOf("DescribeInstanceHealth").length;
+    await region.clock.advance(60_000);
+    expect(region.callsOf("DescribeInstanceHealth").length - before).toBe(perMinute);
+    await engine.stop();
+    const from = region.clock.elapsedMs;
+    const drained = engine.ask(nodes[0]);
+    await region.clock.advance(0);
+    // It leaves before anything is read, as from a target group.
+    const calls = region.calls.filter(({ at }) => at >= from).map(({ action }) => action);
+    expect(calls).toContain("DeregisterInstancesFromLoadBalancer");
+    expect(calls).not.toContain("DescribeInstanceHealth");
+    expect(await region.clock.run(drained)).toMatchObject({ status: "drained" });
+  });
+
   test("does not read again what was read within half a minute", async () => {
     const region = new SimulatedRegion();
     for (let number = 0; number < 3; number++) region.group({ name: `g${number}` });

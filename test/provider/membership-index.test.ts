@@ -41,6 +41,23 @@ describe("a drain that the index is ready for", () => {
     expect(new Set(read.map(({ params }) => params.get("TargetGroupArn"))).size).toBe(5);
   });
 
+  test("reads first the groups that it does not know the node in, and the others once it is out of them", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const groups = Array.from({ length: 4 }, (_, number) =>
+      region.group({ name: `g${number}`, nodes: number < 2 ? [node] : [], delaySeconds: 30 }),
+    );
+    const engine = await warmEngine(region);
+    await engine.stop();
+    const before = region.callsOf("DescribeTargetHealth").length;
+    const drained = engine.ask(node);
+    await region.clock.advance(0);
+    const read = region.callsOf("DescribeTargetHealth").slice(before);
+    const order = read.map((params) => groups.findIndex(({ arn }) => arn === params.get("TargetGroupArn")));
+    expect(order).toEqual([2, 3, 0, 1]);
+    await region.clock.run(drained);
+  });
+
   test("finds what was registered after the index last looked, and says drained only after that was held", async () => {
     const region = new SimulatedRegion();
     const node = region.node();

@@ -188,6 +188,10 @@ export class FakeCloud implements CloudProvider {
     return this.knowsHealth ? this.#health(pool) : undefined;
   }
 
+  knownStrictHealth(pool: Pool): PoolHealth | undefined {
+    return this.#strictlyRead.get(pool.id);
+  }
+
   /** The pool is read by this call, so that `healthOf` has that read to go by. */
   async strictHealthOf(pool: Pool, _: number, { signal }: CallFor): Promise<PoolHealth> {
     await this.#record({ method: "healthOf", pool: pool.id }, signal);
