@@ -93,7 +93,8 @@ export class DrainRun implements RegistrationOwner {
   #mustEndBy = Number.POSITIVE_INFINITY;
   readonly #onMove = new Set<() => void>();
   readonly #itself = () => [this.id];
-  #timer = newAbort();
+  /** The wait for the next limit: until when, in milliseconds since the epoch. Absent: there is none to wait for. */
+  #awaited: { readonly until: number; readonly over: AbortController } | undefined;
   #outcome: Promise<DrainOutcome> | undefined;
 
   constructor({ id, node, startedAt, clock, cloud, times, isGuarded, steps }: DrainRunOptions) {
@@ -226,7 +227,7 @@ export class DrainRun implements RegistrationOwner {
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
-        this.#timer.abort(WOKEN);
+        this.#awaited?.over.abort(WOKEN);
         onEnd(outcome);
         return outcome;
       });
@@ -327,23 +328,35 @@ export class DrainRun implements RegistrationOwner {
     if (this.#mustEndBy !== before) this.rises.announce();
   }
 
-  /** Begins to wait for the limits as they are now. To be called again when one may pass sooner than before. */
+  /** Waits for the limits as they are now. To be called again when one may pass sooner than before. */
   #armLimits(): void {
-    this.#timer.abort(WOKEN);
-    this.#timer = newAbort();
-    this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
+    const until = this.#passLimits();
+    // A wait that ends before that asks again then.
+    if (this.#awaited !== undefined && this.#awaited.until <= until) return;
+    this.#awaited?.over.abort(WOKEN);
+    this.#awaited = undefined;
+    if (until === Number.POSITIVE_INFINITY) return;
+    const awaited = { until, over: newAbort() };
+    this.#awaited = awaited;
+    this.#clock.sleep(until - this.#clock.now(), awaited.over.signal).then(
+      () => {
+        this.#awaited = undefined;
+        // Holds that begin again meanwhile have moved the timeouts.
+        this.#armLimits();
+      },
+      () => {}, // The drain has ended, or another limit passes sooner.
+    );
   }
 
-  async #awaitLimits(signal: AbortSignal): Promise<void> {
-    while (!this.signal.aborted) {
-      const now = this.#clock.now();
-      const deadline = this.#deadlineLimit;
-      if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
-      // Holds that begin again meanwhile move the timeouts: they are asked for again afterwards.
-      const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
-      if (next === Number.POSITIVE_INFINITY) return;
-      await this.#clock.sleep(next - now, signal);
-    }
+  /** Does what the limits that have passed ask for, and returns when the next one does. */
+  #passLimits(): number {
+    if (this.signal.aborted) return Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    const deadline = this.#deadlineLimit;
+    if (deadline === undefined) return this.#dismiss(now);
+    if (deadline.at > now) return Math.min(deadline.at, this.#dismiss(now));
+    this.#stop.abort(new LimitPassed(deadline));
+    return Number.POSITIVE_INFINITY;
   }
 
   /** Answers the callers whose timeout has passed, and returns when the next one does. */

@@ -92,6 +92,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Input as it may stand in messages and logs: without control characters, and at most `max` characters of it. */
 export function printable(input: string, max = 80): string {
+  if (input.length <= max) return input.replace(UNPRINTABLE, "?");
   // A character is one unit or two: the rest is not read.
   const characters = [...input.slice(0, 2 * max + 1)];
   const text = characters.slice(0, max).join("").replace(UNPRINTABLE, "?");
