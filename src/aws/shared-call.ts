@@ -78,7 +78,12 @@ export class SharedCall<A, T> {
         reject(signal.reason);
       };
       const stay = onAbort(signal, leave);
-      answer.then(resolve, reject).finally(stay);
+      const over = () => {
+        stay();
+        // What announces the caller's rises may outlive the call, and would keep all that this holds.
+        asks.delete(ask);
+      };
+      answer.then(resolve, reject).finally(over);
     });
   }
 
