@@ -169,18 +169,12 @@ export class JointRequest {
   #isExcludedBefore = false;
   #eviction: JointEviction | undefined;
   #isEvictedByOwner = false;
+  #evictionAsked: Promise<void> | undefined;
   #onEviction: () => void = () => {};
-  /** Resolves once a request has come that asks for an eviction. */
-  readonly evictionAsked = new Promise<void>((resolve) => {
-    this.#onEviction = resolve;
-  });
   /** By the event that asked for it. */
   readonly #earlierTries = new Map<string | undefined, number>();
+  #insisted: Promise<void> | undefined;
   #insist: () => void = () => {};
-  /** Resolves once a request has come that must not be refused. */
-  readonly insisted = new Promise<void>((resolve) => {
-    this.#insist = resolve;
-  });
 
   /** `isGuarded`: there is a guard that may refuse. */
   constructor({ isGuarded }: { readonly isGuarded: boolean }) {
@@ -205,6 +199,24 @@ export class JointRequest {
     this.#isVoluntary &&= isVoluntary;
     this.#isForced ||= force;
     if (!this.#isVoluntary || this.#isForced) this.#insist();
+  }
+
+  /** Resolves once a request has come that asks for an eviction. Like `insisted` made when it is asked for: few drains do. */
+  get evictionAsked(): Promise<void> {
+    this.#evictionAsked ??= new Promise((resolve) => {
+      if (this.#eviction !== undefined) resolve();
+      else this.#onEviction = resolve;
+    });
+    return this.#evictionAsked;
+  }
+
+  /** Resolves once a request has come that must not be refused. */
+  get insisted(): Promise<void> {
+    this.#insisted ??= new Promise((resolve) => {
+      if (!this.#isVoluntary || this.#isForced) resolve();
+      else this.#insist = resolve;
+    });
+    return this.#insisted;
   }
 
   /** Whether the drain goes by the request in another way than by those before: its reason and its patience aside. */
