@@ -9,7 +9,7 @@ import { createMetricsApp } from "../web/metrics-app.ts";
 import { listen } from "../web/server.ts";
 import { listenProblem } from "./web.ts";
 
-/** When the last answer is on its way, it needs but a moment to be sent. */
+/** When the last answer is being sent, this is enough to send it. */
 const FLUSH_MS = 1_000;
 
 export interface AgentMetricsParts {
@@ -19,16 +19,16 @@ export interface AgentMetricsParts {
   readonly log: Log;
 }
 
-/** The metrics of an agent, and the port that they are read from. */
+/** The metrics of an agent, and the port on which they are served. */
 export interface ServedAgentMetrics extends Pick<AgentMetrics, "countCall" | "countHook"> {
-  /** Counts what instance metadata says. */
+  /** Counts the events of instance metadata. */
   observe(event: MetadataEvent): void;
-  /** The same watch, whose notices are counted as the drains that they start. */
+  /** The same watch. Its notices are counted as the drains that they start. */
   counted(watch: MetadataWatch): Pick<MetadataWatch, "identity" | "notices">;
   close(): Promise<void>;
 }
 
-/** Listens as the configuration has it. Throws `ConfigError` when it can't. */
+/** Listens as configured. Throws `ConfigError` if it can't. */
 export async function serveAgentMetrics(
   config: Config,
   { version, port, clock, log }: AgentMetricsParts,

@@ -16,17 +16,17 @@ import type { HookEvent } from "../sources/source-events.ts";
 export interface AnnouncedParts extends UnmeteredCallerOptions {
   readonly time: AwsTime;
   readonly log: Log;
-  /** Where AWS is, when it is not AWS itself. */
+  /** The endpoint of AWS, if it is not AWS itself. */
   readonly aws?: Omit<AwsClientOptions, "region">;
-  /** What another place is called with, where several are configured. */
+  /** The client for another place, if several are configured. */
   readonly autoScalingOf?: (place: string | undefined) => AutoScaling | undefined;
-  /** Hears of hooks besides the log. */
+  /** Called for events of hooks, in addition to the log. */
   readonly onHook?: (event: HookEvent) => void;
 }
 
 type AutoScaling = ReturnType<typeof createAutoScalingClient>;
 
-/** What service, function and agent call Auto Scaling with, and the hooks that they answer so. */
+/** The client for Auto Scaling of service, function and agent, and the hooks that they answer with it. */
 export function openHooks(config: Config, parts: AnnouncedParts) {
   const { clock, time, log, aws = {}, autoScalingOf, onHook = () => {} } = parts;
   const autoScaling = createAutoScalingClient({ ...awsClientOptions(config), ...aws, time });
@@ -43,7 +43,7 @@ export function openHooks(config: Config, parts: AnnouncedParts) {
   return { ...calls, hooks: new LifecycleHooks({ ...calls, onEvent }) };
 }
 
-/** What becomes of machines that come back, as the configuration has it. */
+/** How the configuration treats machines that come back. */
 export function openReturning(
   { returningNodes: afterwards }: Config,
   options: Omit<ReturningOptions, "afterwards" | "onEvent"> & { readonly log: Log },
@@ -60,7 +60,7 @@ export interface RecommendationParts {
   readonly abandon: AbortSignal;
 }
 
-/** What becomes of nodes that EC2 recommends to replace. Undefined: the configuration ignores recommendations. */
+/** How the configuration treats nodes that EC2 recommends to replace. Undefined: it ignores recommendations. */
 export function openRecommendations(
   { rebalance, rebalanceUndoMs: undoAfterMs }: Config,
   { clock, log, ledger, drainer, abandon }: RecommendationParts,
@@ -81,7 +81,7 @@ const HOOKS: Partial<Record<HookEvent["type"], string>> = {
   "hook-heartbeat-failed": "heartbeat-failed",
 };
 
-/** As the metrics name what has become of a hook. Undefined: nothing yet. */
+/** The result of a hook, by the names of the metrics. Undefined: there is none yet. */
 export function hookResult({ type }: HookEvent): string | undefined {
   return HOOKS[type];
 }

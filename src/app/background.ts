@@ -2,8 +2,8 @@ import { asDrainError } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 
 /**
- * Work that goes on beside the requests of the service. Each has a handler from its first moment: a failure is told, and
- * ends neither the process nor the other work.
+ * Work that runs beside the requests of the service. Each has a handler from the beginning, so that a failure is
+ * logged, and ends neither the process nor the other work.
  */
 export class Background {
   readonly #running = new Set<Promise<void>>();
@@ -13,7 +13,7 @@ export class Background {
     this.#onFailure = onFailure;
   }
 
-  /** `what`: the work in a word or two, for the log. */
+  /** `what`: a word or two that name the work in the log. */
   add(what: string, work: Promise<unknown>): void {
     const ended = work
       .then(
@@ -24,13 +24,13 @@ export class Background {
     this.#running.add(ended);
   }
 
-  /** Resolves when all of it has ended, also what was added meanwhile. */
+  /** Resolves when all work has ended, including work that was added meanwhile. */
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }
 
-/** What is logged of work that failed. What a stop interrupts the next start goes on with, as far as there is a ledger. */
+/** Logs work that failed. The next start continues what a stop interrupts, as far as there is a ledger. */
 export function failureLog(log: Log, abandon: AbortSignal): (what: string, error: unknown) => void {
   return (what, error) => {
     if (abandon.aborted) log("background work interrupted", { what });

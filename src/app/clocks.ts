@@ -2,14 +2,14 @@ import { AwsTime } from "../aws/aws-time.ts";
 import type { SystemClock } from "../drain/clock.ts";
 import type { Log } from "../observe/log.ts";
 
-/** So long a limit may come late after the machine was suspended. */
+/** After a suspension of the machine, a limit may be late by this time. */
 const LOOK_INTERVAL_MS = 1_000;
 
-/** The clock of a program that runs for long, and what AWS's says. */
+/** The clock of a program that runs for a long time, and what AWS's clock says. */
 export interface Clocks {
   readonly clock: SystemClock;
   readonly time: AwsTime;
-  /** Reports what becomes of the machine's time of day, and makes up for suspensions. Resolves when `stop` aborts. */
+  /** Reports changes of the machine's time of day, and adds the time of suspensions. Resolves when `stop` aborts. */
   watch(stop: AbortSignal): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function openClocks(log: Log, clock: SystemClock): Clocks {
   };
 }
 
-/** What is logged of the difference between this process's clock and AWS's. */
+/** Logs the difference between this process's clock and AWS's. */
 export function skewLog(log: Log): (aheadMs: number) => void {
   return (aheadMs) => {
     if (aheadMs === 0) log("clock skew resolved", {});

@@ -13,18 +13,18 @@ export interface ClusterAccessParts {
   readonly time?: ServerTime;
   /** Absent: no other process acts on the same objects. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** Absent: that of `ApiServer`. */
+  /** Absent: the default of `ApiServer`. */
   readonly pace?: RequestPace;
-  /** A pod's environment says where its API server is. */
+  /** In a pod, the environment has the address of the API server. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** A kubeconfig of a company may have hundreds of clusters with their certificates. */
+/** The kubeconfig of a company may have hundreds of clusters with their certificates. */
 const KUBECONFIG_BYTES_MAX = 4 * 1_024 * 1_024;
 
 /**
- * The API server that KUBERNETES names; undefined where it is not set. What it needs is loaded only then. Throws
- * `ConfigError` where the configuration or the credentials can't be used. Does not call the server.
+ * The API server that KUBERNETES names. Undefined if it is not set. What it needs is loaded only then. Throws
+ * `ConfigError` if the configuration or the credentials can't be used. Does not call the server.
  */
 export async function openApiServer(config: Config, parts: ClusterAccessParts): Promise<ApiServer | undefined> {
   const source = clusterSource(config);

@@ -38,7 +38,7 @@ interface SourceParts {
   readonly abandon: AbortSignal;
 }
 
-/** The cluster of a service: what its drains need of it, and the requests that its Node objects make. */
+/** The cluster of a service: what its drains need, and the requests that come from its Node objects. */
 export interface WatchedCluster {
   readonly cluster: Cluster;
   /** Reports each drain as Events and annotations of its Node object. */
@@ -48,15 +48,20 @@ export interface WatchedCluster {
   /** The Node objects that have these labels. Throws `DrainError`. */
   nodesWith(this: void, labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]>;
   source(parts: SourceParts): ClusterNodes;
-  /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
+  /**
+   * Watches the Node objects until `end` aborts. It watches pods too, as soon as there may be targets that are pods.
+   */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
-  /** The EC2 instance of the Node object of this name. Undefined: there is none, or the API server does not say in time. */
+  /**
+   * The EC2 instance of the Node object of this name. Undefined: there is none, or the API server does not answer in
+   * time.
+   */
   instanceOf(this: void, name: string): Promise<string | undefined>;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
 
-/** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
+/** The cluster that a configuration names. Throws `ConfigError`. Import this file only if one is configured. */
 export async function watchCluster(config: Config, parts: ClusterParts): Promise<WatchedCluster | undefined> {
   const { clock, log, metrics } = parts;
   const time = new ServerTime(clock);
@@ -101,14 +106,14 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { judge: gate.judge }),
     instanceOf: async (name) => {
-      // A service that has just started has not listed them yet. A caller who leaves withdraws no request.
+      // A service that has just started has not listed them yet. The request continues when its caller disconnects.
       const node = nodes.isListed ? nodes.get(name) : await cluster.named(name, newAbort().signal);
       return node?.instanceId;
     },
     nodesWith: (labelSelector, signal) => cluster.nodesWith(labelSelector, signal),
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {
-      // A dry run asks nothing of the cluster.
+      // A dry run does not call the cluster.
       const watchingPods = config.dryRun
         ? []
         : [pods.run(end), untilSo(mayHavePodTargets, clock, end).then(() => pods.needed())];
@@ -138,7 +143,7 @@ export interface OpenedCluster {
   close(): void;
 }
 
-/** The same for a command that drains and ends: each node is asked for when it is needed. */
+/** The same for a command that drains and ends. It reads each node when it needs it. */
 export async function openCluster(
   config: Config,
   parts: Pick<ClusterParts, "clock" | "environment">,
@@ -154,7 +159,7 @@ export async function openCluster(
   };
 }
 
-/** How often it is looked whether there may be targets that are pods: their groups are in memory. */
+/** How often the target groups in memory are checked for targets that may be pods. */
 const LOOK_MS = 5_000;
 const FLUSH_MS = 2_000;
 const FLUSH_INTERVAL_MS = 100;
@@ -169,7 +174,7 @@ function delaysOf({ autoscalerHold, dryRun }: Config, { log, ...parts }: Watchin
   });
 }
 
-/** Its server is loaded only where it is configured. */
+/** Its server is loaded only if it is configured. */
 async function gateOf(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
   if (!config.evictionGate) return undefined;
   const { openGate } = await import("./eviction-gate.ts");

@@ -16,19 +16,19 @@ import { placesAccess } from "./places.ts";
 export interface DoctorParts {
   readonly clock: Clock;
   readonly engine: Pick<Engine, "audit" | "checkAccess">;
-  /** A pod's environment says where its API server is. */
+  /** In a pod, the environment has the address of the API server. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Where AWS is, when it is not AWS itself: a simulator. */
+  /** The endpoint of AWS, if it is a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
-  /** Hears of every attempt to call AWS that no request quota limits. */
+  /** Called for every attempt to call AWS that no request quota limits. */
   readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
 }
 
 type CalledBy = DoctorParts & { readonly caller: UnmeteredCaller; readonly unread: Unread[] };
 
 /**
- * Audits what the configuration leads to. Only reads, by calls of the lowest urgency. What is denied, or not answered, is named in
- * the report. Throws `DrainError` where nothing can be read at all: without a region, credentials or AWS.
+ * Audits the effects of the configuration. It only reads, by calls of the lowest urgency. The report names what was
+ * denied or not answered. Throws `DrainError` if nothing can be read at all: without a region, credentials or AWS.
  */
 export async function examine(config: Config, parts: DoctorParts, signal: AbortSignal): Promise<DoctorReport> {
   const { clock, engine, onCall } = parts;
@@ -70,7 +70,7 @@ async function deniedCalls({ engine, unread }: CalledBy, signal: AbortSignal): P
   return denied;
 }
 
-/** Undefined where they could not be read. */
+/** Undefined if they could not be read. */
 async function scalingGroupsOf(
   config: Config,
   by: CalledBy,
@@ -95,7 +95,7 @@ async function scalingGroupsOf(
   }
 }
 
-/** A machine without a cluster's tag may be any cluster's. */
+/** A machine without a cluster's tag may belong to any cluster. */
 function isOf(cluster: string | undefined, clusters: readonly string[] = []): boolean {
   return cluster === undefined || clusters.length === 0 || clusters.includes(cluster);
 }
@@ -111,7 +111,7 @@ async function scalingClients(config: Config, { clock, aws = {} }: DoctorParts) 
   }));
 }
 
-/** Undefined where none is configured, or it could not be read. */
+/** Undefined if none is configured, or it could not be read. */
 async function queueOf(
   config: Config,
   { caller, unread }: CalledBy,
@@ -132,7 +132,9 @@ async function queueOf(
   }
 }
 
-/** What Kubernetes needs is loaded only where a cluster is configured. Undefined where none is, or it could not be read. */
+/**
+ * What Kubernetes needs is loaded only if a cluster is configured. Undefined if none is, or if it could not be read.
+ */
 async function clusterOf(
   config: Config,
   { clock, environment, unread }: CalledBy,

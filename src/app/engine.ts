@@ -20,60 +20,65 @@ import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.t
 export interface EngineOptions {
   readonly clock?: Clock;
   readonly observers?: readonly DrainObserver[];
-  /** Absent: nothing is written down. */
+  /** Absent: nothing is written to a ledger. */
   readonly ledger?: Ledger;
-  /** Absent: nothing is known of a Kubernetes cluster. */
+  /** Absent: no cluster is configured. */
   readonly cluster?: Cluster | undefined;
   /** Absent: no other process acts on the same nodes. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
+  /** The endpoint of AWS and how to reach it, if it is a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Learns what AWS's clock says. */
   readonly time?: AwsTime;
-  /** Hears of each failure to find the node of a request that is followed by another try. */
+  /** Called for each failed attempt to find the node of a request that will be retried. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
-  /** Hears of each read of the index that failed. It is repeated. */
+  /** Called for each failed read of the index. It is repeated. */
   readonly onIndexFailed?: (error: DrainError, place?: string) => void;
-  /** Hears of every attempt to call AWS. */
+  /** Called for every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
   /** Absent: holds do not end early. */
   readonly earlyRelease?: EarlyReleaseFor | undefined;
-  /** Several accounts and regions as one cloud: see `openEngine`. Absent: there is one. */
+  /** Several accounts and regions as one cloud: see `openEngine`. Absent: there is only one. */
   readonly joined?: (providerAt: ProviderAt) => Cloud;
 }
 
-/** The provider of one account and region: what it calls AWS with, and what besides the configuration it goes by. */
+/**
+ * Creates the provider of one account and region, from its clients and from what it needs in addition to the
+ * configuration.
+ */
 export type ProviderAt = (
   aws: Omit<AwsClientOptions, "proxy" | "endpoint">,
   options: Pick<AwsProviderOptions, "place" | "machines">,
 ) => AwsProvider;
 
-/** What the engine needs of a cloud besides what drains need. */
+/** What the engine needs of a cloud, in addition to what drains need. */
 type Cloud = CloudProvider &
   Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "audit" | "covers" | "states">;
 
 export interface Engine {
   readonly drainer: Drainer;
-  /** Which machine a reference means. */
+  /** Finds the machine that a reference means. */
   readonly cloud: Pick<Cloud, "resolve" | "recall" | "covers" | "words">;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
    */
   maintainIndex(signal: AbortSignal): Promise<void>;
-  /** Whether target groups are known whose targets are addresses, as those of pods are. */
+  /** Whether target groups with targets by address are known, such as those of pods. */
   hasAddressGroups(): boolean;
-  /** Quotas and indexes as they are now, one for each account and region. Makes no call. */
+  /** The current quotas and indexes, one for each account and region. Makes no call. */
   cloudStates(): readonly CloudState[];
-  /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
+  /** The problems with which drains would not work now, such as denied actions or missing credentials. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
-  /** What decides whether pools lose requests, by calls of the lowest urgency. Throws `DrainError`. */
+  /**
+   * The settings that decide whether pools lose requests, read by calls of the lowest urgency. Throws `DrainError`.
+   */
   audit(auditPools: AuditPools, signal: AbortSignal): Promise<PoolAudit>;
-  /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
+  /** Whether EC2 reports the instance as running, or about to run. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** The drainer that a configuration describes: what the service and the command line share. */
+/** The drainer that a configuration describes. Service and command line share it. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clock = new SystemClock(), observers, ledger, cluster, onLookupFailed, joined } = options;
   if (config.awsPlaces !== undefined && joined === undefined)
@@ -113,7 +118,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   };
 }
 
-/** Each has clients, a request quota and an index of its own. */
+/** Each has its own clients, request quota and index. */
 function createProvider(
   config: Config,
   { clock, time, aws: everywhere, leadership, onCall, onIndexFailed }: EngineOptions & { readonly clock: Clock },

@@ -27,24 +27,24 @@ export interface GateParts {
   readonly time: ServerTime;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "countReview">;
-  /** The Node objects as they were last seen, by their names. */
+  /** The Node objects as they were read last, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
 }
 
 /** Whether an eviction may be made now. See `EvictionGate.judge`. */
 export type Judge = EvictionReviewOptions["judge"];
 
-/** The eviction gate of a service, which hears of its drains from the beginning. */
+/** The eviction gate of a service. It gets the events of drains from the beginning. */
 export interface OpenedGate {
   readonly observe: DrainObserver;
   judge(drainer: Pick<Drainer, "running">): Judge;
   close(): void;
 }
 
-/** The gate that a configuration has. Throws `ConfigError`. Load it only where one is configured. */
+/** The configured gate. Throws `ConfigError`. Import this file only if one is configured. */
 export async function openGate(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
   const { clock, log, metrics, nodes } = parts;
-  // With a pace of its own, so that reviews and drains do not wait for each other.
+  // With its own pace, so that reviews and drains do not wait for each other.
   const server = await openApiServer(config, parts);
   if (server === undefined) return undefined;
   const { nodeTriggers, autoscalerDelayMs, dryRun } = config;
@@ -81,14 +81,14 @@ export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "
 /** The server of the gate while it runs. */
 export interface ServedGate {
   readonly port: number;
-  /** What it shows now, and has shown before. */
+  /** The certificates that it presents now, and has presented before. */
   readonly identities: () => readonly TlsIdentity[];
   /** See `StartedWeb`. */
   rereadFiles(stop: AbortSignal): Promise<void>;
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
-/** Listens for reviews as the configuration has it. Throws `ConfigError` when it can't. */
+/** Listens for reviews as configured. Throws `ConfigError` if it can't. */
 export async function serveGate(config: Config, parts: GateServerParts): Promise<ServedGate> {
   const { clock, log, metrics } = parts;
   const { host, evictionGatePort: port, givenBy } = config;
@@ -128,7 +128,7 @@ export async function serveGate(config: Config, parts: GateServerParts): Promise
   };
 }
 
-/** The configuration has both files where it has the gate. */
+/** A configuration with the gate has both files. */
 async function readIdentity(config: Config): Promise<TlsIdentity> {
   const { evictionGateCertFile: tlsCertFile, evictionGateKeyFile: tlsKeyFile, givenBy } = config;
   const names = { tlsCertFile: givenBy.evictionGateCertFile, tlsKeyFile: givenBy.evictionGateKeyFile };

@@ -8,11 +8,11 @@ const KEPT_MS = 60_000;
 export interface KeptAuditOptions {
   readonly clock: Clock;
   readonly examine: (signal: AbortSignal) => Promise<DoctorReport>;
-  /** Ends an audit that is under way. */
+  /** Aborts a running audit. */
   readonly end: AbortSignal;
 }
 
-/** One audit at a time, for all callers that ask meanwhile, because it reads everything. */
+/** Runs one audit at a time, for all callers that ask for it meanwhile, because an audit reads everything. */
 export class KeptAudit {
   readonly #options: KeptAuditOptions;
   #kept: { readonly report: DoctorReport; readonly at: number } | undefined;

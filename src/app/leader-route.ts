@@ -7,8 +7,8 @@ import type { AnsweringTerm, Route } from "../web/relay.ts";
 type OtherLeader = NonNullable<Route["leader"]>;
 
 /**
- * Who answers callers now: this process, or another one as last heard of. A leader whose lease has expired stays known
- * until another one leads: the API server may be away, and it may lead all the same.
+ * The process that answers callers now: this one, or another one as it was read last. A leader whose lease has expired
+ * stays known until another one leads, because the API server may be unreachable while it still leads.
  */
 export class LeaderRoute<T extends AnsweringTerm> implements Route {
   readonly #clock: Clock;
@@ -18,7 +18,7 @@ export class LeaderRoute<T extends AnsweringTerm> implements Route {
   #gone = newAbort();
   #changed = newAbort();
 
-  /** `own`: this process, as the election knows it. */
+  /** `own`: the identity of this process in the election. */
   constructor(clock: Clock, own: string) {
     this.#clock = clock;
     this.#own = own;
@@ -32,7 +32,7 @@ export class LeaderRoute<T extends AnsweringTerm> implements Route {
     return this.#leader;
   }
 
-  /** This process answers from now on; or it does not any more. */
+  /** This process answers from now on, or does not any more. */
   lead(term: T | undefined): void {
     this.#term = term;
     if (term !== undefined) this.#forget();

@@ -12,7 +12,7 @@ interface LedgerParts {
   readonly clocks: Clocks;
   readonly metrics: Pick<Metrics, "countLedgerFailure" | "gauges">;
   readonly log: Log;
-  /** Has the ledger outlive this machine. Absent: it is this process's alone. */
+  /** Makes the ledger survive this machine. Absent: only this process has it. */
   readonly shared?: SharedLedger;
 }
 
@@ -23,7 +23,7 @@ export interface OpenedDrains {
   close(): Promise<void>;
 }
 
-/** The ledger that the configuration asks for. Throws `ConfigError`; where it is shared and can't be had now, `DrainError`. */
+/** The configured ledger. Throws `ConfigError`, or `DrainError` if it is shared and can't be read now. */
 export async function openDrains(
   { stateDir, givenBy }: Config,
   { clocks: { clock, time }, metrics, log, shared }: LedgerParts,

@@ -17,17 +17,17 @@ import type { Metrics } from "../observe/metrics.ts";
 const RECEIVERS_BYTES_MAX = 1_048_576;
 /** A URL, a token or a secret. */
 const VALUE_BYTES_MAX = 16_384;
-/** What is to be said when the service stops gets this long, in milliseconds. */
+/** At the end of the service, notifications get this long to be sent, in milliseconds. */
 const FLUSHED_WITHIN_MS = 2_000;
 
-/** Tells people of drains. */
+/** Sends notifications about drains. */
 export interface Notifications {
   readonly observe: DrainObserver;
   /** The end of a request whose node was not found. */
   readonly withoutDrain: (this: void, outcome: DrainOutcome, asked: NodeReference) => void;
-  /** Sends until `end` aborts. `running`: how a drain that runs stands. */
+  /** Sends until `end` aborts. `running`: the state of a running drain. */
   run(running: (drainId: string) => RunningDrain | undefined, end: AbortSignal): Promise<void>;
-  /** Resolves when all that has been said was sent, or after a moment. */
+  /** Resolves when all notifications were sent, or after a moment. */
   flushed(): Promise<void>;
 }
 
@@ -37,13 +37,16 @@ export interface NotificationParts {
   readonly metrics: Pick<Metrics, "countNotifications">;
 }
 
-/** Load it only where there are receivers. Throws `OptionFileError` where their file, or one that it names, can't be used. */
+/**
+ * Import this file only if there are receivers. Throws `OptionFileError` if their file, or one that it names, can't be
+ * used.
+ */
 export async function openNotifications(config: Config, parts: NotificationParts): Promise<Notifications> {
   const { clock } = parts;
   const file = { option: config.givenBy.notificationsFile, path: config.notificationsFile ?? "" };
   const { receivers, stuckAfterMs } = await readOptionFile(file, RECEIVERS_BYTES_MAX, readReceivers);
   await checkFiles(file, receivers);
-  // From 0, so that the first one that is lost is an increase.
+  // From 0, so that the first lost one is an increase.
   for (const { name } of receivers)
     for (const result of DELIVERY_RESULTS) parts.metrics.countNotifications(name, result, 0);
   const { proxy } = awsClientOptions(config);

@@ -9,11 +9,11 @@ export interface OverviewParts extends Pick<OverviewOptions, "ready" | "clouds" 
   readonly clock: Clock;
   readonly version: string;
   readonly log: Log;
-  /** This process among several replicas. */
+  /** The identity of this process among several replicas. */
   readonly replica?: string | undefined;
 }
 
-/** What the dashboard shows of a service, by its configuration. It belongs to the process that acts on nodes. */
+/** The configured dashboard of a service. It belongs to the process that acts on nodes. */
 export function openOverview(config: Config, { replica, log, ...parts }: OverviewParts): Overview {
   const onError = (error: unknown) => log("internal error", faultOf(error));
   return new Overview({ ...parts, onError, settings: settingsOf(config, replica) });

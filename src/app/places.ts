@@ -6,7 +6,9 @@ import type { EarlyReleaseFor } from "../drain/early-release.ts";
 import type { Machines } from "../provider/aws-provider.ts";
 import { createEngine, type Engine, type EngineOptions, type ProviderAt } from "./engine.ts";
 
-/** As `createEngine`, for one account and region or several. What several need is loaded only where they are configured. */
+/**
+ * As `createEngine`, for one account and region or several. What several need is loaded only if they are configured.
+ */
 export async function openEngine(config: Config, given: EngineOptions = {}): Promise<Engine> {
   const { awsPlaces: places, region } = config;
   const options = { ...given, earlyRelease: await earlyReleaseOf(config) };
@@ -44,7 +46,7 @@ interface AccessOptions {
   readonly aws?: Omit<AwsClientOptions, "region">;
 }
 
-/** With what clients call AWS in a place: its region, and the credentials of its role. */
+/** The clients' region in a place, and the credentials of its role. */
 export async function placesAccess(
   config: Config,
   { clock, aws = {} }: AccessOptions,

@@ -6,13 +6,13 @@ import type { DrainOutcome } from "../drain/outcome.ts";
 export interface PumpOptions {
   readonly stop: AbortSignal;
   readonly abandon: AbortSignal;
-  /** Hears of each drain once it would outlive the process. */
+  /** Called for each drain when it would survive the end of the process. */
   readonly onRecorded?: ((drain: AcceptedDrain) => void) | undefined;
   readonly onSettled: (outcome: DrainOutcome, delivery: Delivery) => void;
   readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
 }
 
-/** Drains every node that `source` asks for, concurrently, and reports each outcome to it. */
+/** Drains every node that `source` requests, at the same time, and reports each outcome to it. */
 export async function pump(
   source: EventSource,
   drainer: Pick<Drainer, "accept">,

@@ -26,7 +26,7 @@ interface QueueParts {
   readonly abandon: AbortSignal;
   /** Absent: no other process acts on the same nodes. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** What of drains is undone where nothing has followed a recommendation. */
+  /** The ledger shows what has to be undone if a recommendation was followed by nothing. */
   readonly ledger: Ledger;
   readonly drainer: Pick<Drainer, "cancel">;
   readonly isRunning: Engine["isRunning"];
@@ -86,7 +86,10 @@ export async function openQueue(config: Config, parts: QueueParts): Promise<SqsQ
   return queue;
 }
 
-/** Where events may be from, and what hooks are answered with there. Without AWS_PLACES that is one region of any account. */
+/**
+ * The places from which events are accepted, and the clients that answer hooks there. Without AWS_PLACES that is one
+ * region of any account.
+ */
 async function eventPlaces(config: Config, { clock, time }: Pick<QueueParts, "clock" | "time">) {
   const { awsPlaces, region } = config;
   if (awsPlaces === undefined) {

@@ -16,34 +16,39 @@ import type { Answering, Program } from "./service.ts";
 import { ASK_INTERVAL_MS } from "./successors.ts";
 import { type Held, type StartedWeb, startWeb } from "./web.ts";
 
-/** A replica that stands by asks within this time whether the leader can be reached. */
+/** A standby replica finds out within this time whether the leader can be reached. */
 const ASK_TIMEOUT_MS = 3_000;
-/** How long a request waits for a leader, and how long a replica without one is ready: longer than an election takes. */
+/**
+ * How long a request waits for a leader, and how long a replica without one stays ready. It is longer than an election.
+ */
 const LEADER_WAIT_MS = 30_000;
-/** The same of a review of an eviction, for which the API server waits 3 s. */
+/** The same for a review of an eviction, for which the API server waits 3 s. */
 const REVIEW_WAIT_MS = 1_000;
-/** After this the other programs of the cluster no longer send requests to a pod that ends. */
+/** After this time the other programs of the cluster send no more requests to a pod that ends. */
 const LINGER_MS = 5_000;
 const LINGER_STEP_MS = 100;
-/** When the last wait has ended, its answer needs but a moment to be sent. */
+/** When the last wait has ended, this is enough to send its answer. */
 const FLUSH_MS = 1_000;
 
-/** A term of this process, from when it can answer callers. */
+/** A term of this process, from the moment when it can answer callers. */
 export interface Term extends AnsweringTerm {
   readonly answering: Answering;
 }
 
 export interface ReplicaWebParts {
-  /** This process, as the election knows it. */
+  /** The identity of this process in the election. */
   readonly identity: string;
   readonly route: LeaderRoute<Term>;
-  /** Whether this process was elected, also where it cannot answer callers yet. */
+  /** Whether this process was elected, even if it can't answer callers yet. */
   readonly isLeading: () => boolean;
-  /** Hears of every request of another replica. */
+  /** Called for every request of another replica. */
   readonly onReplica: (of: OfReplica) => void;
 }
 
-/** What callers reach of a replica. It answers by the term of this process, or has the leader answer. */
+/**
+ * The part of a replica that callers reach. It answers with the term of this process, or passes requests on to the
+ * leader.
+ */
 export class ReplicaWeb {
   readonly #config: Config;
   readonly #program: Program;
@@ -84,7 +89,7 @@ export class ReplicaWeb {
     log("listening", { host, port: this.#web.port, region, discovery, dryRun });
   }
 
-  /** Where the others reach this replica while it leads. */
+  /** The address at which the others reach this replica while it leads. */
   get self(): Omit<LeaderRecord, "identity"> {
     const { podIp = "" } = this.#config;
     const at = `${podIp.includes(":") ? `[${podIp}]` : podIp}:${this.#web?.port}`;
@@ -99,7 +104,9 @@ export class ReplicaWeb {
     await Promise.all([this.#web?.rereadFiles(stop), this.#gate?.rereadFiles(stop)]);
   }
 
-  /** Asks the leader, so that it knows of this replica, and this one whether it can reach the leader. */
+  /**
+   * Calls the leader, so that it knows of this replica, and so that this one knows whether it can reach the leader.
+   */
   async askLeader(stop: AbortSignal): Promise<void> {
     const { clock, log } = this.#program;
     const [forwarder] = this.#forwarders;
@@ -123,7 +130,7 @@ export class ReplicaWeb {
     }
   }
 
-  /** While requests still come, and others wait for their answers from the next leader. */
+  /** Waits while requests still arrive, and while others wait for their answers from the next leader. */
   async linger(hasOthers: boolean): Promise<void> {
     const { clock, abandon } = this.#program;
     const until = clock.now() + (hasOthers ? LINGER_MS : 0);
@@ -139,7 +146,7 @@ export class ReplicaWeb {
     for (const forwarder of this.#forwarders) forwarder.close();
   }
 
-  /** The API server may ask any replica. Where the leader does not answer in time, the eviction passes. */
+  /** The API server may call any replica. If the leader does not answer in time, the eviction is allowed. */
   async #serveGate(): Promise<ServedGate | undefined> {
     if (!this.#config.evictionGate) return undefined;
     const { metrics } = this.#program;
@@ -154,7 +161,7 @@ export class ReplicaWeb {
       },
       changed: (withinMs, signal) => route.changed(withinMs, signal),
     };
-    // The same Secret as the leader's, which has published the other certificate only.
+    // The same Secret as the leader's, which has published only the other certificate.
     const asked = {
       route: gateRoute,
       identities: () => gate?.identities() ?? [],
@@ -223,7 +230,7 @@ export class ReplicaWeb {
     return { status: "not-ready", checkedAt, problems: [{ error }] };
   }
 
-  /** What callers get of the term, whichever it is. The relay lets them in while there is one. */
+  /** What callers get of the current term. The relay lets them in while there is one. */
   #answering(): Omit<Answering, "ready" | "judge"> {
     const led = () => {
       const { term } = this.#parts.route;
@@ -252,7 +259,7 @@ export class ReplicaWeb {
   }
 }
 
-/** The leader's gate, which listens on the same port as this one's and has its certificate. */
+/** The leader's gate, which listens on the same port as this one and has its certificate. */
 function atGate(leader: NonNullable<Route["leader"]>, gate: ServedGate | undefined): Route["leader"] {
   const [shown] = gate?.identities() ?? [];
   if (gate === undefined || shown === undefined) return undefined;

@@ -19,7 +19,7 @@ const IDENTITY_CHARACTERS = 8;
 
 /**
  * Serves as one of several replicas until `stop`: answers callers at any time, and acts on nodes while it leads. Throws
- * `ConfigError` when it can't start.
+ * `ConfigError` if it can't start.
  */
 export async function runReplica(config: Config, program: Program): Promise<void> {
   const { log, stop, abandon, clocks } = program;
@@ -58,7 +58,7 @@ class Replica {
   readonly #servers: ApiServer[] = [];
   #logServer: ApiServer | undefined;
   #isLeading = false;
-  /** Its own node leaves, or it could not begin its last term: another one had better lead. */
+  /** Its own node leaves, or it could not begin its last term, so that another replica should lead. */
   #isReluctant = false;
   #stepDown: Elector["stepDown"] = () => {};
   #handOver: (because: "stopping" | "own-node-leaves") => void = () => {};
@@ -67,7 +67,7 @@ class Replica {
     const { clock, metrics } = program;
     this.#config = config;
     this.#program = program;
-    // A pod keeps its name when its container starts again.
+    // A pod keeps its name when its container restarts.
     this.#identity = `${config.podName}_${crypto.randomUUID().slice(0, IDENTITY_CHARACTERS)}`;
     this.#route = new LeaderRoute(clock, this.#identity);
     this.#successors = new Successors(clock);
@@ -89,7 +89,7 @@ class Replica {
     return this.#route.leader !== undefined || this.#successors.isAny;
   }
 
-  /** What makes this process lead. Throws `ConfigError` where the cluster can't be used. */
+  /** The elector of this process. Throws `ConfigError` if the cluster can't be used. */
   async elector(): Promise<Elector> {
     const { clock, stop } = this.#program;
     const elector = new LeaseElector({
@@ -113,7 +113,7 @@ class Replica {
     return { namespace, name, identity: this.#identity };
   }
 
-  /** For what is safe without the fence: the API server compares, and refuses what comes too late. */
+  /** For requests that are safe without the fence: the API server compares, and refuses those that come too late. */
   async #unfencedServer(): Promise<ApiServer> {
     const { clock, environment } = this.#program;
     const server = await openApiServer(this.#config, { clock, environment });
@@ -167,7 +167,7 @@ class Replica {
       if (stop.aborted) this.#handOver("stopping");
     } catch (error) {
       if (error instanceof ConfigError) throw error;
-      // Others may be able to.
+      // Another replica may be able to.
       this.#isReluctant = true;
       lost(asDrainError(error));
     } finally {
@@ -206,7 +206,7 @@ class Replica {
     }
   }
 
-  /** Hands over where this process's own node leaves, and there is a replica on one that stays. */
+  /** Hands over if this process's own node leaves, and there is a replica on a node that stays. */
   #compare(): void {
     const { nodeName = "" } = this.#config;
     const { instanceOf } = this.#route.term?.answering ?? {};

@@ -9,7 +9,7 @@ import type { StampedLedger } from "../drain/stamped-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import type { Engine } from "./engine.ts";
 
-/** AWS answers within a second. A service that starts without AWS must not wait for it. */
+/** AWS answers within a second. A service that starts while AWS can't be reached must not wait for it. */
 const CLOUD_TIME_WAIT_MS = 5_000;
 
 export interface Resuming {
@@ -18,7 +18,7 @@ export interface Resuming {
   readonly log: Log;
   readonly engine: Pick<Engine, "drainer" | "isRunning" | "cloud">;
   readonly clock: Clock;
-  /** Those that run. */
+  /** The running drains. */
   readonly drains: { add(what: string, work: Promise<unknown>): void };
 }
 
@@ -41,16 +41,16 @@ export async function resumeDrains({ dryRun }: Config, resuming: Resuming): Prom
   }
 }
 
-/** Asks AWS for anything at all, if only its clock tells how much time has passed since the drains were interrupted. */
+/** Makes any call to AWS, if only AWS's clock shows how much time has passed since the drains were interrupted. */
 async function learnCloudTime({ ledger, engine, clock, abandon }: Resuming): Promise<void> {
   const id = await ledger.needsCloudTime(abandon);
   if (id === undefined) return;
   const limit = { reason: "timeout", at: clock.now() + CLOUD_TIME_WAIT_MS } as const;
-  // What AWS does not tell is held as long as it could be.
+  // Holds for which AWS does not answer last as long as they could.
   await withLimit({ clock, limit, signal: abandon }, (signal) => engine.isRunning(id, signal)).catch(() => {});
 }
 
-/** A drain whose entries can't be understood keeps no other from its resumption. */
+/** A drain whose entries can't be understood does not prevent the others from being resumed. */
 function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | undefined {
   try {
     return drainRecord(entries);
@@ -61,7 +61,9 @@ function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | unde
   }
 }
 
-/** Where the drain reaches: of a place that is configured no more, AWS would say that its machine and its pools are gone. */
+/**
+ * The places of the drain. AWS would answer that machine and pools are gone if their place is not configured any more.
+ */
 function placesOf({ node, registrations }: DrainRecord): readonly (readonly [place: string | undefined])[] {
   const pools = registrations.map((one) => one?.registration.pool).filter((pool) => pool !== undefined);
   return [[node.place], ...pools.map(({ place }) => [place] as const)];

@@ -9,7 +9,7 @@ import { type Answering, type Program, type ServiceOptions, serve } from "./serv
 import { tracingOf } from "./tracing.ts";
 import { startWeb } from "./web.ts";
 
-/** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
+/** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` if it can't start. */
 export async function runService(config: Config, options: ServiceOptions): Promise<void> {
   const tracing = await tracingOf(config, { ...options, outlivesProcess: config.stateDir !== undefined });
   if (tracing === undefined) return run(config, options);
@@ -34,7 +34,7 @@ async function run(config: Config, options: ServiceOptions & Pick<Program, "trac
   return runReplica(config, program);
 }
 
-/** What sends notifications is loaded only where there are receivers. */
+/** What sends notifications is loaded only if there are receivers. */
 async function notificationsOf(config: Config, parts: NotificationParts) {
   if (config.notificationsFile === undefined) return undefined;
   const { openNotifications } = await import("./notifications.ts");
@@ -84,7 +84,7 @@ async function listen(config: Config, program: Program & { readonly background: 
   };
 }
 
-/** The eviction gate listens beside the HTTP API, and as long. */
+/** The eviction gate listens beside the HTTP API, for the same time. */
 async function gateOf(config: Config, { judge, ...parts }: Program & Pick<Answering, "judge">) {
   if (judge === undefined) return undefined;
   const { serveGate } = await import("./eviction-gate.ts");

@@ -32,18 +32,18 @@ import { resumeDrains } from "./resuming.ts";
 import { heardBy } from "./tracing.ts";
 import type { WebParts } from "./web.ts";
 
-/** When every drain has been settled, its answer needs but a moment to be sent. */
+/** When every drain has been settled, this is enough to send the answers. */
 const FLUSH_MS = 1_000;
 
 export interface ServiceOptions {
   readonly version: string;
-  /** A pod's environment says where its API server is. */
+  /** In a pod, the environment has the address of the API server. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: SystemClock;
   readonly log: Log;
-  /** First stage of the end: no more requests are taken, running drains go on. */
+  /** First stage of the shutdown: no more requests are accepted, and running drains continue. */
   readonly stop: AbortSignal;
-  /** Second stage: running drains end as they stand. */
+  /** Second stage: running drains end as they are. */
   readonly abandon: AbortSignal;
 }
 
@@ -59,23 +59,25 @@ export interface Program extends ServiceOptions {
 
 /** What answers callers while this process acts on nodes. */
 export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version" | "log" | "environment"> {
-  /** The eviction gate's. Absent: the configuration has none. */
+  /** The judge of the eviction gate. Absent: no gate is configured. */
   readonly judge?: Judge | undefined;
 }
 
 export interface Serving extends Program, Omit<OpenedDrains, "close"> {
   /** Absent: no other process acts on the same nodes. */
   readonly leadership?: Leadership;
-  /** This process among several, as the election knows it. Absent: it is the only one. */
+  /** The identity of this process in the election. Absent: it is the only process. */
   readonly replica?: string;
-  /** Lets callers in. Called once, when the drains of an earlier process run again. */
+  /** Lets callers in. Called once, when the drains of an earlier process are running again. */
   readonly answer: (parts: Answering) => Promise<{ close(untilFlushed: Promise<void>): Promise<void> }>;
   readonly observers?: readonly DrainObserver[];
-  /** Hears of each drain once it would outlive the process. */
+  /** Called for each drain when it would survive the end of the process. */
   readonly onRecorded?: (drain: AcceptedDrain) => void;
 }
 
-/** Acts on nodes until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
+/**
+ * Acts on nodes until `stop`, and resolves when every caller has been answered. Throws `ConfigError` if it can't start.
+ */
 export async function serve(config: Config, serving: Serving): Promise<void> {
   const { log, stop, abandon, clock, clocks, metrics, notifications, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
@@ -109,7 +111,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     running,
   };
   const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
-  // Before a caller asks for the same nodes.
+  // Before a caller requests the same nodes.
   await resumed;
   const examine = await auditOf(config, serving, engine);
   const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
@@ -150,7 +152,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await background.ended();
 }
 
-/** What hears of each step of each drain. */
+/** The observers of the steps of all drains. */
 function observersOf(
   { log, metrics, tracing, notifications, observers = [] }: Serving,
   ...others: readonly ({ readonly observe: DrainObserver } | undefined)[]
@@ -182,13 +184,13 @@ function engineOptions(
   };
 }
 
-/** What the engine has of AWS, as gauges. Of several accounts and regions the oldest answer counts. */
+/** The engine's state of AWS, as gauges. With several accounts and regions the oldest answer counts. */
 function watchEngine(
   { indexPerSecond }: Config,
   { metrics, engine }: { readonly metrics: Metrics; readonly engine: Engine },
 ): void {
   const uses = ({ place, quotas }: CloudState) =>
-    // That of all calls together would count each of them twice.
+    // The quota of all calls together would count each of them twice.
     quotas.filter(({ name }) => name !== ALL_CALLS).map(({ name: bucket, ...use }) => ({ bucket, ...use, place }));
   metrics.gauges.watchQuota(() => engine.cloudStates().flatMap(uses));
   if (indexPerSecond === 0) return;
@@ -197,7 +199,7 @@ function watchEngine(
   metrics.gauges.watchIndex({
     pools: () => indexes().reduce((sum, { groups, listedWhole }) => sum + groups + listedWhole, 0),
     listedAt: () => Math.min(...indexes().map(({ listedAt = NEVER }) => listedAt)),
-    // The list says who is in the other pools.
+    // The list has the members of the other pools.
     oldestReadAt: () =>
       Math.min(
         ...indexes().map(({ groups, groupsRead, listedAt = NEVER, oldestReadAt = listedAt }) =>
@@ -231,7 +233,7 @@ async function auditOf(
   };
 }
 
-/** What Kubernetes needs is loaded only where a cluster is configured. */
+/** What Kubernetes needs is loaded only if a cluster is configured. */
 async function clusterOf(
   config: Config,
   parts: Pick<Serving, "clock" | "metrics" | "log" | "environment" | "leadership">,
@@ -241,7 +243,7 @@ async function clusterOf(
   return watchCluster(config, parts);
 }
 
-/** Where a node is registered, for callers that leave when the service ends. */
+/** Where a node is registered. The reads end when the service ends. */
 function statusUntil(abandon: AbortSignal, drainer: Drainer) {
   return async (node: NodeReference, signal: AbortSignal) => {
     try {
@@ -252,7 +254,7 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
   };
 }
 
-/** What cancels drains for callers, and goes on where these have left. */
+/** Cancels drains for callers, and continues when they have disconnected. */
 function cancellingFor(
   config: Config,
   parts: Pick<Serving, "abandon" | "ledger" | "clock"> & {
@@ -265,7 +267,7 @@ function cancellingFor(
   const untilEnd = async <T>(what: string, undo: () => Promise<T>): Promise<T> => {
     checkUndo(config);
     const undone = undo();
-    // Waited for at the end, also where its caller has left. A failure is for the caller.
+    // The shutdown waits for it, even if its caller has disconnected. A failure is for the caller.
     const waitedFor = undone.catch(() => {});
     drains.add(`undo of ${what}`, waitedFor);
     try {

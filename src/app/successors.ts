@@ -1,20 +1,20 @@
 import type { Clock } from "../drain/clock.ts";
 import type { OfReplica } from "../web/replicas.ts";
 
-/** A replica that stands by asks the leader every few seconds. */
+/** A standby replica calls the leader at this interval. */
 export const ASK_INTERVAL_MS = 2_000;
-/** One that was not heard for so long may be gone. */
+/** A replica that was not heard of for this long may be gone. */
 const PRESENT_MS = 4 * ASK_INTERVAL_MS;
-/** Pods come and go. */
+/** Pods are replaced, so the number of remembered ones is limited. */
 const KNOWN_MAX = 100;
 
 /** The EC2 instance of a node, by the name of its object. Undefined: not known. */
 type InstanceOf = (name: string) => Promise<string | undefined>;
 
-/** Which replicas could lead in the place of this one, and whether one of them had better. */
+/** Which replicas could lead instead of this one, and whether one of them should. */
 export class Successors {
   readonly #clock: Clock;
-  /** By the identity of the process, the last heard last. */
+  /** By the identity of the process, in the order of the last contact. */
   readonly #heard = new Map<string, { readonly node: string | undefined; readonly at: number }>();
   /** The EC2 instances that are drained in this term. */
   readonly #leaving = new Set<string>();
@@ -23,7 +23,7 @@ export class Successors {
     this.#clock = clock;
   }
 
-  /** A replica stands by. */
+  /** A standby replica has called. */
   heard({ from, node }: OfReplica): void {
     this.#heard.delete(from);
     this.#heard.set(from, { node, at: this.#clock.now() });
@@ -31,22 +31,25 @@ export class Successors {
     if (this.#heard.size > KNOWN_MAX && longestAgo !== undefined) this.#heard.delete(longestAgo);
   }
 
-  /** The node of this instance is drained. */
+  /** The node of this instance is being drained. */
   leaves(instanceId: string): void {
     this.#leaving.add(instanceId);
   }
 
-  /** What is drained is another term's now. */
+  /** The running drains belong to another term now. */
   endTerm(): void {
     this.#leaving.clear();
   }
 
-  /** Whether there is any. */
+  /** Whether there is one. */
   get isAny(): boolean {
     return this.#nodes().length > 0;
   }
 
-  /** `leaves`: the node of this name is drained. `hasBetter`: a replica is on another node, which is not. */
+  /**
+   * `leaves`: the node of this name is being drained. `hasBetter`: there is a replica on another node, which is not
+   * being drained.
+   */
   async comparedWith(
     own: string,
     instanceOf: InstanceOf,

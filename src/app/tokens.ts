@@ -6,7 +6,10 @@ import type { Log } from "../observe/log.ts";
 import { TokenCheck, type TokenChecking } from "../web/token-check.ts";
 import { openApiServer } from "./cluster-access.ts";
 
-/** Two requests for each caller that is new, or was last heard of more than a minute ago: enough for a thousand at once. */
+/**
+ * Two requests for each caller that is new, or was last seen more than a minute ago. This is enough for a thousand at
+ * once.
+ */
 const PACE = { inFlightMax: 30, perSecond: 200, burst: 1_000 };
 
 export interface TokenParts {
@@ -19,9 +22,9 @@ export interface OpenedTokens extends TokenChecking {
   close(): void;
 }
 
-/** What reviews the tokens of callers, as the configuration has it. Throws `ConfigError`. Does not call the API server. */
+/** The configured review of callers' tokens. Throws `ConfigError`. Does not call the API server. */
 export async function openTokens(config: Config, { log, ...parts }: TokenParts): Promise<OpenedTokens | undefined> {
-  // With a pace of its own, so that callers and drains do not wait for each other.
+  // With its own pace, so that callers and drains do not wait for each other.
   const server = await openApiServer(config, { ...parts, pace: PACE });
   if (server === undefined) return undefined;
   const { tokenAudience: audience } = config;

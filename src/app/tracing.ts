@@ -8,11 +8,11 @@ export interface TracingParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
-  /** Drains go on in the next process. */
+  /** Drains continue in the next process. */
   readonly outlivesProcess?: boolean;
 }
 
-/** Traces as the configuration has them. What they need is loaded only where there are some. Undefined: there are none. */
+/** The configured traces. What they need is loaded only if there are some. Undefined: none are configured. */
 export async function tracingOf(config: Config, parts: TracingParts): Promise<Tracing | undefined> {
   const url = tracesUrl(config);
   if (url === undefined) return undefined;
@@ -21,7 +21,7 @@ export async function tracingOf(config: Config, parts: TracingParts): Promise<Tr
   return openTracing({ url, sampler, ratio }, { ...parts, region });
 }
 
-/** What hears of the drains and calls of an engine, besides the others that do. */
+/** The observers of the drains and calls of an engine for traces, in addition to the others. */
 export function heardBy(tracing: Tracing | undefined) {
   return {
     // Before the log, whose lines name the trace.

@@ -13,7 +13,10 @@ import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 import type { OpenedTokens, TokenParts } from "./tokens.ts";
 
-/** Secrets and certificates that were replaced, and are still known: other replicas and callers go on with them for a while. */
+/**
+ * The number of replaced secrets and certificates that are still accepted: other replicas and callers use them for a
+ * while.
+ */
 export const REPLACED_MAX = 16;
 
 export type WebParts = Pick<
@@ -34,13 +37,13 @@ export type WebParts = Pick<
 > & {
   readonly log: Log;
   readonly metrics: Pick<Metrics, "text" | "gauges" | "countRequest" | "countFileFailure">;
-  /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */
+  /** The other replicas, which the service recognizes by the content of its files. Absent: there are none. */
   readonly replicasBy?: (held: Held) => Replicas;
-  /** A pod's environment says where its API server is. */
+  /** In a pod, the environment has the address of the API server. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-/** What the configuration's files hold, the current first, and then what was replaced not long ago. */
+/** The content of the configuration's files: the current one first, then what was replaced not long ago. */
 export interface Held {
   readonly secrets: () => readonly string[];
   /** Empty: without TLS. */
@@ -48,13 +51,13 @@ export interface Held {
 }
 
 export interface StartedWeb extends WebServer {
-  /** What it shows now. Undefined: there is no TLS. */
+  /** The certificate that it presents now. Undefined: TLS is not configured. */
   identity(): TlsMaterial | undefined;
-  /** Rereads what the configuration's files hold, and works by it from then on. Resolves when `stop` aborts. */
+  /** Rereads the configuration's files, and uses their content from then on. Resolves when `stop` aborts. */
   rereadFiles(stop: AbortSignal): Promise<void>;
 }
 
-/** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
+/** Serves the HTTP API as configured. Throws `ConfigError` if it can't. */
 export async function startWeb(
   config: Config,
   { log, metrics, environment, replicasBy, ...parts }: WebParts,
@@ -70,7 +73,7 @@ export async function startWeb(
   const app = createWebApp({
     ...parts,
     metrics: metrics.text,
-    // Loaded when the first browser comes.
+    // Loaded when the first browser connects.
     dashboard: async () => (await import("../web/dashboard-files.ts")).readDashboard(),
     replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
     tokens,
@@ -113,7 +116,7 @@ export async function startWeb(
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
-        // Callers go on sending the old ones for a while.
+        // Callers continue to send the old ones for a while.
         known = [...new Set([...changed, ...known])].slice(0, changed.length + REPLACED_MAX);
         mask = new SecretMask(known);
         log("secrets reloaded", { secrets: changed.length });
@@ -134,7 +137,7 @@ export async function startWeb(
   };
 }
 
-/** What reviews tokens is loaded only where it is configured. */
+/** What reviews tokens is loaded only if it is configured. */
 async function tokensOf(config: Config, parts: TokenParts): Promise<OpenedTokens | undefined> {
   if (!config.tokenReview) return undefined;
   const { openTokens } = await import("./tokens.ts");
@@ -158,7 +161,7 @@ async function readFiles(
   throw fault ?? new ConfigError(reasons.map(({ message }) => message));
 }
 
-/** Undefined where the configuration has no TLS. Throws `OptionFileError`. */
+/** Undefined if TLS is not configured. Throws `OptionFileError`. */
 async function readTls(config: Config): Promise<TlsMaterial | undefined> {
   const { tlsClientCaFile, givenBy } = config;
   const identity = await readTlsIdentity(config);
@@ -175,8 +178,8 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
 }
 
 /**
- * Health checks and scrapes ask every few seconds, and the agent of each node reports as often: its own log has what the service
- * does not take. A browser that loads the dashboard asks for its parts too.
+ * Health checks and scrapes come every few seconds, and so do the reports of each node's agent, whose own log has what
+ * the service refuses. A browser that loads the dashboard requests its parts too.
  */
 const ROUTINE: ReadonlySet<string> = new Set([
   "/health",
@@ -188,14 +191,14 @@ const ROUTINE: ReadonlySet<string> = new Set([
 
 function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
   const isRoutine = ROUTINE.has(path);
-  // A client that sends wrong secrets endlessly has one line, from `onLimited`.
+  // A client that keeps sending wrong secrets has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
   const isRejected = status === 401 || status === 403;
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
   log(message, { method, path, status, ...who });
 }
 
-/** As gauges: whether `/ready` answers 200, and what keeps it from that. */
+/** As gauges: whether `/ready` answers 200, and what prevents it. */
 function readinessOf(state: ReadyState) {
   const problems = state.status === "not-ready" ? state.problems : [];
   return {
@@ -204,13 +207,13 @@ function readinessOf(state: ReadyState) {
   };
 }
 
-/** Where it happened, but not its message, which may quote what a caller sent. */
+/** Where it happened, without its message, which may quote what a caller sent. */
 export function faultOf(error: unknown) {
   if (!(error instanceof Error)) return { error: typeof error };
   return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
 }
 
-/** Why a server can't listen, and what to do. */
+/** Why a server can't listen, and what to do about it. */
 export function listenProblem(
   { code, message }: NodeJS.ErrnoException,
   { host, port, givenBy }: Pick<Config, "host" | "port" | "givenBy">,

@@ -6,9 +6,9 @@ import { renewRefusedCredentials } from "./credentials.ts";
 import { toDrainError } from "./errors.ts";
 import type { AwsRole } from "./places.ts";
 
-/** As CloudTrail of the role's account shows it. */
+/** The name in CloudTrail of the role's account. */
 const SESSION_NAME = "hasta-la-vista";
-/** While STS fails, credentials that are still valid are used, and STS is asked again after this long. */
+/** While STS fails, credentials that are still valid are used, and STS is asked again after this time. */
 const RETRY_MS = 30_000;
 
 interface Credentials {
@@ -19,9 +19,9 @@ interface Credentials {
 }
 
 /**
- * Credentials of a role, from STS of the region that `options` name, with the program's own credentials. The SDK asks for
- * them five minutes before they expire, and after AWS has refused them (`forceRefresh`). Throws `DrainError`:
- * `no-credentials` where STS denies the role, which may be granted a moment later.
+ * Credentials of a role, from STS of the region of `options`, with the program's own credentials. The SDK requests them
+ * five minutes before they expire, and after AWS has refused them (`forceRefresh`). Throws `DrainError`:
+ * `no-credentials` if STS denies the role, which may be granted a moment later.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
  */
 export function assumedRole(

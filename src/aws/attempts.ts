@@ -5,13 +5,13 @@ import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { backOffMs } from "../drain/limit.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 
-/** One action of AWS: as in an IAM policy. */
+/** One action of AWS, as in an IAM policy. */
 export interface Action {
   /** `elasticloadbalancing:DeregisterTargets` */
   readonly name: string;
   /**
-   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or another
-   * server's XML, for an answer without any fields, which would say that nothing is registered.
+   * The field that every answer to it has: AWS sends an empty list if there is nothing. The SDK takes an empty body, or
+   * the XML of another server, for an answer without any fields, which would mean that nothing is registered.
    */
   readonly answersWith?: string;
 }
@@ -20,27 +20,30 @@ const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
 
 export interface AttemptsOptions<Call> {
   readonly clock: Clock;
-  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
+  /** Called before every attempt. Absent: no other process acts on the same nodes. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
-  /** Hears of every attempt. */
+  /** Called for every attempt. */
   readonly onCall?: (call: Call) => void;
 }
 
-/** One call, with what the two ways to call AWS do differently. */
+/** One call, with the differences between the two ways to call AWS. */
 export interface Attempted<T, About> {
   readonly action: Action;
   readonly attempt: () => Promise<T>;
-  /** Resolves when the next attempt may be sent, with what is to run once it has ended. */
+  /** Resolves when the next attempt may be sent, with a function to call when it has ended. */
   readonly turn: () => Promise<() => void>;
-  /** What else is reported of an attempt that is about to be sent. */
+  /** Further reported fields of an attempt that is about to be sent. */
   readonly about: () => About;
-  /** A throttled attempt: `true` where it waits for another turn, `false` where it has waited too long. Absent: a failure. */
+  /**
+   * A throttled attempt: `true` if it waits for another turn, `false` if it has waited too long. Absent: it is a
+   * failure.
+   */
   readonly throttled?: () => boolean;
-  /** Hears why an attempt failed that is made again. */
+  /** Called with the reason when a failed attempt is going to be repeated. */
   readonly repeats?: ((error: DrainError) => void) | undefined;
 }
 
-/** What is reported of every attempt. */
+/** The reported fields of every attempt. */
 type Reported = Omit<CloudCall, "purpose" | "drains" | "place">;
 
 /** An attempt that waits for its turn. */
@@ -51,7 +54,7 @@ interface Wanted {
   readonly wantedAt: number;
 }
 
-/** The only place that repeats calls to AWS, and that believes or refuses an answer. */
+/** The only place that repeats calls to AWS, and that accepts or rejects an answer. */
 export class Attempts<About> {
   readonly #options: AttemptsOptions<About & Reported>;
 
@@ -80,7 +83,7 @@ export class Attempts<About> {
     }
   }
 
-  /** Throws what AWS, or the way to it, has failed with. An attempt that its caller has given up is not reported. */
+  /** Throws the failure of AWS or of the connection. An attempt that its caller has given up is not reported. */
   async #once<T>({ action, attempt, about }: Attempted<T, About>, wanted: Wanted, signal: AbortSignal): Promise<T> {
     const { clock, leadership } = this.#options;
     checkTerm(leadership, signal);
@@ -101,12 +104,12 @@ export class Attempts<About> {
     try {
       this.#options.onCall?.(call);
     } catch {
-      // An observer must not stop a call.
+      // A failing observer must not stop a call.
     }
   }
 }
 
-/** When an attempt has ended, and what the SDK says of the HTTP answer: of an output, or of an error. */
+/** When an attempt has ended, and the SDK's data about the HTTP answer, from an output or an error. */
 function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" | "requestId" | "httpStatus"> {
   const { requestId, httpStatusCode } =
     (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
@@ -117,7 +120,7 @@ function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" |
   };
 }
 
-/** The SDK's. */
+/** The metadata of the SDK. */
 interface ResponseMetadata {
   readonly requestId?: string;
   readonly httpStatusCode?: number;

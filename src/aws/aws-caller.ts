@@ -6,15 +6,15 @@ import { type Action, Attempts, type AttemptsOptions } from "./attempts.ts";
 import type { AwsClients } from "./clients.ts";
 import type { Bucket, RequestQuota } from "./request-quota.ts";
 
-/** An action with what it counts against. */
+/** An action with the quota that it counts against. */
 export interface AwsAction extends Action {
   readonly bucket: Bucket;
 }
 
-/** Throttled for so long at every attempt: this call gets no answer in useful time. */
+/** If every attempt was throttled for this long, the call gets no answer in useful time. */
 const THROTTLED_MAX_MS = 600_000;
 
-/** For what an attempt is made. */
+/** The purpose of an attempt. */
 type CallAbout = Pick<CloudCall, "purpose" | "drains">;
 
 export interface AwsCallerOptions extends AttemptsOptions<CloudCall> {
@@ -22,8 +22,8 @@ export interface AwsCallerOptions extends AttemptsOptions<CloudCall> {
 }
 
 /**
- * The way to every call whose request quota is known. Each attempt has a permit of the quota; a throttled call waits for
- * another permit, one that failed in passing for a moment (`Attempts`).
+ * For every call whose request quota is known. Each attempt has a permit of the quota. A throttled call waits for
+ * another permit, and a temporarily failed one for a moment (`Attempts`).
  */
 export class AwsCaller {
   readonly #quota: RequestQuota;
@@ -37,8 +37,8 @@ export class AwsCaller {
   }
 
   /**
-   * Calls `attempt` once there is a permit, so that it can take along what has gathered by then.
-   * Throws `DrainError`, or `signal`'s reason.
+   * Calls `attempt` when there is a permit, so that it can include what has gathered by then. Throws `DrainError`, or
+   * `signal`'s reason.
    */
   async call<T>(action: AwsAction, by: CallFor, attempt: () => Promise<T>): Promise<T> {
     const { urgency, signal, repeats, drains } = by;
@@ -56,18 +56,18 @@ export class AwsCaller {
     return this.#attempts.untilAnswered({ action, attempt, turn, about, throttled, repeats }, signal);
   }
 
-  /** How long so many calls of this kind take from now, in milliseconds, when nothing is more urgent. */
+  /** How long this number of calls of this kind take from now, in milliseconds, if nothing is more urgent. */
   msFor({ bucket }: AwsAction, calls: number): number {
     return this.#quota.msFor(bucket, calls);
   }
 
-  /** How the quotas stand now. */
+  /** The current state of the quotas. */
   get quotas(): readonly QuotaState[] {
     return this.#quota.state();
   }
 }
 
-/** AWS's clients, and the way to call them. */
+/** AWS's clients, and the caller to use them with. */
 export interface AwsAccess extends AwsClients {
   readonly caller: AwsCaller;
 }

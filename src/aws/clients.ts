@@ -15,34 +15,37 @@ export interface AwsClients {
 }
 
 export interface AwsClientOptions {
-  /** Absent: the SDK's own search (AWS_REGION, the profile). */
+  /** Absent: the SDK finds it (AWS_REGION, the profile). */
   readonly region?: string;
-  /** Another endpoint than AWS's, for all three. Absent: AWS_ENDPOINT_URL, or AWS. */
+  /** Another endpoint than AWS's, for all three clients. Absent: AWS_ENDPOINT_URL, or AWS. */
   readonly endpoint?: string;
-  /** Absent: wherever the SDK finds some. */
+  /** Absent: the SDK finds them. */
   readonly credentials?: NonNullable<EC2ClientConfig["credentials"]>;
-  /** Through which proxy. Absent: none. Of no meaning to a `requestHandler` of the caller's. */
+  /** The proxy. Absent: none. It has no effect on a `requestHandler` of the caller. */
   readonly proxy?: ProxySettings;
-  /** What carries the calls. Absent: HTTPS with time limits. */
+  /** Sends the requests. Absent: HTTPS with time limits. */
   readonly requestHandler?: EC2ClientConfig["requestHandler"];
-  /** Learns from every answer what AWS's clock says. */
+  /** Gets AWS's time from every answer. */
   readonly time?: AwsTime | undefined;
-  /** Resolves in a later turn of the event loop, each of which parses one answer. Absent: they are parsed as they come. */
+  /**
+   * Resolves in a later turn of the event loop, each of which parses one answer. Absent: they are parsed as they
+   * arrive.
+   */
   readonly turn?: (() => Promise<void>) | undefined;
 }
 
-/** AWS answers these calls in well under a second; a connection that says nothing for so long is dead. */
+/** AWS answers these calls in well under a second. A connection that is silent for this long is dead. */
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
-/** As the SDK's own agent. */
+/** As in the SDK's own agent. */
 const SOCKETS_MAX = 50;
 
-/** Has no `info`: for that the SDK would copy every answer, which is not read. The others are silent, as by default. */
+/** It has no `info`: for that method the SDK would copy every answer. The others are silent, which is the default. */
 const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Logger;
 
 /**
- * Credentials, endpoints and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
- * clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ * The AWS SDK finds credentials, endpoints and so on as usual. AWS_ENDPOINT_URL applies to all clients.
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  */
 export function createAwsClients(options: AwsClientOptions): AwsClients {
   const config = clientConfig(options);
@@ -53,7 +56,7 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
   };
   const parsesInTurn = options.turn && inTurn(options.turn);
   for (const client of Object.values(clients)) {
-    // Around what takes the time of an answer, which is not to include the wait.
+    // Outside the middleware that reads the time of an answer, which must not include the wait.
     if (parsesInTurn !== undefined) addNextToTheWire(client, parsesInTurn);
     options.time?.watch(client);
   }
@@ -61,8 +64,8 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
 }
 
 /**
- * The health of five hundred targets takes 10 ms to parse, and a service that drains has the answers of all its pools come at
- * once: one in each turn of the event loop, so that probes and requests are answered in between.
+ * Parsing the health of five hundred targets takes 10 ms, and the answers of all pools of a drain arrive at once. So
+ * each turn of the event loop parses one, and probes and requests are answered in between.
  */
 function inTurn(turn: () => Promise<void>): (next: Call) => Call {
   let last = Promise.resolve();
@@ -70,7 +73,8 @@ function inTurn(turn: () => Promise<void>): (next: Call) => Call {
     const result = await next(args);
     last = last.then(turn);
     await last;
-    // A stream that ends early before anything listens to it does not say so later: the SDK would wait for its end forever.
+    // A stream that ends early, before anything listens to it, does not report it later. The SDK would wait for its end
+    // for ever.
     if (result.response.body?.destroyed === true)
       throw Object.assign(new Error("the connection was lost before the answer was read"), { code: "ECONNRESET" });
     return result;
@@ -78,8 +82,8 @@ function inTurn(turn: () => Promise<void>): (next: Call) => Call {
 }
 
 /**
- * What every client of ours is made with. Each call is one attempt: callers repeat it, because every attempt counts
- * against AWS's request quota. `socketTimeoutMs`: how long an answer may say nothing.
+ * The configuration of every client. Each call is one attempt, and callers repeat it, because every attempt counts
+ * against AWS's request quota. `socketTimeoutMs`: how long an answer may be silent.
  */
 export function clientConfig(
   { proxy, time: _, turn: __, ...options }: AwsClientOptions,
@@ -96,9 +100,9 @@ export function clientConfig(
       new NodeHttpHandler({
         connectionTimeout: CONNECTION_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
-        // The request's limit ends with the answer's headers; this one also ends a body that stops in the middle.
+        // The request's limit ends with the headers of the answer. This one also ends a body that stops in the middle.
         socketTimeout: socketTimeoutMs,
-        // Without it the SDK only warns of a request that takes too long.
+        // Without it the SDK only warns about a request that takes too long.
         throwOnRequestTimeout: true,
         ...(proxy && { httpsAgent: new ProxyAgent(proxy, { keepAlive: true, maxSockets: SOCKETS_MAX }) }),
       }),

@@ -1,9 +1,9 @@
 import { areCredentialsRefused } from "./errors.ts";
 
-/** Credentials as an AWS client looks them up: cached, unless a caller wants others. */
+/** Looks up credentials for an AWS client: cached ones, unless a caller wants new ones. */
 type Credentials = (options: { readonly forceRefresh: boolean }) => Promise<unknown>;
 
-/** The part of every client that this file needs. */
+/** The part of every client that is used here. */
 interface Client {
   readonly config: { readonly credentials: Credentials };
   readonly middlewareStack: {
@@ -11,19 +11,19 @@ interface Client {
   };
 }
 
-// The SDK's own types differ from client to client.
+// The SDK's own types differ between clients.
 type Middleware = <A, R>(next: (args: A) => Promise<R>) => (args: A) => Promise<R>;
 
 /**
- * Read credential files each time that credentials are looked up. The SDK reads each file once per process otherwise, and
- * remembers also that it was not there: a file that comes later, or is replaced, would count only after a restart.
+ * Reads credential files each time that credentials are looked up. Otherwise the SDK reads each file once per process,
+ * and also remembers that it was missing: a file that is created or replaced later would be used only after a restart.
  * https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
  */
 export const READ_FILES_AGAIN = { ignoreCache: true } as const;
 
 /**
- * After AWS has refused the client's credentials, the next call looks for others first. The SDK itself does so only when
- * their time has passed, and credentials without an expiration, such as those of a file, it keeps for ever.
+ * After AWS has refused the client's credentials, the next call looks up new ones first. The SDK itself does so only
+ * when their time has passed, and keeps credentials without an expiration, such as those of a file, for ever.
  */
 export function renewRefusedCredentials<C>(client: C): C {
   // Every client has them.

@@ -1,7 +1,7 @@
 import { DrainError } from "../drain/errors.ts";
 import { PROXY_FAILED } from "./proxy.ts";
 
-/** What the thrown errors of the SDK have in common, as far as we look. Modelled errors hide AWS's code in `Code`. */
+/** The common fields of the SDK's errors, as far as they are used. Modelled errors have AWS's code in `Code`. */
 interface SdkError {
   readonly name: string;
   readonly message: string;
@@ -11,15 +11,15 @@ interface SdkError {
   readonly hostname?: string;
   readonly address?: string;
   readonly port?: number;
-  /** Node's, where a host has several addresses: one error for each. */
+  /** From Node, if a host has several addresses: one error for each. */
   readonly errors?: readonly SdkError[];
   /** The SDK's. */
   readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
-  /** The SDK's, of errors that AWS has answered with: whose fault it is. */
+  /** From the SDK, for errors that AWS has answered: the party at fault. */
   readonly $fault?: string;
 }
 
-/** What came can't be AWS's whole answer, or can't be true: another attempt may do. */
+/** The answer can't be AWS's complete answer, or can't be true. Another attempt may succeed. */
 export class UnusableAnswer extends Error {
   override readonly name = "UnusableAnswer";
 }
@@ -29,12 +29,12 @@ const ACCESS_DENIED = new Set([
   "AccessDeniedException",
   "UnauthorizedOperation",
   "UnauthorizedAccess",
-  // Of queues whose messages are encrypted: the key's policy.
+  // For queues with encrypted messages: the policy of the key.
   "KmsAccessDenied",
   "KMS.AccessDeniedException",
 ]);
 const THROTTLED = new Set([
-  // Classic load balancers' own.
+  // Only of classic load balancers.
   "DependencyThrottle",
   "DependencyThrottleException",
   "Throttling",
@@ -48,7 +48,7 @@ const THROTTLED = new Set([
   "KMS.ThrottlingException",
   "TooManyRequestsException",
 ]);
-/** The SDK's own: they say where it looked. */
+/** From the SDK. They say where it looked. */
 const CREDENTIALS_NOT_FOUND = new Set([
   "CredentialsProviderError",
   "TokenProviderError",
@@ -65,14 +65,14 @@ const CREDENTIALS_REFUSED = new Set([
   "InvalidSignatureException",
   "IncompleteSignature",
   "MissingAuthenticationToken",
-  // STS's, where a service account's token is exchanged for credentials.
+  // From STS, when the token of a service account is exchanged for credentials.
   // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
   "InvalidIdentityToken",
   "InvalidIdentityTokenException",
   "IDPCommunicationError",
   "IDPCommunicationErrorException",
 ]);
-/** Of these the time of the signature may be the reason. */
+/** The time of the signature may be the cause of these. */
 const SIGNATURE_REFUSED = new Set(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]);
 const SKEWED = new Set(["RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"]);
 /** `Signature expired: 20260101T000000Z is now earlier than …`, `Signature not yet current: … is still later than …` */
@@ -90,7 +90,7 @@ const UNREACHABLE = new Set([
   PROXY_FAILED,
 ]);
 
-/** Each pair: the code on the wire, and the SDK's name for it. */
+/** Pairs of the code on the wire and the SDK's name for it. */
 const GROUP_GONE = new Set(["TargetGroupNotFound", "TargetGroupNotFoundException"]);
 const LOAD_BALANCER_GONE = new Set([
   "LoadBalancerNotFound",
@@ -107,7 +107,7 @@ const TARGET_GONE = new Set([
 ]);
 
 const QUEUE_GONE = new Set(["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"]);
-/** There is no code of its own for it. https://github.com/convox/rack/issues/2432 */
+/** AWS has no separate code for this. https://github.com/convox/rack/issues/2432 */
 const ACTION_OVER = /No active Lifecycle Action found|AutoScalingGroup name not found/i;
 
 /** The lifecycle action does not wait (any more): it was completed, its time was up, or its group is gone. */
@@ -121,12 +121,12 @@ export function isPoolGone(error: unknown): boolean {
   return GROUP_GONE.has(codeOf(error)) || LOAD_BALANCER_GONE.has(codeOf(error));
 }
 
-/** AWS does not know an instance that the call named. Then the call has done nothing for the others either. */
+/** AWS does not know an instance of the call. The call has then done nothing for the others either. */
 export function isTargetGone(error: unknown): boolean {
   return TARGET_GONE.has(codeOf(error));
 }
 
-/** Whether AWS's message speaks of this id: it does not always say which one it means. */
+/** Whether AWS's message contains this id. It does not always name the one that it means. */
 export function isNamedIn(error: unknown, id: string): boolean {
   return id !== "" && error instanceof Error && error.message.includes(id);
 }
@@ -136,8 +136,8 @@ export function isThrottled(error: unknown): boolean {
 }
 
 /**
- * Another attempt may do: AWS was at fault or could not be reached, its answer was damaged on the way, or its clock and
- * ours disagreed until now.
+ * Another attempt may succeed: AWS had a fault or could not be reached, its answer was damaged on the way, or its clock
+ * and this process's differed until now.
  */
 function isPassing(error: unknown): boolean {
   const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
@@ -146,33 +146,33 @@ function isPassing(error: unknown): boolean {
 }
 
 /**
- * The request was signed at another time than AWS's, by more than it allows. With each answer the SDK corrects the time by
- * which it signs. It tells of that only where this machine's clock is off: not where the clock was set right since.
+ * The signature's time differs from AWS's by more than AWS allows. With each answer the SDK corrects the time of its
+ * signatures. It reports that only if this machine's clock is wrong, not if the clock was corrected since.
  */
 function isSkew(error: unknown): boolean {
   const code = codeOf(error);
   return SKEWED.has(code) || (SIGNATURE_REFUSED.has(code) && OTHER_TIME.test((error as SdkError).message));
 }
 
-/** AWS refused the credentials. Others may be there by now. */
+/** AWS refused the credentials. New ones may exist by now. */
 export function areCredentialsRefused(error: unknown): boolean {
   return CREDENTIALS_REFUSED.has(codeOf(error));
 }
 
-/** Attempts at a call that AWS fails or throttles, or that doesn't reach it. */
+/** The number of attempts of a call that AWS fails or throttles, or that does not reach it. */
 const ATTEMPTS_MAX = 8;
-/** Credentials that come later are waited for where there is a drain's limit. Other callers are told soon what to do. */
+/** A drain with a limit waits for credentials. Other callers learn soon what to do. */
 const CREDENTIALS_ATTEMPTS_MAX = 3;
 
-/** How often in a row a call is attempted that fails so. 1: another attempt would not mend it. */
+/** The number of consecutive attempts of a call with this failure. 1: another attempt would not help. */
 export function attemptsMax(error: unknown): number {
   if (areCredentialsRefused(error) || CREDENTIALS_NOT_FOUND.has(codeOf(error))) return CREDENTIALS_ATTEMPTS_MAX;
   return isPassing(error) || isThrottled(error) ? ATTEMPTS_MAX : 1;
 }
 
 /**
- * AWS's error in our words. This file alone knows AWS's names.
- * `action` as in an IAM policy: `elasticloadbalancing:DeregisterTargets`.
+ * AWS's error as an error of this program. Only this file knows AWS's codes. `action` as in an IAM policy:
+ * `elasticloadbalancing:DeregisterTargets`.
  */
 export function toDrainError(error: unknown, action: string): DrainError {
   if (error instanceof DrainError) return error;
@@ -195,7 +195,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
     );
   }
   if (CREDENTIALS_REFUSED.has(code)) {
-    // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
+    // Not in AWS's words, which quote the request whose signature it refuses, including the session token.
     return new DrainError(
       "no-credentials",
       `no valid AWS credentials for ${action}: renew them, or check the role that gives them (AWS says: ${code})`,
@@ -233,22 +233,19 @@ export function toDrainError(error: unknown, action: string): DrainError {
     );
   }
   if (isUnusable(error)) {
-    // The SDK adds advice for programmers.
+    // The SDK adds advice for developers.
     const [why] = said.split(" Deserialization error");
     return new DrainError("unavailable", `the answer to ${action} is not valid (${why})`, cause);
   }
   return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
 }
 
-/**
- * AWS does not let this call be made, or does not answer it so that the answer can be used, however often it is made: what
- * a drain can do without, it does without.
- */
+/** AWS denies this call, or never answers it in a usable form. What a drain can do without is skipped then. */
 export function isNeverAnswered(error: DrainError): boolean {
   return error.code === "access-denied" || error.code === "cloud-error" || codeOf(error) === UnusableAnswer.name;
 }
 
-/** AWS's code, or Node's, or the error's name; empty when it has none. */
+/** AWS's code, or Node's, or the error's name. Empty if there is none. */
 export function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   if (error instanceof DrainError) return codeOf(error.cause);
@@ -257,7 +254,7 @@ export function codeOf(error: unknown): string {
   return Code ?? (typeof code === "string" ? code : name) ?? "";
 }
 
-/** Whatever the SDK reads as an error of AWS's has `$fault`. Here an answer came, and the SDK could make nothing of it. */
+/** Errors that AWS has answered have `$fault`. Here an answer came that the SDK could not parse. */
 function isUnusable(error: unknown): boolean {
   if (error instanceof UnusableAnswer) return true;
   if (typeof error !== "object" || error === null || error instanceof DrainError) return false;

@@ -5,14 +5,14 @@ import { renewRefusedCredentials } from "./credentials.ts";
 import { holdToTheirNames } from "./named-answers.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
-/** A receive waits for messages so long, and answers a moment later. */
+/** A receive call waits this long for messages, and is answered a moment later. */
 const SOCKET_TIMEOUT_MS = 30_000;
 
 /**
- * For the queue at `address`: a URL says in which region it is, and where to call. Of AWS's own hosts the SDK knows which
- * one is meant, which differs with AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT. Those two have no meaning for any
- * other host, and the SDK refuses them together with one (https://github.com/aws/aws-sdk-go-v2/issues/3196). `endpoint`:
- * AWS_ENDPOINT_URL_SQS, which takes the place of either.
+ * A client for the queue at `address`, whose URL contains the region and the endpoint. For AWS's own hosts the SDK
+ * selects the endpoint, which differs with AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT. Those two have no
+ * meaning for other hosts, and the SDK refuses them together with one
+ * (https://github.com/aws/aws-sdk-go-v2/issues/3196). `endpoint`: AWS_ENDPOINT_URL_SQS, which replaces both.
  */
 export function createSqsClient(
   options: AwsClientOptions,
@@ -26,7 +26,7 @@ export function createSqsClient(
     ...(at === undefined && awsHost === "fips" ? { useFipsEndpoint: true } : {}),
     ...(at === undefined && awsHost === "dualstack" ? { useDualstackEndpoint: true } : {}),
   };
-  // Of a queue by its name AWS answers with a URL whose host need not be the one that was configured.
+  // For a queue by its name, AWS answers with a URL whose host may differ from the configured one.
   const config = { ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false };
   const client = renewRefusedCredentials(new SQSClient(config));
   options.time?.watch(client);

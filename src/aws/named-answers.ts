@@ -1,16 +1,16 @@
 import type { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { UnusableAnswer } from "./errors.ts";
 
-/** What came from the wire, before the SDK has read it. */
+/** An answer from the wire, before the SDK has parsed it. */
 interface RawAnswer {
   readonly statusCode: number;
   body: AsyncIterable<Uint8Array | string> | Uint8Array;
 }
 
 /**
- * Holds every answer of success to be the one to its call. Those to calls that only act have no fields: the SDK would take
- * an empty body for one, or a page of a proxy between us and AWS. In this protocol each has an element of the call's name.
- * https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
+ * Checks that every successful answer belongs to its call. Answers to calls that only act have no fields, and the SDK
+ * would accept an empty body, or the page of a proxy in between. In this protocol each answer has an element with the
+ * call's name. https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
  */
 export function holdToTheirNames({ middlewareStack }: AutoScalingClient): void {
   middlewareStack.add(
@@ -24,7 +24,7 @@ export function holdToTheirNames({ middlewareStack }: AutoScalingClient): void {
         if (!answer.body.toString().includes(`<${element}`)) throw new UnusableAnswer(`it has no ${element}`);
         return result;
       },
-    // Next to the wire: the SDK reads the body afterwards.
+    // Closest to the wire: the SDK parses the body afterwards.
     { name: "holdToTheirNames", step: "deserialize", priority: "low" },
   );
 }

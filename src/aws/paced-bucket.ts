@@ -1,27 +1,27 @@
 import type { QuotaState } from "../drain/cloud-state.ts";
 
-/** How many calls fit in at once, and how fast room comes back. */
+/** The number of calls that fit in at once, and how fast the bucket refills. */
 export interface BucketSize {
   readonly burst: number;
   readonly perSecond: number;
 }
 
-/** How much of its pace is left after AWS has throttled a call. Mild: a throttled call costs but another attempt. */
+/** The pace after AWS has throttled a call. It is mild, because a throttled call costs only another attempt. */
 const DECREASE = 0.85;
-/** How much of the full pace comes back in a second. */
+/** How much of the full pace returns each second. */
 const INCREASE_PER_SECOND = 0.02;
-/** Never slower than this part of the pace: some calls have to find out when there is room again. */
+/** Never slower than this share of the pace, because some calls have to find out when there is room again. */
 const PACE_MIN = 0.05;
-/** Refusals within this time speak of the same jam. */
+/** Throttled calls within this time have the same cause. */
 const SAME_JAM_MS = 1_000;
 
-/** A whole call's worth, but for what adding up fractions may lose. */
+/** One whole call, except for the rounding of sums of fractions. */
 const ONE = 1 - 1e-9;
 
 /**
- * A token bucket that gives way: when AWS throttles although there was room, another program uses the quota too. Slowing
- * down by a factor and recovering by a constant makes any number of such processes share a quota evenly
- * (additive increase, multiplicative decrease).
+ * A token bucket that slows down: if AWS throttles although there was room, another program uses the quota too. Slowing
+ * down by a factor and recovering by a constant lets any number of such processes share a quota evenly (additive
+ * increase, multiplicative decrease).
  */
 export class PacedBucket {
   readonly #size: BucketSize;
@@ -37,7 +37,7 @@ export class PacedBucket {
     this.#at = now;
   }
 
-  /** How long until there is room for a call, in milliseconds. 0: there is. */
+  /** How long until there is room for a call, in milliseconds. 0: there is room now. */
   waitMs(now: number): number {
     this.#refill(now);
     return this.#tokens >= ONE ? 0 : Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
@@ -50,19 +50,19 @@ export class PacedBucket {
   throttled(now: number): void {
     this.#refill(now);
     this.#tokens = Math.min(this.#tokens, 0);
-    // A clock that was set back makes no jam last.
+    // A clock that was set back does not extend this.
     if (Math.abs(now - this.#jammedAt) < SAME_JAM_MS) return;
     this.#jammedAt = now;
     this.#pace = Math.max(PACE_MIN, this.#pace * DECREASE);
   }
 
-  /** How long so many calls take from now, in milliseconds, when no other call is in the way. */
+  /** How long this number of calls take from now, in milliseconds, without other calls. */
   msFor(calls: number, now: number): number {
     this.#refill(now);
     return Math.max(0, ((calls - this.#tokens) * 1_000) / this.#perSecond);
   }
 
-  /** How full it is, which changes nothing in it. */
+  /** The current fill level. Does not change it. */
   state(now: number): Pick<QuotaState, "available" | "burst" | "perSecond" | "fullPerSecond"> {
     const seconds = Math.max(0, now - this.#at) / 1_000;
     const pace = Math.min(1, this.#pace + seconds * INCREASE_PER_SECOND);
@@ -83,7 +83,7 @@ export class PacedBucket {
   }
 
   #refill(now: number): void {
-    // A clock that is set back takes nothing away.
+    // A clock that was set back takes nothing away.
     const seconds = Math.max(0, now - this.#at) / 1_000;
     this.#at = now;
     this.#tokens = Math.min(this.#capacity, this.#tokens + seconds * this.#perSecond);

@@ -1,16 +1,19 @@
-/** One region of one AWS account: nodes and load balancers that one service looks after, with what it calls AWS as. */
+/** One region of one AWS account whose nodes and load balancers the service handles, and the identity of its calls. */
 export interface AwsPlace {
-  /** `444455556666/eu-west-1`, or the region alone where the program's own credentials are used. It names the same place for ever. */
+  /**
+   * `444455556666/eu-west-1`, or only the region if the program's own credentials are used. It always names the same
+   * place.
+   */
   readonly name: string;
   readonly region: string;
   /** Absent: the program's own credentials. */
   readonly role?: AwsRole;
 }
 
-/** A role that is assumed, as the parameters of AssumeRole. */
+/** A role that is assumed, with the parameters of AssumeRole. */
 export interface AwsRole {
   readonly arn: string;
-  /** Whose the role is. */
+  /** The account of the role. */
   readonly accountId: string;
   readonly externalId?: string;
   readonly sessionName?: string;
@@ -24,7 +27,7 @@ const FIELDS: Readonly<Record<string, RegExp>> = {
   ExternalId: /^[\w+=,.@:/-]{2,1224}$/,
   RoleSessionName: /^[\w+=,.@-]{2,64}$/,
 };
-/** A role's name may have commas and equals signs. */
+/** The name of a role may have commas and equals signs. */
 const BEFORE_FIELD = /,(?=\w+=)/;
 export const PLACES_RANGE = `1 to ${PLACES_MAX} of Region=…[,RoleArn=…[,ExternalId=…][,RoleSessionName=…]] with spaces between them`;
 

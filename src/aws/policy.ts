@@ -5,35 +5,38 @@ import type { QueueAddress } from "./queue-address.ts";
 export interface PolicyNeeds {
   /** Whether anything is deregistered: `plan` only reads. */
   readonly writes: boolean;
-  /** Whether what was deregistered may be registered again. */
+  /** Whether deregistered targets may be registered again. */
   readonly undo?: boolean;
-  /** Whose messages announce departures, hooks among them. Absent: none. */
+  /** The queue whose messages announce departures, including hooks. Absent: none. */
   readonly queue?: QueueAddress;
   /** `false`: the queue is only audited. */
   readonly receives?: boolean;
-  /** Whether the termination hook of the machine's own group is answered, which is looked for first. */
+  /** Whether the termination hook of the machine's own group is completed. The group has to be found first. */
   readonly ownHook?: boolean;
-  /** The Auto Scaling groups whose hooks are answered, by name; `*` and `?` as IAM has them. Absent: all. */
+  /** The names of the Auto Scaling groups whose hooks are completed, with `*` and `?` as in IAM. Absent: all. */
   readonly hookGroups?: readonly string[];
   /** Whether the configuration is audited (`doctor`), which reads more than drains do. Absent: it is not. */
   readonly audits?: boolean;
-  /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
+  /**
+   * Whether it is for a Lambda function, for which Lambda receives a queue's messages with its role, or which events
+   * invoke directly.
+   */
   readonly lambda?: boolean;
   /** `tag`: pools are selected by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
-  /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
+  /** `tag`: only pools with the cluster's tag may be changed. AWS can't restrict these actions to a VPC. */
   readonly scope: "vpc" | "tag";
   /** The scope `tag` needs it. */
   readonly clusterName?: string;
-  /** What people call that where they set it. Absent: CLUSTERNAME. */
+  /** The name of the option that sets it. Absent: CLUSTERNAME. */
   readonly names?: { readonly clusterName: string };
   /** Roles of other accounts, by ARN, that are assumed to do the same there. Absent: none. */
   readonly assumes?: readonly string[];
-  /** `false`: nothing is drained with these credentials themselves. */
+  /** `false`: these credentials themselves drain nothing. */
   readonly drains?: boolean;
   /** Absent: any region of the partition. */
   readonly region?: string;
-  /** Absent: the region's, or `aws`. */
+  /** Absent: the partition of the region, or `aws`. */
   readonly partition?: Partition;
 }
 
@@ -42,7 +45,7 @@ export interface PolicyDocument {
   readonly Statement: readonly PolicyStatement[];
 }
 
-/** Who may assume a role. */
+/** The principals that may assume a role. */
 export interface TrustDocument {
   readonly Version: "2012-10-17";
   readonly Statement: readonly {
@@ -61,7 +64,7 @@ interface PolicyStatement {
 }
 
 /**
- * One service prefix for both of its APIs.
+ * Both APIs have one service prefix.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
  */
 export const READ_TAGS = "elasticloadbalancing:DescribeTags";
@@ -74,39 +77,41 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetGroups",
   "elasticloadbalancing:DescribeTargetHealth",
 ];
-/** What a drain can do without: see decisions/0025. */
+/** Actions that a drain can do without: see decisions/0025. */
 const READ_OPTIONAL = [
   "ec2:DescribeNetworkInterfaces",
   "elasticloadbalancing:DescribeListenerAttributes",
   "elasticloadbalancing:DescribeListeners",
 ];
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
-/** IAM has no actions of their own for the batches of both. */
+/** IAM has no separate actions for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
-/** A message about what is days ahead is replaced by a copy, before AWS gives it to the dead-letter queue. */
+/**
+ * A message about maintenance that is days ahead is replaced by a copy, before AWS moves it to the dead-letter queue.
+ */
 const PUT_BACK = "sqs:SendMessage";
 const FIND_QUEUE = "sqs:GetQueueUrl";
-/** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
+/** Lambda's own read of the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
 const POLL_QUEUE = "sqs:GetQueueAttributes";
 const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
 const FIND_GROUP = "autoscaling:DescribeAutoScalingInstances";
-/** What doctor reads besides. */
+/** The further reads of doctor. */
 const FIND_GROUPS = "autoscaling:DescribeAutoScalingGroups";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
 /**
- * The session of a pod with EKS Pod Identity has tags, which go over to the role that it assumes.
+ * The session of a pod with EKS Pod Identity has tags, which are passed to the role that it assumes.
  * https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
  */
 const ASSUME_ROLE = ["sts:AssumeRole", "sts:TagSession"];
 
-/** What AWS lets a tag consist of. A variable (`${…}`) in a policy would mean something else. */
+/** The characters that AWS allows in a tag. A variable (`${…}`) in a policy would mean something else. */
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
 
 /**
- * The least that AWS lets a program do which needs this. Throws `RangeError` where no policy can say it.
- * Reads have no resources: AWS allows them on everything or not at all.
+ * The least permissions for a program with these needs. Throws `RangeError` if no policy can express it. Reads have no
+ * resources: AWS allows them for everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
   return {
@@ -120,14 +125,14 @@ export function policyFor(needs: PolicyNeeds): PolicyDocument {
   };
 }
 
-/** The trust policy of a role that `principal`, a role or user by its ARN, may assume. */
+/** The trust policy of a role that `principal`, the ARN of a role or user, may assume. */
 export function trustPolicyFor(principal: string, externalId: string | undefined): TrustDocument {
   const Condition = externalId && { StringEquals: { "sts:ExternalId": externalId } };
   const statement = { Effect: "Allow", Principal: { AWS: principal }, Action: ASSUME_ROLE } as const;
   return { Version: "2012-10-17", Statement: [{ ...statement, ...(Condition && { Condition }) }] };
 }
 
-/** All that each of them allows, each statement once. */
+/** Everything that these policies allow, each statement once. */
 export function joinedPolicies(policies: readonly PolicyDocument[]): PolicyDocument {
   const all = policies.flatMap(({ Statement }) => Statement).map((one) => [JSON.stringify(one), one] as const);
   return { Version: "2012-10-17", Statement: [...new Map(all).values()] };
@@ -146,7 +151,7 @@ function assumeStatements({ assumes = [] }: PolicyNeeds): readonly PolicyStateme
   return [{ Effect: "Allow", Action: ASSUME_ROLE, Resource: assumes.length === 1 ? first : assumes }];
 }
 
-/** The machine's own group has to be found; of one that a message says is to come back, whether it has. */
+/** The machine's own group has to be found. For a group in a message, it is read whether the machine has returned. */
 function hookReads(needs: PolicyNeeds): readonly string[] {
   return answersHooks(needs) ? [FIND_GROUP, READ_HOOKS] : [];
 }
@@ -159,7 +164,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   const { queue, region, lambda, audits, receives } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
-  // The invocation names the queue.
+  // The invocation contains the queue.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
   const audited = audits === true ? [POLL_QUEUE] : [];
   const received = receives === false ? [] : [...RECEIVE, PUT_BACK];
@@ -168,7 +173,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
 }
 
 /**
- * A message, or the machine, says of which group: unless they are named, any may be meant.
+ * A message, or the machine, names the group, so any group may be meant unless they are configured.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
  */
 function hookStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
@@ -187,7 +192,7 @@ function readsTags({ discovery, scope, audits }: PolicyNeeds): boolean {
   return discovery === "tag" || scope === "tag" || audits === true;
 }
 
-/** The conditions of one statement must all hold, so that each tag has a statement of its own. */
+/** All conditions of one statement must hold, so each tag has a statement of its own. */
 function writeStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   const statement: PolicyStatement = {
     Effect: "Allow",
@@ -223,7 +228,7 @@ function checkedCluster({ clusterName, names }: PolicyNeeds): string {
   return clusterName;
 }
 
-/** The first one is everybody's who has not asked for another. */
+/** The first one is the default. */
 export const PARTITIONS = [
   "aws",
   "aws-cn",
@@ -236,7 +241,7 @@ export const PARTITIONS = [
 ] as const;
 export type Partition = (typeof PARTITIONS)[number];
 
-/** By what a region's name begins with. As in the partitions that the AWS SDK knows. */
+/** By the beginning of the region's name, as in the AWS SDK. */
 const BY_PREFIX: readonly (readonly [prefix: string, Partition])[] = [
   ["cn-", "aws-cn"],
   ["us-gov-", "aws-us-gov"],
@@ -247,18 +252,18 @@ const BY_PREFIX: readonly (readonly [prefix: string, Partition])[] = [
   ["us-isof-", "aws-iso-f"],
 ];
 
-/** The partition of a region: AWS's regions for everybody, or one of those that stand apart. */
+/** The partition of a region: AWS's standard one, or one of the isolated ones. */
 function partitionOf(region: string): Partition {
   return BY_PREFIX.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
 }
 
 /** Cloud controllers, kOps, eksctl and Karpenter put the cluster's name into the key. */
 export const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
-/** The cluster is its owner, or one of several that use it. */
+/** The cluster owns the resource, or is one of several that use it. */
 const CLUSTER_KEY_VALUES = ["owned", "shared"];
 /**
- * The AWS Load Balancer Controller, EKS Auto Mode, the first one's predecessor, and the legacy in-tree provider: the name
- * is the value. https://docs.aws.amazon.com/eks/latest/userguide/auto-elb-example.html
+ * Keys of the AWS Load Balancer Controller, EKS Auto Mode, the controller's predecessor, and the legacy in-tree
+ * provider. The name is the value. https://docs.aws.amazon.com/eks/latest/userguide/auto-elb-example.html
  */
 export const POOL_CLUSTER_KEYS = [
   "elbv2.k8s.aws/cluster",
@@ -267,14 +272,17 @@ export const POOL_CLUSTER_KEYS = [
   "KubernetesCluster",
 ];
 
-/** A tag that a target group or classic load balancer may carry. */
+/** A tag that a target group or classic load balancer may have. */
 interface PoolTag {
   readonly key: string;
-  /** Any one of them. */
+  /** Any one of these. */
   readonly values: readonly string[];
 }
 
-/** Each of these tags alone says that a pool is the cluster's, and lets a policy narrowed to the tag write to it. */
+/**
+ * Each of these tags alone assigns a pool to the cluster, and allows a policy that is restricted to the tag to change
+ * it.
+ */
 function poolTags(cluster: string): readonly PoolTag[] {
   return [
     { key: CLUSTER_KEY_PREFIX + cluster, values: CLUSTER_KEY_VALUES },
@@ -282,7 +290,7 @@ function poolTags(cluster: string): readonly PoolTag[] {
   ];
 }
 
-/** Whether a policy that is narrowed to the cluster's tag lets a pool with these tags be written. */
+/** Whether a policy that is restricted to the cluster's tag allows to change a pool with these tags. */
 export function isWritableByTag(tags: ReadonlyMap<string, string>, cluster: string): boolean {
   return poolTags(cluster).some(({ key, values }) => values.includes(tags.get(key) ?? ""));
 }

@@ -2,19 +2,19 @@ import { type AgentOptions, Agent as HttpsAgent } from "node:https";
 import type { Duplex } from "node:stream";
 import { HttpsProxyAgent } from "hpagent";
 
-/** What HTTPS_PROXY and NO_PROXY say. */
+/** The values of HTTPS_PROXY and NO_PROXY. */
 export interface ProxySettings {
   /** `http://user:password@proxy:3128` */
   readonly url: string;
-  /** Hosts that are called without it, as NO_PROXY lists them: names, domains, addresses, `*`; each may have a port. */
+  /** Hosts that are called directly, in the form of NO_PROXY: names, domains, addresses, `*`. Each may have a port. */
   readonly except?: string;
 }
 
 const HTTPS_PORT = 443;
 
 /**
- * Whether `host` is called without the proxy. `example.com` and `.example.com` mean that name and all below it, as curl
- * and the AWS CLI read them: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
+ * Whether `host` is called directly. `example.com` and `.example.com` mean that name and all names below it, as in curl
+ * and the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html
  */
 export function isExcepted(host: string, port: number, except = ""): boolean {
   const name = host.toLowerCase().replace(/^\[|\]$/g, "");
@@ -26,7 +26,7 @@ export function isExcepted(host: string, port: number, except = ""): boolean {
 }
 
 function isMeant(name: string, port: number, listed: string): boolean {
-  // An IPv6 address is not a name with a port; with one it stands in brackets.
+  // An IPv6 address is not a name with a port. With a port it is in brackets.
   const [, bracketed, plain, itsPort] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(listed) ?? [];
   if (itsPort !== undefined && Number(itsPort) !== port) return false;
   const domain = (bracketed ?? plain ?? listed).replace(/^\*?\./, "");
@@ -42,10 +42,10 @@ interface Connecting {
   createConnection(options: Connection, callback: Connected): Duplex | undefined;
 }
 
-/** The proxy's own failures get this code, as Node's do. */
+/** The code of the proxy's own failures, in the form of Node's codes. */
 export const PROXY_FAILED = "EPROXY";
 
-/** Connects through a proxy by CONNECT, but for the hosts that are excepted. TLS goes from here to AWS. */
+/** Connects through a proxy by CONNECT, except to excluded hosts. TLS is between this process and AWS. */
 export class ProxyAgent extends HttpsProxyAgent {
   readonly #settings: ProxySettings;
 

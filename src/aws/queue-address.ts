@@ -1,13 +1,15 @@
-/** A queue as it was configured: by its URL, or by its name. */
+/** A configured queue: by its URL, or by its name. */
 export interface QueueAddress {
   readonly name: string;
   /** Absent: given by its name. */
   readonly url?: string;
-  /** As the URL says. Absent: the region that everything else is in. */
+  /** From the URL. Absent: the region of everything else. */
   readonly region?: string;
-  /** Which of AWS's own hosts the URL names. Absent: another one, such as an interface endpoint's in a VPC. */
+  /**
+   * Which of AWS's own hosts the URL contains. Absent: another host, such as that of an interface endpoint in a VPC.
+   */
   readonly awsHost?: "regional" | "fips" | "dualstack";
-  /** As the URL says. Absent: the credentials' own. */
+  /** From the URL. Absent: the account of the credentials. */
   readonly accountId?: string;
 }
 
@@ -17,12 +19,12 @@ const FIFO = ".fifo";
 const ACCOUNT = /^\d{12}$/;
 const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 /**
- * Names of the service itself, in any partition, not of an interface endpoint in a VPC.
+ * Host names of the service itself in any partition, not of an interface endpoint in a VPC.
  * https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
  */
 const AWS_HOST =
   /^(?:(?:sqs|sqs-fips)\.[a-z0-9-]+|[a-z0-9-]+\.queue|queue)\.(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|amazonaws\.eu|api\.amazonwebservices\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$/;
-/** It names no region. */
+/** It contains no region. */
 const OLD_HOSTS: ReadonlyMap<string, string> = new Map([["queue.amazonaws.com", "us-east-1"]]);
 const ADVICE = "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/departures, or its name";
 
@@ -54,7 +56,7 @@ function kindOf(hostname: string): NonNullable<QueueAddress["awsHost"]> {
   return hostname.includes(".api.") ? "dualstack" : "regional";
 }
 
-/** Whose the queue is, as its URL says, whatever else stands there. Undefined where it does not say. */
+/** The account of the queue in its URL. Undefined if the URL does not contain it. */
 export function accountIn(url: string): string | undefined {
   const account = URL.canParse(url) ? partsOf(new URL(url)).at(-2) : undefined;
   return account !== undefined && ACCOUNT.test(account) ? account : undefined;

@@ -5,7 +5,7 @@ import { compareUrgency, type Urgent } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
 
-/** Calls that AWS counts together. The two APIs of Elastic Load Balancing are counted apart. */
+/** Calls that AWS counts together. The two APIs of Elastic Load Balancing are counted separately. */
 export type Bucket =
   | "v2-read"
   | "v2-register"
@@ -30,29 +30,29 @@ const AWS_SIZES: Readonly<Record<Bucket, BucketSize>> = {
 /** Every call to Elastic Load Balancing is counted here as well. */
 const ACCOUNT: BucketSize = { burst: 40, perSecond: 10 };
 
-/** One call in this many goes to the caller that has waited longest: the least urgent keep 5 %. */
+/** One call in this many goes to the caller that has waited longest, so that the least urgent ones keep 5 %. */
 const LONGEST_WAIT_EVERY = 20;
 
 interface Ask {
   readonly bucket: Bucket;
   readonly by: Urgent;
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly number: number;
   readonly grant: () => void;
 }
 
 export interface RequestQuotaOptions {
   readonly clock: Clock;
-  /** The part of AWS's quotas that is ours. More than 1 where AWS has raised them for the account. */
+  /** The share of AWS's quotas that this process uses. More than 1 if AWS has raised them for the account. */
   readonly share: number;
 }
 
-/** Lets calls to AWS through as fast as our share of its quotas allows, the most urgent first. */
+/** Lets calls to AWS pass as fast as this process's share of the quotas allows, the most urgent first. */
 export class RequestQuota {
   readonly #clock: Clock;
   readonly #buckets: Readonly<Record<Bucket, PacedBucket>>;
   readonly #account: PacedBucket;
-  /** Only of buckets that were asked for. */
+  /** Only buckets that were used. */
   readonly #asks = new Map<Bucket, UrgencyQueue<Ask>>();
   /** By bucket. */
   readonly #counts = new Map<Bucket, { granted: number; throttled: number }>();
@@ -76,7 +76,7 @@ export class RequestQuota {
     };
   }
 
-  /** Resolves when one call may be made, now. Rejects when `signal` aborts. */
+  /** Resolves when one call may be made now. Rejects when `signal` aborts. */
   permit(bucket: Bucket, by: Urgent & { readonly signal: AbortSignal }): Promise<void> {
     const { signal } = by;
     return new Promise((resolve, reject) => {
@@ -105,7 +105,7 @@ export class RequestQuota {
     this.#countsOf(bucket).throttled += 1;
   }
 
-  /** How each quota stands that was used so far, the one of all calls first. */
+  /** The state of each quota that was used so far, with that of all calls first. */
   state(): readonly QuotaState[] {
     const now = this.#clock.now();
     const each = [...this.#asks].map(([bucket, asks]) => ({
@@ -121,13 +121,13 @@ export class RequestQuota {
     return [{ name: ALL_CALLS, ...this.#account.state(now), ...counts }, ...each.map(({ bucket: _, ...one }) => one)];
   }
 
-  /** How long so many calls take from now, in milliseconds, when nothing is more urgent. */
+  /** How long this number of calls take from now, in milliseconds, if nothing is more urgent. */
   msFor(bucket: Bucket, calls: number): number {
     const now = this.#clock.now();
     return Math.max(this.#buckets[bucket].msFor(calls, now), isElb(bucket) ? this.#account.msFor(calls, now) : 0);
   }
 
-  /** Grants what can be granted, and waits for room, until no call waits. */
+  /** Grants permits and waits for room, until no call waits. */
   async #grant(): Promise<void> {
     this.#granting = true;
     while (this.#waiting.length > 0) {
@@ -141,14 +141,14 @@ export class RequestQuota {
         this.#buckets[next.bucket].take();
         if (isElb(next.bucket)) this.#account.take();
         next.grant();
-        // A caller that was granted a permit may ask again at once, more urgently than those that wait.
+        // A caller that got a permit may ask again at once, more urgently than those that wait.
         await Promise.resolve();
       }
     }
     this.#granting = false;
   }
 
-  /** The most urgent call that there is room for, or, at times, the one that has waited longest. */
+  /** The most urgent call for which there is room. From time to time, the one that has waited longest. */
   #next(now: number): Ask | undefined {
     const open = this.#waiting.filter(([bucket]) => this.#waitMs(bucket, now) === 0).map(([, asks]) => asks);
     if ((this.#granted + 1) % LONGEST_WAIT_EVERY === 0) {
@@ -180,7 +180,7 @@ export class RequestQuota {
   async #untilRoom(now: number): Promise<void> {
     const waitMs = Math.min(...this.#waiting.map(([bucket]) => this.#waitMs(bucket, now)));
     this.#wake = newAbort();
-    // Woken: another caller asks, perhaps for another bucket.
+    // It wakes up when another caller asks, perhaps for another bucket.
     await this.#clock.sleep(Math.max(1, waitMs), this.#wake.signal).catch(() => {});
   }
 

@@ -5,10 +5,10 @@ import type { DrainError } from "../drain/errors.ts";
 import type { Purpose, Urgency } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
 
-/** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
+/** Makes the call. It calls `about` once, when the call is sent. A later caller waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
 
-/** Who waits for the answer, and what they want to know. */
+/** A caller that waits for the answer, and what it wants to know. */
 interface Ask<A> {
   readonly about: A;
   readonly by: CallFor;
@@ -24,40 +24,46 @@ interface Open<A, T> {
 
 const NO_CALLER: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
 
-/** AWS answers sooner. A caller waits at most this long for a call that is already in flight. */
+/** AWS answers sooner. A caller waits at most this long for a call that is in flight already. */
 const GATHERS_MAX_MS = 500;
-/** Callers who only confirm what is known wait this long after the call before: nodes that leave one by one share a call. */
+/**
+ * Callers that only confirm what is known wait this long after the call before, so that nodes that leave one by one
+ * share a call.
+ */
 const PATIENT_MS = 1_000;
 const PATIENT: ReadonlySet<Purpose> = new Set(["confirm", "verify", "refresh"]);
 
-/** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
+/** One call to the cloud for all that ask before it is sent, as urgent as the most urgent of them. */
 export class SharedCall<A, T> {
   readonly #make: Make<A, T>;
   readonly #clock: Clock | undefined;
   /** Not sent yet. */
   #open: Open<A, T> | undefined;
-  /** The call that was sent last, until it is answered. */
+  /** The last call that was sent, until it is answered. */
   #sent: Open<A, T> | undefined;
   #lastSentAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * `clock`: a caller that asks while a call is in flight waits for its answer, half a second at most, so that those who come
-   * one by one share the next call, and those who only confirm something a second after it. Absent: the next call is
-   * made at once.
+   * `clock`: a caller that asks while a call is in flight waits for its answer, at most half a second, so that callers
+   * that come one by one share the next call. Callers that only confirm something wait a second after it. Absent: the
+   * next call is made at once.
    */
   constructor(make: Make<A, T>, clock?: Clock) {
     this.#make = make;
     this.#clock = clock;
   }
 
-  /** The answer to a call that is sent after this one. A caller whose signal aborts leaves; the last one ends the call. */
+  /**
+   * The answer to a call that is sent after this one. A caller whose signal aborts leaves, and the last one aborts the
+   * call.
+   */
   ask(about: A, by: CallFor): Promise<T> {
     return this.#join(by, about, undefined);
   }
 
   /**
-   * As `ask`, and a call in flight serves as well when it was sent at `since` (milliseconds since the epoch) or later.
-   * For calls that are about the same thing for every caller; the constructor needs a `clock`.
+   * As `ask`. A call in flight is sufficient if it was sent at `since` (milliseconds since the epoch) or later. For
+   * calls that are about the same thing for every caller. The constructor needs a `clock`.
    */
   askSince(since: number, about: A, by: CallFor): Promise<T> {
     const { sentAt = Number.NEGATIVE_INFINITY, abandon } = this.#sent ?? {};
@@ -87,7 +93,7 @@ export class SharedCall<A, T> {
     });
   }
 
-  /** `make` may ask `about` before it waits for anything: by then all of this must be in its place. */
+  /** `make` may call `about` before it waits for anything, so all of this must be in place by then. */
   #begin(first: Ask<A>): Open<A, T> {
     const asks = new UrgencyQueue<Ask<A>>();
     asks.add(first);
@@ -119,7 +125,7 @@ export class SharedCall<A, T> {
       return this.#make(send, call);
     };
     settle(made());
-    // A call that fails before it is sent.
+    // The call may fail before it is sent.
     answer.catch(() => {}).finally(close);
     return open;
   }
@@ -164,7 +170,7 @@ export class SharedCall<A, T> {
     }
   }
 
-  /** How long the callers can wait for more of them, in milliseconds. */
+  /** How long the callers can wait for further ones, in milliseconds. */
   #patientMs(asks: UrgencyQueue<Ask<A>>, clock: Clock): number {
     const { urgency } = asks.first ?? {};
     return urgency !== undefined && PATIENT.has(urgency.purpose) ? this.#lastSentAt + PATIENT_MS - clock.now() : 0;

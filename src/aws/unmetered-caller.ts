@@ -8,8 +8,8 @@ const NOTHING = {};
 export type UnmeteredCallerOptions = AttemptsOptions<Omit<CloudCall, "purpose">>;
 
 /**
- * The way to those calls whose request quota AWS does not publish (Auto Scaling), or that have none (SQS): sent at once,
- * a few side by side. A throttled attempt is a failure like others, so that each call is given up after a quarter of a
+ * For calls whose request quota AWS does not publish (Auto Scaling), or that have none (SQS). They are sent at once, a
+ * few at the same time. A throttled attempt is a failure like others, so each call is given up after a quarter of a
  * minute.
  */
 export class UnmeteredCaller {
@@ -31,7 +31,7 @@ export class UnmeteredCaller {
     return this.#attempts.untilAnswered({ action, attempt, turn, about: () => NOTHING }, signal);
   }
 
-  /** A finished attempt gives its turn to the next one. */
+  /** A finished attempt passes its turn to the next one. */
   #handOn(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#underWay -= 1;

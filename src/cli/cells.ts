@@ -28,7 +28,7 @@ export function ageText(ms: number): string {
   return age < 172_800 ? `${Math.floor(age / 3_600)}h` : `${Math.floor(age / 86_400)}d`;
 }
 
-/** The load balancers' pools: what `--output name` prints of a node. */
+/** The load balancers' pools, as `--output name` prints them for a node. */
 export function poolNames({ registrations }: Pick<NodeStatusReport | PlanReport, "registrations">): readonly string[] {
   return registrations.map(({ pool }) => pool);
 }

@@ -8,7 +8,7 @@ import type { SHELLS } from "./verbs/completion.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** Prints the script, made from the verbs and flags that this program has. */
+/** Prints the script for the verbs and flags of this program. */
 export async function runCompletion({ args: [shell], command, streams: { stdout } }: Call): Promise<number> {
   const verbs = (command.parent?.commands ?? []).map(completedVerb);
   stdout.write(SCRIPTS[shell as (typeof SHELLS)[number]](verbs));

@@ -8,7 +8,7 @@ import { RemoteError } from "./failure.ts";
 import type { RemoteService } from "./remote-service.ts";
 import type { Watching } from "./watching.ts";
 
-/** A process without the network of the node finds the tables of its own network here, and never a connection in them. */
+/** A process outside the node's network finds the tables of its own network here, which never have a connection. */
 const TABLES_FOLDER = "/proc/net";
 const ANSWER_WITHIN_MS = 5_000;
 const FAILED = { count: "connection count failed", report: "connection report failed" } as const;
@@ -49,7 +49,7 @@ export async function countConnections(
   );
 }
 
-/** Reports to a service, which must answer soon: a report that waits is no proof. */
+/** Reports to a service, which must answer soon, because a report that waits proves nothing. */
 export function reportTo(
   service: Pick<RemoteService, "ask">,
   { instanceId }: InstanceIdentity,
@@ -68,7 +68,7 @@ export function reportTo(
   };
 }
 
-/** Throws `RemoteError` for what no service sends. */
+/** Throws `RemoteError` if no service sends this. */
 function orderIn(body: Readonly<Record<string, unknown>>): CountingOrder {
   const { draining, ports, turn, afterSeconds } = body;
   if (typeof draining !== "boolean" || !Array.isArray(ports) || typeof turn !== "string" || !isPause(afterSeconds))

@@ -3,11 +3,11 @@ import type { DoctorReport, FindingReport } from "../doctor/report.ts";
 import { type Look, PLAIN_LOOK } from "./look.ts";
 import { wrapped } from "./table.ts";
 
-/** What people read of an audit: the worst first, resource by resource, and the counts as the last line. */
+/** An audit for people: the worst findings first, resource by resource, and the counts as the last line. */
 export function doctorText(report: DoctorReport, look: Look = PLAIN_LOOK): string {
   const parts = SEVERITIES.flatMap((severity) => severityLines(severity, report, look));
   const lines = [lookedAtText(report), ...parts, ...notLookedAtLines(report, look), "", countsText(report, look)];
-  // Commands are copied: they are never broken.
+  // Commands are copied, so they are never broken.
   return lines.map((line) => (/^ +\$ /.test(line) ? line : wrapped(line, look.width))).join("\n");
 }
 
@@ -34,7 +34,7 @@ const TONES = { error: "bad", warning: "note", notice: "title" } as const;
 function severityLines(severity: Severity, { findings }: DoctorReport, look: Look): readonly string[] {
   const those = findings.filter((one) => one.severity === severity);
   if (those.length === 0) return [];
-  // In the report those of one resource stand together.
+  // Findings of one resource are next to each other in the report.
   const keys = those.map(({ resource: { kind, place, id } }) => JSON.stringify([kind, place, id]));
   const resources = [...new Set(keys)].map((key) => those.filter((_, index) => keys[index] === key));
   return ["", look.paint(TONES[severity], TITLES[severity]), ...resources.flatMap((some) => resourceLines(some, look))];

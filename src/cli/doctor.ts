@@ -53,7 +53,7 @@ async function tell(report: DoctorReport, failOn: Severity, format: Format, call
   return exitCodeOfDoctor(report, failOn);
 }
 
-/** Findings come first. A report that says nothing about some part, or has found nothing to judge, is no clean bill of health. */
+/** Findings decide first. A report that could not read some part, or has found nothing to judge, is not a success. */
 function exitCodeOfDoctor(report: Pick<DoctorReport, "findings" | "notLookedAt">, failOn: Severity): number {
   if (hasAtLeast(report, failOn)) return EXIT.refused;
   const { findings, notLookedAt } = report;

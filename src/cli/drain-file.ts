@@ -7,7 +7,7 @@ import type { UndoneNode } from "../drain/undo.ts";
 import type { Undoable } from "../drain/undoable.ts";
 import { shapeAdvice } from "../simulator/scenario/shape-advice.ts";
 
-/** What `drain --json` prints for a node in hundreds of pools is far smaller. */
+/** The output of `drain --json` for a node in hundreds of pools is far smaller. */
 export const DRAIN_BYTES_MAX = 16 * 2 ** 20;
 const PROBLEMS_MAX = 5;
 /** More than a cluster has nodes. */
@@ -52,7 +52,7 @@ const DRAIN = z.object({
   registrations: z.array(REGISTRATION).max(100_000),
 });
 
-/** A drain that is known only from its own report. */
+/** A drain that is known from its report only. */
 export interface ReportedDrain {
   readonly drainId: string;
   readonly node: UndoneNode;
@@ -60,9 +60,9 @@ export interface ReportedDrain {
 }
 
 /**
- * The drains in what `drain --json` has printed: one, or several nodes' in `drains`. A service's problem has the outcome
- * inside. What deregistered nothing and names no drain is left out: the node was not found, or the drain was refused. `name`
- * says in messages where the text came from. Throws `ConfigError`.
+ * The drains in the output of `drain --json`: one, or those of several nodes in `drains`. The problem of a service
+ * contains the outcome. A drain that deregistered nothing and has no id is skipped: the node was not found, or the
+ * drain was refused. `name`: the source of the text, for messages. Throws `ConfigError`.
  */
 export function readDrainReports(name: string, given: string): readonly ReportedDrain[] {
   const refused = (problem: string) =>

@@ -79,7 +79,10 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
   }
 }
 
-/** What was given, and with `--selector` what the cluster has. `left`: so many nodes of it are no EC2 instances. Throws `UsageError` where that is nothing. */
+/**
+ * The given nodes, and with `--selector` those of the cluster. `left`: the number of selected nodes that are not EC2
+ * instances. Throws `UsageError` if there are none.
+ */
 async function nodesFrom(
   { args, streams }: Call,
   { selector }: DrainOptions,
@@ -122,7 +125,10 @@ function namesOf(outcome: OutcomeReport): readonly string[] {
 
 const UNDRAINED: ReadonlySet<OutcomeReport["status"]> = new Set(["abandoned", "failed", "deadline-passed"]);
 
-/** Of a drain that was stopped or has failed. Where it could not be recorded, the data for undoing it are stored nowhere else. */
+/**
+ * For a drain that was stopped or has failed. If it could not be recorded, the data for its undo is stored nowhere
+ * else.
+ */
 function howToUndo(outcome: OutcomeReport, records: DrainRecords): string {
   if (!UNDRAINED.has(outcome.status) || !("registrations" in outcome)) return "";
   const { drainId, node } = outcome;
@@ -136,7 +142,7 @@ function howToUndo(outcome: OutcomeReport, records: DrainRecords): string {
   return `\n${how}\n${JSON.stringify(outcome)}`;
 }
 
-/** Without a service the drain ends with the program: no other process would continue it. */
+/** Without a service the drain ends with the program, because no other process would continue it. */
 function refuseWithoutServer({ reason, wait = true }: DrainOptions): void {
   const given = [reason === undefined ? [] : "--reason", wait === true ? [] : wait === false ? "--no-wait" : "--wait"];
   const names = given.flat();

@@ -8,16 +8,19 @@ import { ReportFiles } from "../ledger/report-files.ts";
 import type { Environment } from "./call.ts";
 import type { UndoFile } from "./undo-file.ts";
 
-/** Where drains are recorded: https://specifications.freedesktop.org/basedir-spec/latest/. Undefined: there is no home. */
+/**
+ * The folder of recorded drains: https://specifications.freedesktop.org/basedir-spec/latest/. Undefined: there is no
+ * home directory.
+ */
 export function recordsFolder({ XDG_STATE_HOME: state, HOME: home }: Environment): string | undefined {
-  // A relative path is to be ignored.
+  // A relative path must be ignored.
   if (state?.startsWith("/")) return `${state}/hasta-la-vista/drains`;
   return home?.startsWith("/") ? `${home}/.local/state/hasta-la-vista/drains` : undefined;
 }
 
 type EventOfDrain = Extract<DrainEvent, { readonly node: object; readonly drainId: string }>;
 
-/** After these there is more to be undone than before. */
+/** After these events there is more to undo than before. */
 const CHANGES: ReadonlySet<DrainEvent["type"]> = new Set([
   "deregistered",
   "failed",
@@ -28,13 +31,13 @@ const CHANGES: ReadonlySet<DrainEvent["type"]> = new Set([
 interface RecordingOptions {
   readonly clock: Clock;
   readonly environment: Environment;
-  /** Has it too. Absent: `--undo-file` is not given. */
+  /** Gets the same reports. Absent: `--undo-file` is not given. */
   readonly undoFile: UndoFile | undefined;
-  /** Hears once that drains can't be recorded, and why. */
+  /** Called once with the problem if drains can't be recorded. */
   readonly onTrouble: (problem: string) => void;
 }
 
-/** Writes down what drains of this process have done, while they do it: `uncordon` and `cancel` of the node undo it. */
+/** Records what the drains of this process do, while they do it. `uncordon` and `cancel` of the node undo it. */
 export class DrainRecords {
   readonly #options: RecordingOptions;
   readonly #files: ReportFiles | undefined;
@@ -50,7 +53,7 @@ export class DrainRecords {
     this.#files = folder === undefined ? undefined : new ReportFiles(folder);
   }
 
-  /** `running`: how a drain stands. Before the first event. */
+  /** `running`: the state of a running drain. Called before the first event. */
   begin(running: (drainId: string) => RunningDrain | undefined): void {
     this.#running = running;
     const removed = this.#files?.removeOld(this.#options.clock.now());
@@ -67,7 +70,7 @@ export class DrainRecords {
     });
   };
 
-  /** Once drains have ended. Never rejects. Whether what they have done is recorded can be asked then. */
+  /** Called when drains have ended. Never rejects. After that it is known whether they are recorded. */
   async end(outcomes: readonly OutcomeReport[]): Promise<void> {
     await this.#writing;
     for (const outcome of outcomes) {

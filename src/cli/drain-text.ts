@@ -7,7 +7,7 @@ import { StepProgress } from "./step-progress.ts";
 import { table, wrapped } from "./table.ts";
 import { nodeText, outcomeText } from "./text.ts";
 
-/** One drain of a service, for people: its steps, and how its registrations stand or how it has ended. */
+/** One drain of a service, for people: its steps, and the state or the results of its registrations. */
 export function drainText(record: DrainRecordReport, look: Look): string {
   const { drainId, node, startedAt, endedAt, outcome, steps, now, undo } = record;
   const reasons = (now?.reasons ?? []).map((reason) => `, because: ${printable(reason, 200)}`).join("");

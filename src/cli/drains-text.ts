@@ -15,7 +15,7 @@ export interface ListedDrain {
   /** How it has ended. */
   readonly outcome?: string;
   readonly undo?: "running" | "ended";
-  /** When it was last written down. */
+  /** When it was last recorded. */
   readonly recordedAt?: string;
 }
 
@@ -23,9 +23,9 @@ interface ListOptions {
   readonly look: Look;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Without it, rows follow on those of an earlier text. */
+  /** Without it, the rows continue an earlier text. */
   readonly hasHeader?: boolean;
-  /** Whether columns stand below those of other texts. */
+  /** Whether columns are aligned with those of other texts. */
   readonly isAligned?: boolean;
 }
 

@@ -70,7 +70,7 @@ async function print(drains: readonly ListedDrain[], { call, format }: Pick<Watc
   });
 }
 
-/** A row for each drain that begins or changes, until Ctrl-C. For programs, an object a line. */
+/** A row for each drain that begins or changes, until Ctrl-C. For programs, one object a line. */
 async function watchDrains(first: readonly ListedDrain[], watching: Watching): Promise<void> {
   const { options, call, format, service, signal } = watching;
   const { clock, stdout } = call.streams;
@@ -100,7 +100,7 @@ async function watchDrains(first: readonly ListedDrain[], watching: Watching): P
   }
 }
 
-/** Goes on asking while the service is not there, and says so once. */
+/** Repeats the request while the service can't be reached, and reports that once. */
 async function untilAnswered(
   path: string,
   { service, call, clock }: Pick<Watching, "service" | "call"> & { readonly clock: Clock },
@@ -122,7 +122,7 @@ async function untilAnswered(
   }
 }
 
-/** Those that `cancel` and `uncordon` can undo here. */
+/** The drains that `cancel` and `uncordon` can undo here. */
 async function listRecorded(options: DrainsOptions, format: Format, call: Call): Promise<number> {
   const { watch, status, since, limit } = options;
   const only = [watch && "--watch", status !== undefined && "--status"].filter((name) => typeof name === "string");

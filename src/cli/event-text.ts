@@ -4,7 +4,7 @@ import type { Progress, ShownRegistration } from "./progress.ts";
 
 type Told<T extends Progress["type"]> = Extract<Progress, { readonly type: T }>;
 
-/** The plan in a line, and one for each of its warnings. */
+/** The plan in one line, and a line for each of its warnings. */
 export function planSummary({ node, plan: { registrations, longestHoldMs, warnings } }: Told<"planned">): string {
   const found = `${node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs / 1_000)}`;
   return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
@@ -20,7 +20,7 @@ function idleText({ idleMs }: Told<"released">): string {
   return idleMs === undefined ? "" : `, no connection for ${seconds(idleMs / 1_000)}`;
 }
 
-/** One line a step, for an output that is not a terminal. */
+/** One line for each step, for an output that is not a terminal. */
 export function eventText(event: Progress, elapsedMs: number): string | undefined {
   const at = elapsedText(elapsedMs);
   switch (event.type) {
@@ -73,12 +73,12 @@ export function eventText(event: Progress, elapsedMs: number): string | undefine
     case "reconnected":
       return `${at}reconnected to the service`;
     default:
-      // Nothing that people need to read line by line.
+      // People do not need these line by line.
       return undefined;
   }
 }
 
-/** Why a drain does not go on yet. */
+/** Why a drain can't continue yet. */
 export function readFailedText({ what, error }: Told<"read-failed">): string {
   const read = what === "health" ? "health of the pools" : "registrations of the node";
   return `could not read the ${read}, will retry (${error.message})`;
@@ -106,7 +106,7 @@ const FAILED = {
   "untaint-failed": "removal of the taint",
 } as const;
 
-/** What becomes of the node's pods. */
+/** The progress of the eviction of the node's pods. */
 function evictionText(event: Told<"evicting" | "evicted" | "eviction-refused" | "evict-failed">): string {
   switch (event.type) {
     case "evicting":

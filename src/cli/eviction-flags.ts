@@ -9,7 +9,7 @@ const readGrace = numberOf(
   `whole seconds from 0 to ${GRACE_SECONDS_MAX}, or leave it out for each pod's own`,
 );
 
-/** What `drain` takes for an eviction, read. */
+/** The parsed flags of `drain` for an eviction. */
 export interface EvictionFlags {
   readonly evict?: true;
   readonly gracePeriod?: number;
@@ -19,7 +19,7 @@ export interface EvictionFlags {
   readonly disableEviction?: true;
 }
 
-/** Where a flag does what one of `kubectl drain` does, it has its name. */
+/** A flag that does the same as one of `kubectl drain` has its name. */
 export function addEvictionFlags(command: Command): Command {
   return command
     .option("-l, --selector <labels>", "also drain every node that has these labels; requires KUBERNETES", readSelector)
@@ -35,7 +35,7 @@ export function addEvictionFlags(command: Command): Command {
     .option("--ignore-daemonsets", "with --evict: has no effect; pods of DaemonSets always stay");
 }
 
-/** Undefined: nothing is to be evicted. Throws `UsageError` for flags without `--evict`. */
+/** Undefined: nothing is evicted. Throws `UsageError` for flags without `--evict`. */
 export function evictionFrom({ evict, ...flags }: EvictionFlags): EvictionOptions | undefined {
   const { gracePeriod, podSelector, deleteEmptydirData, evictUnmanaged, disableEviction } = flags;
   const given = [
@@ -57,7 +57,9 @@ export function evictionFrom({ evict, ...flags }: EvictionFlags): EvictionOption
   };
 }
 
-/** The same as a service takes it: what is not given is forbidden there, as it is without a service. Empty: nothing is to be evicted. */
+/**
+ * The same as fields of a request. What is not given is forbidden, as without a service. Empty: nothing is evicted.
+ */
 export function evictionFields(options: EvictionOptions | undefined): object {
   if (options === undefined) return {};
   const { gracePeriodSeconds, podSelector, deletesEmptyDirData, evictsUnmanaged, disablesEviction } = options;

@@ -26,7 +26,7 @@ export function exitCodeOf(outcome: OutcomeReport): number {
   }
 }
 
-/** Of what a drain would end with, as far as its plan tells: refused; or not drained in time, or at all. */
+/** The exit code of a drain, as far as its plan shows it: refused, or not drained in time, or not at all. */
 export function exitCodeOfPlan({ guard, registrations, elsewhere }: PlanReport): number {
   if (guard?.refusal !== undefined) return EXIT.refused;
   const isShort = registrations.some(({ writable, shortBySeconds }) => !writable || shortBySeconds > 0);
@@ -34,17 +34,17 @@ export function exitCodeOfPlan({ guard, registrations, elsewhere }: PlanReport):
   return isShort || isDoubtful ? EXIT.notDrained : EXIT.done;
 }
 
-/** Of several drains, 0 only where all are done. */
+/** For several drains, 0 only if all are done. */
 export function exitCodeOfAll(codes: readonly number[]): number {
   const [first = EXIT.done] = codes;
   return codes.every((code) => code === first) ? first : EXIT.notDrained;
 }
 
-/** Absent: all is registered again. */
+/** Absent: everything is registered again. */
 export function exitCodeOfUndo(failure: DrainErrorCode | undefined): number {
   if (failure === undefined) return EXIT.done;
   const code = exitCodeOfFailure(failure);
-  // The machine is gone, and so nothing of it is registered.
+  // The machine is gone, so nothing of it is registered.
   return code === EXIT.done ? EXIT.notDrained : code;
 }
 

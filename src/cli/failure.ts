@@ -5,7 +5,7 @@ import type { OutcomeReport } from "../drain/report.ts";
 import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 
-/** Lines on a screen. `--json` lists all problems. */
+/** Lines on a terminal. `--json` lists all problems. */
 const PROBLEMS_SHOWN_MAX = 20;
 const PROBLEM_LENGTH_MAX = 1_000;
 
@@ -17,10 +17,10 @@ export class UsageError extends Error {
   }
 }
 
-/** The service could not be asked, or answered with something else than it would. */
+/** The service could not be reached, or its answer was not the expected one. */
 export class RemoteError extends Error {
   readonly exitCode: number;
-  /** Whether the same may succeed at another try. */
+  /** Whether another attempt may succeed. */
   readonly isPassing: boolean;
 
   constructor(message: string, exitCode: number = EXIT.notDrained, { isPassing = false } = {}) {
@@ -31,24 +31,24 @@ export class RemoteError extends Error {
   }
 }
 
-/** What a program gets to read with `--json` where there is no result. */
+/** What a program reads with `--json` if there is no result. */
 interface FailureReport {
   readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
 }
 
-/** What nothing in this program expects is a fault of its own, in whatever words it was thrown. */
+/** An error that no code of this program expects is a fault of the program, whatever its words. */
 function messageOf(failure: DrainError, thrown: unknown): string {
   if (failure === thrown) return failure.message;
   const name = thrown instanceof Error ? thrown.name : typeof thrown;
   return `this is a fault of hasta-la-vista, not of the command: report it with the command and the version (${name}: ${failure.message})`;
 }
 
-/** The form of what programs get to read. Undefined: people read it. */
+/** The format for programs. Undefined: people read the output. */
 type MachineFormat = "json" | "yaml" | undefined;
 
 /**
- * Says on stderr what went wrong, and for a program in one object on stdout too. Returns the exit code. Help and version,
- * which commander throws when it has printed them, are no failures.
+ * Writes the failure to stderr, and for a program as one object to stdout too. Returns the exit code. Help and version,
+ * which commander throws after it has printed them, are not failures.
  */
 export async function tellFailure(error: unknown, streams: Streams, format: MachineFormat): Promise<number> {
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
@@ -68,7 +68,7 @@ export async function tellFailure(error: unknown, streams: Streams, format: Mach
   const { code } = failure;
   const message = printable(messageOf(failure, error), PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
-  // Nothing has failed there: the node can go.
+  // This is not a failure: the node can go.
   if (code === "instance-gone") await print(streams, format, { status: code, message } satisfies OutcomeReport);
   else await print(streams, format, { error: { code, message } } satisfies FailureReport);
   return exitCodeOfFailure(code);
@@ -98,14 +98,14 @@ function problemsText(problems: readonly string[]): string {
   return `${problems.length} problems:\n  ${lines.join("\n  ")}`;
 }
 
-/** Commander's message, in our words: `error: unknown option '--x'\n(Did you mean --y?)`. */
+/** Commander's message in the form of this program: `error: unknown option '--x'\n(Did you mean --y?)`. */
 function sentence({ message }: CommanderError): string {
   const text = message.replace(/^error: /, "").replace(/\n/g, " ");
   const [pattern, ours] = IN_OUR_WORDS.find(([said]) => said.test(text)) ?? [/$/, ""];
   return text.replace(pattern, ours);
 }
 
-/** What commander says of a command line, and what we say instead. Anything else stays as it is. */
+/** Messages of commander, and their replacements. Other messages are not changed. */
 const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^missing required argument '(.+)'$/, "no <$1> is given: --help describes it"],
   [/^option '(?:-\w, )?((\S+) .+)' argument missing$/, "$2 has no value: give $1"],

@@ -5,23 +5,24 @@ import { NOT_OURS, refusalOf } from "./remote-answer.ts";
 import type { RemoteService } from "./remote-service.ts";
 import type { SentStep } from "./step-progress.ts";
 
-/** Between two tries to reach a service that is not there: as long as the last line says, and then the last one again. */
+/** The pauses between attempts to reach a service. The last one is repeated. */
 const RETRY_AFTER_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
-/** A service that was not reached for so long is given up. Its drain goes on, or is resumed by its next start. */
+/** A service that can't be reached for this long is given up. Its drain continues, or its next start resumes it. */
 const GIVEN_UP_AFTER_MS = 600_000;
 
 export interface FollowOptions {
   readonly service: Pick<RemoteService, "ask" | "events">;
   readonly drainId: string;
   readonly clock: Clock;
-  /** Hears once that the steps do not come, and why; and that they come again. */
+  /** Called once when the steps stop coming, with the reason, and when they come again. */
   readonly onConnection: (state: { readonly lost: string } | "back") => void;
 }
 
 /**
- * The steps of a drain of a service, each once, to its end: by the event stream, from the last step on wherever that breaks.
- * Behind a proxy that holds streams back, and where the service has too many readers, from the drain's record. Throws
- * `RemoteError`: the service does not know the drain, or was not reached for ten minutes.
+ * The steps of a drain of a service, each once, to its end. They come from the event stream, which is continued after
+ * the last step whenever it breaks. Behind a proxy that buffers streams, and if the service has too many readers, they
+ * come from the drain's record. Throws `RemoteError`: the service does not know the drain, or was not reached for ten
+ * minutes.
  */
 export async function* steps(options: FollowOptions, signal: AbortSignal): AsyncGenerator<SentStep, void> {
   const { service, drainId, clock } = options;
@@ -37,10 +38,10 @@ export async function* steps(options: FollowOptions, signal: AbortSignal): Async
         yield step;
         if (step.type === "ended") return;
       }
-      // Ended by the service: it is about to stop, or has taken this reader for a slow one.
+      // The service has ended it: it is about to stop, or this reader was too slow.
     } catch (error) {
       signal.throwIfAborted();
-      // The record tells whether the service is there at all, and knows the drain.
+      // The record shows whether the service can be reached, and knows the drain.
       if (!(error instanceof RemoteError)) throw error;
     }
     await clock.sleep(RETRY_AFTER_MS[Math.min(tries, RETRY_AFTER_MS.length - 1)] ?? 0, signal);
@@ -60,13 +61,13 @@ export async function* steps(options: FollowOptions, signal: AbortSignal): Async
   }
 }
 
-/** Whether it may be otherwise at the next try. Throws where nothing is wanted any more. */
+/** Whether the next attempt may succeed. Throws if no attempt is wanted any more. */
 function isPassing(error: unknown, signal: AbortSignal): error is RemoteError {
   signal.throwIfAborted();
   return error instanceof RemoteError && error.isPassing;
 }
 
-/** Tells once that there is none, and that there is one again. */
+/** Reports once that the connection is lost, and that it is back. */
 class Connection {
   readonly #options: Pick<FollowOptions, "clock" | "onConnection">;
   #failingSince: number | undefined;
@@ -80,7 +81,7 @@ class Connection {
     this.#failingSince = undefined;
   }
 
-  /** Throws the error after ten minutes of them. */
+  /** Throws the error when it has lasted ten minutes. */
   fails(error: RemoteError): void {
     const { clock, onConnection } = this.#options;
     if (this.#failingSince === undefined) onConnection({ lost: error.message });
@@ -89,7 +90,7 @@ class Connection {
   }
 }
 
-/** `GET /drains/{drain}`, as far as it is read here. */
+/** The fields of `GET /drains/{drain}` that are read here. */
 export interface DrainRecordReport {
   readonly drainId: string;
   readonly node: NodeReport;
@@ -102,7 +103,7 @@ export interface DrainRecordReport {
   readonly undo?: { readonly status: "running" | "ended" };
 }
 
-/** What the service has written down of a drain. Throws `RemoteError`. */
+/** The record of a drain in a service. Throws `RemoteError`. */
 export async function recordOf(
   { service, drainId }: Pick<FollowOptions, "service" | "drainId">,
   signal: AbortSignal,

@@ -30,7 +30,7 @@ export async function runHold(call: Call): Promise<number> {
   const { service, config } = await remoteFrom(call, "hold", server, ["logLevel"]);
   const { clock, stdout } = call.streams;
   const log = createLog(config.logLevel, stdout, () => clock.now());
-  // Listened to before it is said, so that no signal ends the pod at once.
+  // Listens before it reports that, so that no signal ends the pod at once.
   const interrupted = nextInterrupt(call.streams);
   log("hold ready", { asked: { name: printable(node) } });
   await whileRunning(interrupted, clock);
@@ -40,7 +40,7 @@ export async function runHold(call: Call): Promise<number> {
 
 const DAY_MS = 86_400_000;
 
-/** Waits for a signal. Its listener alone would not keep the process running: a timer does. */
+/** Waits for a signal. Its listener alone would not keep the process running, but a timer does. */
 async function whileRunning(interrupted: Promise<void>, clock: Clock): Promise<void> {
   const over = newAbort();
   void interrupted.then(() => over.abort(WOKEN));
@@ -54,8 +54,8 @@ interface Holding {
 }
 
 /**
- * Resolves when the service says that the node is drained, or that nothing is being done about it. What it does not
- * answer is asked again, until Kubernetes ends the pod. Never rejects.
+ * Resolves when the service reports that the node is drained, or that there is no drain. Failed requests are repeated
+ * until Kubernetes ends the pod. Never rejects.
  */
 export async function untilDrained(node: string, { service, log, clock }: Holding): Promise<void> {
   const startedAt = clock.now();
@@ -89,16 +89,16 @@ function ask(service: Holding["service"], node: string, clock: Clock, signal: Ab
 }
 
 interface State {
-  /** The instance: the service knows it by that without asking AWS. */
+  /** The instance id, with which the service need not ask AWS. */
   readonly id?: string;
-  /** Absent: none runs. */
+  /** Absent: no drain runs. */
   readonly drain?: string;
-  /** There is nothing more to wait for. */
+  /** Nothing remains to be waited for. */
   readonly isOver: boolean;
   readonly result: string;
 }
 
-/** Throws `RemoteError` for an answer that says nothing of the node. */
+/** Throws `RemoteError` if the answer says nothing about the node. */
 function stateOf({ status, body }: RemoteAnswer): State {
   if (status === 404) return { isOver: true, result: "node-not-found" };
   if (status !== 200) throw new RemoteError(`the service answered ${status}`);

@@ -17,11 +17,11 @@ type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRende
 
 interface Shown {
   readonly text: string;
-  /** Absent: not known before it is asked for. */
+  /** Absent: not known yet. */
   readonly holdMs: number | undefined;
   line?: Line;
   state: string;
-  /** Milliseconds since the epoch; while it is held. */
+  /** In milliseconds since the epoch. Present while the registration is held. */
   holdUntil?: number;
   isOver: boolean;
   end: () => void;
@@ -30,16 +30,16 @@ interface Shown {
 }
 
 const TICK_MS = 1_000;
-/** What they tell is of the whole drain. */
+/** Events about the whole drain. */
 const NOTICES: ReadonlySet<Progress["type"]> = new Set(["interrupted", "resumed", "disconnected", "reconnected"]);
 
-/** On a terminal: one line for each registration, with its state and the time left. */
+/** On a terminal: one line for each registration, with its state and the remaining time. */
 export class LiveLines {
   readonly #clock: Clock;
   readonly #stdout: Output;
   readonly #stop = new AbortController();
   readonly #shown = new Map<string, Shown>();
-  /** What happened before all lines were known, and when, in milliseconds since the epoch. */
+  /** Events before all lines were known, each with its time in milliseconds since the epoch. */
   readonly #before: { readonly event: Progress; readonly at: number }[] = [];
   #told = "";
   #done: Promise<unknown> = Promise.resolve();
@@ -94,7 +94,7 @@ export class LiveLines {
         for (const hold of event.holds) this.#stand(hold, at);
         break;
       default:
-        // Not about a line.
+        // The event is not about a line.
         break;
     }
   }
@@ -106,7 +106,7 @@ export class LiveLines {
     await this.#done;
   }
 
-  /** Once: a drain that was resumed is planned again. */
+  /** Called once: a drain that was resumed is planned again. */
   #start(planned: Extract<Progress, { readonly type: "planned" }>): void {
     if (this.#shown.size > 0) return;
     const { plan } = planned;
@@ -141,14 +141,17 @@ export class LiveLines {
     this.#done = new Listr(tasks, {
       concurrent: true,
       exitOnError: false,
-      // Ctrl-C is the drain's to answer: listr2 would end the program.
+      // The drain handles Ctrl-C. listr2 would end the program.
       registerSignalListeners: false,
       rendererOptions: { showErrorMessage: false, logger: terminalLogger(this.#stdout) },
     }).run();
     void this.#tick();
   }
 
-  /** Of the whole drain: behind each line that has not ended, because other output would break the lines. */
+  /**
+   * A notice about the whole drain comes after each line that has not ended, because other output would break the
+   * lines.
+   */
   #notice(event: Progress): void {
     const isOver = event.type === "resumed" || event.type === "reconnected";
     this.#told = isOver ? "" : "  (reconnecting to the service)";
@@ -196,12 +199,12 @@ export class LiveLines {
         for (const shown of this.#shown.values()) this.#draw(shown);
       }
     } catch {
-      // Closed.
+      // The display is closed.
     }
   }
 }
 
-/** As listr2 makes its own, on the run's output. It moves the cursor by that, so it is a terminal in earnest. */
+/** As listr2's own, on the output of the run. It moves the cursor, so the output must be a terminal. */
 function terminalLogger(stdout: Output): ListrLogger {
   const output = new ProcessOutput(stdout as NodeJS.WriteStream);
   return new ListrLogger({ useIcons: true, toStderr: [], processOutput: output });

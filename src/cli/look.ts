@@ -1,14 +1,14 @@
 import { styleText } from "node:util";
 import { type Environment, type Output, widthOf } from "./call.ts";
 
-/** What a text says, where colour helps to see it. */
+/** The meaning of a text, for its colour. */
 type Tone = "good" | "bad" | "note" | "title";
 
-/** How texts for people are laid out. */
+/** The layout of texts for people. */
 export interface Look {
-  /** Columns of the terminal. Infinite of a file or a pipe, where a line is as long as it needs. */
+  /** The width of the terminal in characters. Infinite for a file or a pipe. */
   readonly width: number;
-  /** Whether all columns are shown, however long the lines become. */
+  /** Whether all columns are shown, whatever the length of the lines. */
   readonly isWide: boolean;
   readonly paint: (tone: Tone, text: string) => string;
 }
@@ -17,7 +17,7 @@ export const PLAIN_LOOK: Look = { width: Number.POSITIVE_INFINITY, isWide: false
 
 const STYLES = { good: "green", bad: "red", note: "yellow", title: "bold" } as const;
 
-/** As the output allows: colour on a terminal, unless NO_COLOR is set (https://no-color.org). */
+/** According to the output: with colour on a terminal, unless NO_COLOR is set (https://no-color.org). */
 export function lookOf(output: Output, environment: Environment, isWide = false): Look {
   const width = isWide ? undefined : widthOf(output);
   return {

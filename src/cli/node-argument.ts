@@ -20,7 +20,7 @@ export interface NodeOptions extends ServerOptions, OutputFlags {
 
 export const NODE_TEXT = "instance id, private IP address, or node name";
 
-/** The argument and the flag that all verbs about a node share. */
+/** The argument and the flag of all verbs about a node. */
 export function addNodeArgument(command: Command): Command {
   return command.argument("<node>", NODE_TEXT, checkNode);
 }
@@ -43,12 +43,15 @@ export function addDeadlineOption(command: Command): Command {
   );
 }
 
-/** The node that was typed. */
+/** The node as it was typed. */
 export function nodeOf({ args: [node = ""] }: Call): string {
   return node;
 }
 
-/** The node that was given; by a name that the cluster knows, its instance: the Node object may be named otherwise than the machine. */
+/**
+ * The given node. If the cluster knows the name, its instance, because the Node object may have another name than the
+ * machine.
+ */
 export async function referenceFrom(
   given: string,
   opened: Pick<OpenedCluster, "instanceOf"> | undefined,
@@ -74,13 +77,13 @@ export function requestFrom(
   };
 }
 
-/** The node as a request of a service names it. */
+/** The node in the form of a request to a service. */
 export function nodeFields(node: string): object {
   const { by, value } = parseNodeReference(node);
   return { [by === "name" ? "node" : by]: value };
 }
 
-/** As this program makes them. A node of such a name is given as `node/d-0123456789`. */
+/** The form of the ids that this program makes. A node with such a name is given as `node/d-0123456789`. */
 export function isDrainId(text: string): boolean {
   return /^d-[0-9a-f]+$/.test(text);
 }

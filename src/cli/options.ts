@@ -18,8 +18,8 @@ import { UsageError } from "./failure.ts";
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
 /**
- * Adds the flag of every option that a verb uses. Its help names the variable that does the same, its type, range,
- * default and an example. To be called last: help lists flags as they are added, and those of the verb itself come first.
+ * Adds the flag of every option that a verb uses. Its help names the variable, type, range, default and an example. It
+ * must be called last, because help lists flags in the order in which they are added, and those of the verb come first.
  */
 export function addOptions(command: Command, verb: Verb): Command {
   const used = TABLE.filter(([, { usedBy }]) => usedBy.includes(verb));
@@ -32,19 +32,19 @@ export function addOptions(command: Command, verb: Verb): Command {
     const same = `the same as ${option.flag.split(" ")[0]}, by kubectl's name`;
     command.addOption(new Flag(alias, same).helpGroup(OPTIONS_HEADING));
   }
-  // Only for a help that is asked for: every start declares the options.
+  // Only if the help is requested, because every start declares the options.
   command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
   return command;
 }
 
-/** What Kubernetes needs is loaded only where a cluster is configured. */
+/** What Kubernetes needs is loaded only if a cluster is configured. */
 export async function clusterFor({ environment }: Call, config: Config, clock: Clock) {
   if (config.kubernetes === undefined) return undefined;
   const { openCluster } = await import("../app/cluster.ts");
   return openCluster(config, { clock, environment });
 }
 
-/** By the names that kubectl has for them: it hands over what stands behind the plug-in's name. */
+/** By kubectl's names for them: kubectl passes on everything after the plug-in's name. */
 const ALIASES: Readonly<Partial<Record<OptionName, string>>> = {
   kubernetes: "--kubeconfig <path>",
   kubernetesContext: "--context <name>",
@@ -100,7 +100,7 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
 }
 
 /**
- * The value of a flag that is no option of the configuration: a number in digits, within bounds. `advice` says what to
+ * The parser of a flag that is not an option of the configuration: a number in digits, within bounds. `advice`: what to
  * give instead.
  */
 export function numberOf(
@@ -115,7 +115,7 @@ export function numberOf(
   };
 }
 
-/** The same for one of a few words, in either case. */
+/** The same for one of a few words, in upper or lower case. */
 export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
   return kindOf(flag, oneOf(words));
 }
@@ -134,7 +134,9 @@ export function kindOf<T>(flag: string, { parse, words }: ValueKind<T>): (given:
 
 const WORDS = new WeakMap<object, readonly string[]>();
 
-/** Remembers which words a flag, an argument or what reads one takes, for the shell's completion. Returns it. */
+/**
+ * Records which words a flag, an argument or a parser accepts, for the completion of the shell. Returns its argument.
+ */
 export function wordsKnown<T extends object>(what: T, words: readonly string[] | undefined): T {
   if (words !== undefined) WORDS.set(what, words);
   return what;
@@ -156,7 +158,7 @@ function factsOf(name: OptionName, option: Option): string {
   ].join("; ")}]`;
 }
 
-/** `--log-level <level>` as commander names its value: `logLevel`. `--no-wait` is `wait`. */
+/** The name that commander gives to the value of `--log-level <level>`: `logLevel`. For `--no-wait` it is `wait`. */
 function camelCase(flag: string): string {
   const name = flag.split(" ")[0]?.replace(/^--(no-)?/, "") ?? "";
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -170,7 +172,7 @@ function readServer(text: string): URL {
     );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    // Not repeated: it may hold a password.
+    // The value is not repeated, because it may contain a password.
     throw new UsageError(
       "--server has more than an address: give only scheme, host, port and path; the secret comes from SECRET or SECRET_FILE",
     );

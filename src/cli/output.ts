@@ -7,10 +7,10 @@ import { kindOf } from "./options.ts";
 
 const FORMATS = ["json", "yaml", "wide", "name"] as const;
 
-/** `text`: for people, which is what they get without a flag. */
+/** `text`: for people. It is the default. */
 export type Format = "text" | (typeof FORMATS)[number];
 
-/** What both flags say, read. */
+/** The values of both flags. */
 export interface OutputFlags {
   readonly json?: true;
   readonly output?: (typeof FORMATS)[number];
@@ -39,7 +39,7 @@ export function isForPrograms(format: Format): boolean {
   return format === "json" || format === "yaml" || format === "name";
 }
 
-/** One result, in each form that it may be asked for. */
+/** One result, in each format. */
 export interface Result {
   readonly data: object;
   readonly names: readonly string[];
@@ -73,7 +73,7 @@ async function inFormat(
   }
 }
 
-/** Of data for programs, with the last line's end. */
+/** Data for programs, with a line end. */
 async function dataText(format: "json" | "yaml", data: object): Promise<string> {
   if (format === "json") return `${JSON.stringify(data)}\n`;
   const { yamlText } = await import("./yaml-text.ts");

@@ -9,11 +9,14 @@ export interface PlainOutput {
   readonly clock: Clock;
   readonly repeats: Repeats;
   readonly output: { write(text: string): unknown };
-  /** Absent the instance is named in each line. */
+  /** Absent: each line names the instance. */
   readonly isAlone: boolean;
 }
 
-/** A line for each step, one now and then while there is none, and a failure that is retried once in a while. */
+/**
+ * A line for each step, a line now and then if there is no step, and a line once in a while for a failure that is
+ * retried.
+ */
 export class PlainLines {
   readonly #options: PlainOutput;
   #startedAt: number;
@@ -25,7 +28,7 @@ export class PlainLines {
     this.#startedAt = options.clock.now();
   }
 
-  /** `running`: how a drain stands. Before the first event. */
+  /** `running`: the state of a running drain. Called before the first event. */
   begin(running: Running): void {
     const { clock } = this.#options;
     const print = (nodeId: string, text: string) => this.#print(nodeId, `${elapsedText(this.#elapsedMs)}${text}`);
@@ -33,7 +36,7 @@ export class PlainLines {
     void this.#waiting.run(this.#ended.signal);
   }
 
-  /** So long the drain has run now, by the clock of the service that drains. */
+  /** How long the drain has run, by the clock of the service that runs it. */
   at(elapsedMs: number): void {
     this.#startedAt = this.#options.clock.now() - elapsedMs;
   }

@@ -22,9 +22,9 @@ const READING: readonly Purpose[] = ["plan", "doctor"];
 export interface PolicyOptions {
   readonly for: Purpose;
   readonly partition?: Partition;
-  /** Whether the service also answers `GET /doctor` in full. */
+  /** Whether the service also answers `GET /doctor` completely. */
   readonly doctor?: true;
-  /** Of AWS_PLACES: the policy is for this role. Absent: for the program's own. */
+  /** A role of AWS_PLACES that the policy is for. Absent: it is for the program itself. */
   readonly role?: string;
   /** The trust policy of `role` is printed, which lets this role or user assume it. */
   readonly trust?: string;
@@ -39,7 +39,7 @@ export async function runPolicy(call: Call): Promise<number> {
   return EXIT.done;
 }
 
-/** What the verb prints. Throws `ConfigError` where options contradict each other. */
+/** The output of the verb. Throws `ConfigError` if options contradict each other. */
 export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
   const { awsPlaces } = config;
   const { role } = options;
@@ -53,7 +53,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
   return joinedPolicies([...parts, policyIn(config, options, { assumes, drains: false })]);
 }
 
-/** Who may assume the role. Throws `ConfigError` where AWS_PLACES does not name it. */
+/** The principals that may assume the role. Throws `ConfigError` if AWS_PLACES does not name it. */
 function printedTrust(config: Config, { role, trust = "" }: PolicyOptions): TrustDocument {
   if (role === undefined) throw new ConfigError(["--trust requires --role: give the role of AWS_PLACES, by its ARN"]);
   const [place] = placesOf(role, config);
@@ -69,7 +69,7 @@ function placesOf(arn: string, { awsPlaces = [], givenBy }: Config): readonly Aw
 }
 
 interface WhosePolicy {
-  /** It is assumed by the program, which receives the messages with its own credentials. */
+  /** The role is assumed by the program, which receives the messages with its own credentials. */
   readonly isAssumed?: boolean;
   readonly assumes?: readonly string[];
   readonly drains?: boolean;
@@ -97,7 +97,7 @@ function policyIn(
       writes: !READING.includes(purpose),
       audits: doctor || purpose === "doctor",
       receives: purpose !== "doctor",
-      // A function has no callers that could cancel.
+      // A function has no callers that could cancel a drain.
       undo,
       lambda: purpose === "lambda",
       discovery,

@@ -4,14 +4,14 @@ import type { Environment, Streams } from "./call.ts";
 
 type Run = (given: readonly string[], environment: Environment, streams: Streams) => Promise<number>;
 
-/** Gives a run this process: its arguments, environment, streams and signals. The process ends with the run. */
+/** Runs with this process's arguments, environment, streams and signals. The process ends with the run. */
 export async function runAsProcess(run: Run): Promise<never> {
   const { stdout, stderr } = process;
   const clock = new SystemClock();
-  // A reader that leaves (`| head`) must not end a drain.
+  // A reader that closes the pipe (`| head`) must not end a drain.
   for (const stream of [stdout, stderr]) stream.on("error", () => {});
   const streams = {
-    // Node opens it when it is first asked for.
+    // Node opens it when it is first read.
     get stdin() {
       return process.stdin;
     },
@@ -22,19 +22,19 @@ export async function runAsProcess(run: Run): Promise<never> {
   };
   const [, program, ...given] = process.argv;
   const exitCode = await run(given, environmentOf(program, process.env), streams);
-  // The caller that waits for the exit waits for the answer: aborted calls and their timers must not delay it.
+  // The caller that waits for the exit waits for the answer. Aborted calls and their timers must not delay it.
   await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
   await leaveOrDie(clock);
   process.exit(exitCode);
 }
 
-/** For how long the last calls to a file system may take. */
+/** The longest time for the last calls to a file system. */
 const LAST_CALLS_MS = 1_000;
 const LOOK_MS = 50;
 
 /**
- * Node.js waits at its exit for every call to a file system, and a disk that hangs never answers: such a process would
- * stay. It is killed, as the operating system would have to.
+ * At its exit, Node.js waits for every call to a file system. If a disk hangs, it never answers, and the process would
+ * stay. So the process kills itself.
  */
 async function leaveOrDie(clock: Clock): Promise<void> {
   const hangs = () => process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
@@ -46,8 +46,8 @@ async function leaveOrDie(clock: Clock): Promise<void> {
 const PLUG_IN = /(?:^|\/)kubectl-[^/]+$/;
 
 /**
- * What a run goes by where kubectl has started it as its plug-in: the cluster that kubectl itself would ask, unless
- * KUBERNETES says otherwise. `program`: the path by which it was started.
+ * The environment of a run that kubectl has started as its plug-in: the cluster is kubectl's own, unless KUBERNETES
+ * names another. `program`: the path by which it was started.
  */
 export function environmentOf(program: string | undefined, environment: Environment): Environment {
   const { KUBERNETES, KUBECONFIG, HOME } = environment;

@@ -13,12 +13,12 @@ export interface ProgramInput {
   readonly hasDefault?: boolean;
 }
 
-/** Runs one of `verbs`, and resolves to the exit code. Each problem is said in a line. */
+/** Runs one of `verbs`, and resolves with the exit code. Each problem is written in one line. */
 export async function runProgram(verbs: readonly Verb[], input: ProgramInput): Promise<number> {
   const signals = new RunSignals(input.streams.signals);
   const { stdout, stderr, clock } = input.streams;
   const streams: Streams = {
-    // Not opened before it is read.
+    // It is not opened before it is read.
     get stdin() {
       return input.streams.stdin;
     },
@@ -60,7 +60,7 @@ async function runVerb(
   }
 }
 
-/** For programs the failure is told in the form that the result would have had. It may be that the flags could not be read. */
+/** Programs get failures in the same format as the result. The flags may not have been parsed. */
 function machineFormat(given: readonly string[]): "json" | "yaml" | undefined {
   if (given.includes("--json")) return "json";
   const asked = given.map((word, index) => {
@@ -82,7 +82,7 @@ function programFor({ stdout, stderr }: Streams): Command {
       writeErr: (text) => void stderr.write(text),
       getOutHelpWidth: () => widthOf(stdout) ?? 80,
       getErrHelpWidth: () => widthOf(stderr) ?? 80,
-      // Said by `tellFailure`, in our form.
+      // `tellFailure` writes it in the form of this program.
       outputError: () => {},
     })
     .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration error, 3 refused.");
@@ -92,10 +92,10 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
   const verbs = program.commands.map((command) => command.name());
   const [first, second] = given.filter((word) => !word.startsWith("-"));
   const verb = first === "help" ? second : first;
-  // Where a verb needs no name the first word may be a flag's value.
+  // If a verb needs no name, the first word may be the value of a flag.
   const isKnown = hasDefault || verb === undefined || verbs.includes(verb);
   try {
-    // Alone, for with `--help` beside it commander shows help and is content.
+    // Alone, because with `--help` beside it commander would show help and report no error.
     await program.parseAsync(isKnown ? given : [verb], { from: "user" });
   } catch (error) {
     if (isKnown) throw error;
@@ -105,7 +105,7 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
   }
 }
 
-/** Signals of which nothing stays listened to when the run is over. */
+/** Signals whose listeners are removed when the run is over. */
 class RunSignals implements Signals {
   readonly #signals: Signals;
   #listening: readonly { readonly name: SignalName; readonly listener: () => void }[] = [];

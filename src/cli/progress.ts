@@ -4,20 +4,20 @@ import type { DrainEvent } from "../drain/events.ts";
 import type { RegistrationResult } from "../drain/outcome.ts";
 import { type RegistrationReport, registrationReport } from "../drain/report.ts";
 
-/** A registration as people get to see it. `key`: unique in its drain. */
+/** A registration as it is shown to people. `key`: unique in its drain. */
 export interface ShownRegistration extends RegistrationReport {
   readonly key: string;
 }
 
 /** Times are milliseconds. */
 interface ShownPlan {
-  /** `holdMs`: how long it is to be held. Absent: that is told later. */
+  /** `holdMs`: the planned length of its hold. Absent: it is reported later. */
   readonly registrations: readonly { readonly registration: ShownRegistration; readonly holdMs?: number }[];
   readonly longestHoldMs: number;
   readonly warnings: readonly string[];
 }
 
-/** How a registration stands, as of the event that tells it. */
+/** The state of a registration at the event that contains it. */
 export interface ShownHold extends Pick<RegistrationResult, "state" | "heldMs" | "holdMs"> {
   readonly registration: ShownRegistration;
 }
@@ -33,20 +33,23 @@ type Told<T extends DrainEvent["type"]> = Extract<DrainEvent, { readonly type: T
 type Base = Pick<DrainEvent, "drainId" | "node">;
 
 /**
- * What people read of a drain while it goes on. It comes from the events of a drain of this process (`progressOf`), or from
- * the steps that a service reports (`StepProgress`).
+ * What people read about a drain while it runs. It comes from the events of a drain of this process (`progressOf`), or
+ * from the steps that a service reports (`StepProgress`).
  */
 export type Progress =
   | Shown<Exclude<DrainEvent, Told<"planned" | "ended" | "undone" | "passed" | "began">>>
   | (Base & { readonly type: "planned"; readonly plan: ShownPlan })
-  /** `interrupted`: the service that drained it has stopped. `reconnected`: what comes next follows on what came before. */
+  /**
+   * `interrupted`: the service that ran the drain has stopped. `reconnected`: the next events continue the earlier
+   * ones.
+   */
   | (Base & { readonly type: "ended" | "undone" | "interrupted" | "reconnected" })
-  /** The drain goes on, and is not seen until `reconnected`. */
+  /** The drain continues, and its events are not seen until `reconnected`. */
   | (Base & { readonly type: "disconnected"; readonly message: string })
-  /** Asked for now and then, where the events themselves do not say it. */
+  /** The states of registrations, which are read now and then if the events do not contain them. */
   | (Base & { readonly type: "standing"; readonly holds: readonly ShownHold[] });
 
-/** Undefined: nothing that people read. */
+/** Undefined: people do not read it. */
 export function progressOf(event: DrainEvent): Progress | undefined {
   const { drainId, node } = event;
   if (event.type === "planned") {

@@ -36,7 +36,7 @@ export async function runRbac(call: Call): Promise<number> {
   return EXIT.done;
 }
 
-/** What a verb with this configuration does in the cluster. A feature's option is read here. */
+/** What a verb with this configuration does in the cluster. The option of each feature is read here. */
 export function clusterNeeds(
   { evict, evictionGate, tokenReview, lease }: Config,
   purpose: ClusterPurpose,

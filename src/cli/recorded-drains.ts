@@ -9,7 +9,10 @@ export interface RecordedDrain extends ReportedDrain {
   readonly file: ReportFile;
 }
 
-/** The drains that were recorded for this environment, the newest first. `onTrouble` hears of each file that can't be used. */
+/**
+ * The drains that were recorded for this environment, newest first. `onTrouble`: called for each file that can't be
+ * used.
+ */
 export async function readRecords(
   environment: Environment,
   onTrouble: (problem: string) => void,
@@ -32,7 +35,7 @@ export async function readRecords(
   return drains;
 }
 
-/** They are undone. Never rejects: what stays is undone once more. */
+/** Removes the records of undone drains. Never rejects: a record that stays is undone once more. */
 export async function forget(drains: readonly RecordedDrain[]): Promise<void> {
   for (const { file } of drains) await removeReport(file).catch(() => {});
 }

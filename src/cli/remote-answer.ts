@@ -5,9 +5,9 @@ import { RemoteError } from "./failure.ts";
 
 export interface RemoteAnswer {
   readonly status: number;
-  /** How long the service wants to be left alone. */
+  /** How long the service asks to wait. */
   readonly retryAfterMs?: number;
-  /** An object, and nothing else is known of it. */
+  /** An object whose fields are not validated. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -32,18 +32,18 @@ const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
 ]);
 export const NOT_OURS = new RemoteError("the answer is not one of hasta-la-vista: check --server", EXIT.usage);
 
-/** What a service's answer means here. */
+/** The meaning of a service's answer. */
 export interface Understood {
   readonly exitCode: number;
-  /** How the drain ended, where there was one. */
+  /** The outcome of the drain, if there was one. */
   readonly outcome?: OutcomeReport;
-  /** Why it failed, for programs. Absent where there is no such failure. */
+  /** Why it failed, for programs. Absent if there is no such failure. */
   readonly code?: DrainErrorCode;
-  /** For people; absent where the outcome says it all. */
+  /** For people. Absent if the outcome says everything. */
   readonly problem?: string;
 }
 
-/** Reads an error of the service, or the outcome of a drain. Exit codes are those of the way without a service. */
+/** Reads an error of the service, or the outcome of a drain. The exit codes are the same as without a service. */
 export function understand({ status, body }: RemoteAnswer): Understood {
   if (status === 200) return { exitCode: exitCodeOf(checked(body)), outcome: checked(body) };
   const { detail, code, outcome } = body as Problem;
@@ -54,7 +54,7 @@ export function understand({ status, body }: RemoteAnswer): Understood {
   return { exitCode: status >= 500 ? EXIT.notDrained : EXIT.usage, problem };
 }
 
-/** An answer that has no outcome, and is not the one that was asked for. */
+/** An answer without an outcome that is not the expected one. */
 export function refusalOf(answer: RemoteAnswer): RemoteError {
   const { exitCode, problem } = understand(answer);
   if (problem === undefined) return NOT_OURS;

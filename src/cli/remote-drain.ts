@@ -21,7 +21,7 @@ export interface RemoteDrainOptions extends OutputFlags {
   /** Seconds from now. */
   readonly deadline?: number;
   readonly force?: true;
-  /** Labels of more nodes. */
+  /** Selects nodes by labels, in addition. */
   readonly selector?: string;
   /** Absent: no pods are evicted. */
   readonly evict?: EvictionOptions | undefined;
@@ -30,7 +30,7 @@ export interface RemoteDrainOptions extends OutputFlags {
   readonly undoFile?: string;
 }
 
-/** `drain --server`, of one node or of several beside each other: returns the exit code. */
+/** `drain --server` for one node, or several at the same time: returns the exit code. */
 export async function drainRemotely(options: RemoteDrainOptions, call: Call): Promise<number> {
   const format = formatFrom(options);
   const { service: asked, config } = await remoteFrom(call, "drain", options.server);
@@ -50,7 +50,7 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call): Pr
     nodes.map(async (node) => {
       const { problem, ...end } = await drainOne(node, asking).catch(failedToAsk);
       tellProblem(call, problem && `${node}: ${problem}`);
-      // Each as it ends. What is for programs comes as one object.
+      // Each when it ends. The output for programs is one object.
       if (!isForPrograms(format)) await tell(end, asking);
       return end;
     }),
@@ -73,17 +73,17 @@ interface Asking {
   readonly undoFile: UndoFile | undefined;
 }
 
-/** What became of one node. */
+/** The result for one node. */
 interface RemoteEnd extends Pick<Understood, "exitCode" | "problem"> {
   readonly body: RemoteAnswer["body"];
-  /** Absent where the problem says it all. */
+  /** Absent if the problem says everything. */
   readonly outcome?: OutcomeReport;
   readonly tookMs?: number;
-  /** In place of an outcome, or below it. */
+  /** Instead of an outcome, or below it. */
   readonly note?: string;
 }
 
-/** How `POST /drain` answers: the drain goes on without the caller. */
+/** The answer of `POST /drain`: the drain continues without the caller. */
 interface Accepted extends RemoteDrain {
   readonly begun?: false;
 }
@@ -93,7 +93,7 @@ async function drainOne(node: string, asking: Asking): Promise<RemoteEnd> {
   const { clock, stderr } = call.streams;
   const { wait = true } = options;
   const startedAt = clock.now();
-  // An answer at once names the drain, which can be followed then.
+  // An immediate answer names the drain, which can be followed then.
   const isFollowed = wait !== false && !config.dryRun;
   const asked = { ...requestFor(node, asking), ...(isFollowed ? { wait: 0 } : wait === false ? { wait } : {}) };
   const first = await askForDrain(node, asked, asking);
@@ -120,10 +120,13 @@ async function drainOne(node: string, asking: Asking): Promise<RemoteEnd> {
   }
 }
 
-/** How much longer than its own timeout a caller waits for the drain to end by it. Then others still wait for the drain. */
+/**
+ * How much longer than its own timeout a caller waits for the drain to end. If it does not, others still wait for the
+ * drain.
+ */
 const OTHERS_MS = 5_000;
 
-/** Follows the drain. Throws `LimitPassed` where it goes on for longer than this caller waits. */
+/** Follows the drain. Throws `LimitPassed` if it continues for longer than this caller waits. */
 async function untilEnd(node: string, accepted: Accepted, asking: Asking): Promise<RemoteEnd> {
   const { options, call, config, format, service, interrupted, isAlone, undoFile } = asking;
   const { clock } = call.streams;
@@ -177,7 +180,7 @@ async function askForDrain(node: string, body: object, asking: Asking): Promise<
   }
 }
 
-/** How a person finds the drain again that goes on without it. */
+/** How a person finds the drain that continues. */
 function stoppedWaiting(node: string, { options }: Asking, drainId?: string): RemoteError {
   const at = serverFlag(options);
   const drain = drainId === undefined ? "the drain" : `the drain ${drainId}`;
@@ -187,7 +190,7 @@ function stoppedWaiting(node: string, { options }: Asking, drainId?: string): Re
   );
 }
 
-/** One of several nodes: the others go on. */
+/** For one of several nodes: the others continue. */
 function failedToAsk(error: unknown): RemoteEnd {
   if (!(error instanceof RemoteError)) throw error;
   const { message, exitCode } = error;
@@ -209,7 +212,10 @@ async function tell(end: Omit<RemoteEnd, "problem">, { call, format }: Asking): 
   });
 }
 
-/** What was given, and what the service's cluster has of the selector. `left`: so many nodes of it are no EC2 instances. */
+/**
+ * The given nodes, and those of the service's cluster that the selector matches. `left`: the number of them that are
+ * not EC2 instances.
+ */
 async function nodesFrom(
   { args, streams }: Call,
   { selector }: Pick<RemoteDrainOptions, "selector">,
@@ -233,7 +239,7 @@ async function nodesFrom(
 
 interface SelectedNode {
   readonly name: string;
-  /** Absent: it is no EC2 instance. */
+  /** Absent: it is not an EC2 instance. */
   readonly id?: string;
   readonly providerId?: string;
 }

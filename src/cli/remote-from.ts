@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";
 
-/** What a service lets its callers choose; everything else is its own configuration. */
+/** The options that a service lets its callers choose. All others are its own configuration. */
 const FOR_CALLERS: readonly OptionName[] = [
   "secretFile",
   "tokenFile",
@@ -18,8 +18,8 @@ const FOR_CALLERS: readonly OptionName[] = [
 const OF_CALLERS: readonly OptionName[] = ["secret", "secretFile", "tokenFile", "tlsCertFile", "tlsKeyFile"];
 
 /**
- * The service to go through, and what the flags say. Throws `ConfigError` for flags that would do nothing there. `own`
- * are options of the verb itself, which mean the same without a service.
+ * The service to use, and the values of the flags. Throws `ConfigError` for flags that would have no effect. `own`:
+ * options of the verb itself, which mean the same without a service.
  */
 export async function remoteFrom(
   { command, environment: given }: Call,
@@ -35,7 +35,8 @@ export async function remoteFrom(
   if (names.length > 0) {
     throw new ConfigError(names.map((name) => `${name} has no effect with --server: leave it out`));
   }
-  // Of the environment what says who the caller is: what else stands there is about the way without a service.
+  // Only the variables that identify the caller are read from the environment. The others are for use without a
+  // service.
   const counting = [...OF_CALLERS, ...own].map((name) => OPTIONS[name].variable);
   const environment = Object.fromEntries(counting.map((variable) => [variable, given[variable]]));
   const config = readConfig({ verb, environment, flags, isRemote: true });
@@ -50,7 +51,7 @@ export async function remoteFrom(
 /** All headers of a request together may have 16 KiB. */
 const TOKEN_BYTES_MAX = 16 * 1_024;
 
-/** What the caller sends. Throws `OptionFileError`. */
+/** The secret or token that is sent. Throws `OptionFileError`. */
 async function secretOf(config: Config): Promise<() => Promise<string>> {
   const { tokenFile, givenBy } = config;
   if (tokenFile === undefined) {
@@ -71,7 +72,7 @@ async function secretOf(config: Config): Promise<() => Promise<string>> {
   };
 }
 
-/** Loads what reads certificates for a client that has one. */
+/** For a client with a certificate, loads the code that reads certificates. */
 async function identityOf(config: Config): Promise<TlsIdentity | undefined> {
   if (config.tlsCertFile === undefined) return undefined;
   const { readTlsIdentity } = await import("../config/tls.ts");

@@ -12,7 +12,10 @@ import type { Patient } from "./remote-reads.ts";
 import { type RemoteDrain, type SentStep, StepProgress } from "./step-progress.ts";
 import type { UndoFile } from "./undo-file.ts";
 
-/** How long after a change the service is asked how the registrations stand, and how often without one. */
+/**
+ * After a change, how long until the service is asked for the states of the registrations, and how often without a
+ * change.
+ */
 const ASKED_AFTER_MS = 1_000;
 const ASKED_EVERY_MS = 20_000;
 
@@ -21,7 +24,7 @@ interface Following {
   readonly service: Patient;
   readonly call: Call;
   readonly format: Format;
-  /** Whether its lines are the only ones. */
+  /** Whether no other drain writes lines. */
   readonly isAlone: boolean;
   readonly evicts: boolean;
   readonly undoFile: UndoFile | undefined;
@@ -66,14 +69,14 @@ export async function followToEnd(following: Following, signal: AbortSignal): Pr
   }
 }
 
-/** Of a long drain the step may come without it. */
+/** The step of a long drain may come without it. */
 async function outcomeOf({ outcome }: SentStep, { service, drain }: Following, signal: AbortSignal) {
   const known = outcome ?? (await recordOf({ service, drainId: drain.drainId }, signal)).outcome;
   if (known !== undefined) return known;
   throw new RemoteError(`the service did not say how the drain ${drain.drainId} ended: check it with 'status'`);
 }
 
-/** The lines of one drain: live where it is alone on a terminal, otherwise one for each step. */
+/** The lines of one drain: live if it is alone on a terminal, otherwise one for each step. */
 class Shown {
   readonly #plain: PlainLines | undefined;
   readonly #live: LiveLines | undefined;
@@ -98,7 +101,7 @@ class Shown {
     return new Shown(call, new PlainLines({ clock, repeats, output, isAlone }), undefined);
   }
 
-  /** What comes next happened so long after the drain began. */
+  /** How long after the beginning of the drain the next events happened. */
   at(elapsedMs: number): void {
     this.#plain?.at(elapsedMs);
   }
@@ -124,7 +127,7 @@ class Shown {
 
 type OnStanding = (report: RunningReport) => void;
 
-/** Asks now and then how the registrations stand: steps do not say how long each is held. */
+/** Reads the states of the registrations now and then, because steps do not say how long each is held. */
 class Holds {
   readonly #following: Following;
   readonly #onStanding: OnStanding;
@@ -139,15 +142,15 @@ class Holds {
     this.#change.abort(WOKEN);
   }
 
-  /** Until `end` aborts. Never rejects. */
+  /** Runs until `end` aborts. Never rejects. */
   async run(end: AbortSignal): Promise<void> {
     const { clock } = this.#following.call.streams;
     while (!end.aborted) {
       await clock.sleep(ASKED_EVERY_MS, anyOf(end, this.#change.signal)).catch(() => {});
-      // What is deregistered together comes in several steps.
+      // Targets that are deregistered together come in several steps.
       await clock.sleep(ASKED_AFTER_MS, end).catch(() => {});
       this.#change = newAbort();
-      // At the next time perhaps: the stream says whether the service is there.
+      // It may succeed the next time. The stream shows whether the service can be reached.
       if (!end.aborted) await this.#ask(end).catch(() => {});
     }
   }

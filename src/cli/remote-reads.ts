@@ -16,13 +16,16 @@ interface RemoteOptions extends OutputFlags {
   readonly deadline?: number;
 }
 
-/** What verbs ask a service for, again and again while it says that it has no answer now. */
+/** The requests of verbs to a service, repeated while the service is temporarily unavailable. */
 export type Patient = Pick<RemoteService, "ask" | "events">;
 
-/** For so long a service may be without a leader, or be stopping while another replica takes over. */
+/** For this long a service may be without a leader, or be stopping while another replica takes over. */
 const PATIENCE_MS = 60_000;
 
-/** Repeats what is answered with 503 and `Retry-After`, and says so once. A repeated request joins the drain of the first. */
+/**
+ * Repeats requests that are answered with 503 and `Retry-After`, and reports that once. A repeated request joins the
+ * drain of the first one.
+ */
 export function patient(service: RemoteService, { streams: { clock, stderr } }: Pick<Call, "streams">): Patient {
   let isTold = false;
   return {
@@ -44,7 +47,7 @@ export function patient(service: RemoteService, { streams: { clock, stderr } }: 
   };
 }
 
-/** Nothing was done. With an outcome or a drain something was. */
+/** Nothing was done. An answer with an outcome or a drain would mean that something was. */
 function isUnavailable({ status, retryAfterMs, body }: RemoteAnswer): boolean {
   return status === 503 && retryAfterMs !== undefined && body["outcome"] === undefined && body["drainId"] === undefined;
 }
@@ -95,7 +98,7 @@ async function tellDrain(record: DrainRecordReport, format: Format, call: Call):
   return EXIT.done;
 }
 
-/** Problems without an outcome go to stderr; programs get the answer too. */
+/** Problems without an outcome go to stderr, and programs get the answer too. */
 export async function refused(answer: RemoteAnswer, format: Format, call: Call): Promise<number> {
   const { message, exitCode } = refusalOf(answer);
   call.streams.stderr.write(`hasta-la-vista: ${message}\n`);
@@ -104,13 +107,13 @@ export async function refused(answer: RemoteAnswer, format: Format, call: Call):
   return exitCode;
 }
 
-/** The drain of an answer: what `--output name` prints of it. */
+/** The drain of an answer, as `--output name` prints it. */
 export function outcomeNames(body: Readonly<Record<string, unknown>>): readonly string[] {
   const { drainId } = { ...body, ...(body["outcome"] as object | undefined) } as { readonly drainId?: unknown };
   return typeof drainId === "string" ? [drainId] : [];
 }
 
-/** For the commands that messages name. */
+/** For the commands in messages. */
 export function serverFlag({ server }: { readonly server: URL }): string {
   return `--server ${server.origin}${server.pathname.replace(/\/$/, "")}`;
 }

@@ -4,9 +4,9 @@ import { RemoteError } from "./failure.ts";
 import { NOT_OURS, type RemoteAnswer, refusalOf } from "./remote-answer.ts";
 import type { SentStep } from "./step-progress.ts";
 
-/** A service that does not take the connection within this time is not there. */
+/** A service that does not accept the connection within this time can't be reached. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** So often the network is asked whether the service's machine is still there. */
+/** How often the network checks whether the service's machine still answers. */
 const KEEP_ALIVE_MS = 30_000;
 /** Far more than the report of a node in hundreds of pools. */
 const ANSWER_BYTES_MAX = 16 * 2 ** 20;
@@ -22,18 +22,18 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
 const SILENCE_MS = 50_000;
 
 export interface RemoteServiceOptions {
-  /** Where it is, without a user, a query or a fragment. */
+  /** Its URL, without user, query or fragment. */
   readonly url: URL;
-  /** The secret or token. Asked for before each request, because a token is replaced. Throws `RemoteError`. */
+  /** The secret or token. Called before each request, because a token is replaced. Throws `RemoteError`. */
   readonly secret: () => Promise<string>;
-  /** The client's certificate, for a service that wants one. */
+  /** The client certificate, for a service that requires one. */
   readonly identity?: { readonly cert: string; readonly key: string };
   readonly connectTimeoutMs?: number;
-  /** Of a stream of events. */
+  /** The longest silence of a stream of events. */
   readonly silenceMs?: number;
 }
 
-/** A running service, as its callers see it. */
+/** A client of a running service. */
 export class RemoteService {
   readonly #options: RemoteServiceOptions;
 
@@ -42,8 +42,8 @@ export class RemoteService {
   }
 
   /**
-   * Its answer, however long it takes: a drain takes minutes, and the service bounds it. (`fetch` would give up after
-   * five.) `path`: with its query, encoded. Throws `RemoteError`, whose message never has the secret.
+   * The answer, however long it takes: a drain takes minutes, and the service limits it. (`fetch` would stop after
+   * five.) `path`: with its query, encoded. Throws `RemoteError`, whose message never contains the secret.
    */
   async ask(
     method: "GET" | "POST" | "DELETE",
@@ -60,8 +60,8 @@ export class RemoteService {
   }
 
   /**
-   * The steps after the one with the number `after`, as the service sends them. Ends where the connection does, and where
-   * nothing comes for so long that a proxy must be holding it back. Throws `RemoteError`.
+   * The steps after the one with the number `after`, as the service sends them. Ends when the connection ends, or when
+   * nothing comes for so long that a proxy must be buffering it. Throws `RemoteError`.
    * https://html.spec.whatwg.org/multipage/server-sent-events.html
    */
   async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<SentStep, void> {
@@ -119,10 +119,11 @@ export class RemoteService {
     const [pathname, query = ""] = path.split("?");
     target.pathname = `${url.pathname.replace(/\/$/, "")}${pathname}`;
     target.search = query;
-    // As bytes: Node would encode the headers together with a text, and so spoil a secret beyond ASCII.
+    // As bytes, because Node would encode the headers together with a string, and damage a secret with characters
+    // beyond ASCII.
     const content = Buffer.from(body === undefined ? "" : JSON.stringify(body));
     const headers = {
-      // Node takes headers as latin1; the service reads them as UTF-8.
+      // Node encodes headers as latin1, and the service decodes them as UTF-8.
       authorization: `Bearer ${Buffer.from(sentSecret, "utf8").toString("latin1")}`,
       accept: "application/json",
       ...more,
@@ -132,7 +133,7 @@ export class RemoteService {
     // Loading TLS costs as much as all of this program.
     const { request: send } = await (url.protocol === "https:" ? import("node:https") : import("node:http"));
     return await new Promise((resolve, reject) => {
-      // No agent: the shared one has time limits of its own.
+      // Without an agent, because the shared one has its own time limits.
       const sent = send(target, { ...identity, method, headers, signal, agent: false, timeout: connectTimeoutMs });
       sent.once("response", resolve).once("error", reject);
       limitSilence(sent, {
@@ -151,13 +152,13 @@ interface Sent {
   readonly path: string;
   readonly body: object | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The longest silence once there is a connection. 0: any. */
+  /** The longest silence after the connection is made. 0: no limit. */
   readonly silenceMs?: number;
-  /** The connection is ended then. */
+  /** Called instead of ending the connection with an error. */
   readonly onSilence?: () => void;
 }
 
-/** Not within the time that connecting may take. */
+/** There was no connection within the time for connecting. */
 class NoConnection extends Error {}
 
 function stepIn(data: string): SentStep {
@@ -170,7 +171,7 @@ function stepIn(data: string): SentStep {
   throw NOT_OURS;
 }
 
-/** Node's and OpenSSL's texts are for their developers. */
+/** The texts of Node and OpenSSL are for their developers. */
 function whyOf(code = "unknown error"): string {
   const [, why] = REASONS.find(([codes]) => codes.test(code)) ?? [];
   return UNKNOWN_AUTHORITY.has(code)
@@ -189,7 +190,10 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "its certificate is for another name"],
 ];
 
-/** Of a question only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
+/**
+ * For a request, only the time for connecting is limited. After that the keep-alive of the network notices a service
+ * that is gone.
+ */
 function limitSilence(
   sent: ClientRequest,
   limits: Required<Pick<Sent, "silenceMs" | "onSilence">> & {

@@ -9,8 +9,8 @@ import { declareWatch } from "./verbs/watch.ts";
 import { runWatch } from "./watch.ts";
 
 /**
- * The service and the agent, without the simulator and the terminal: what a container needs. Both run for
- * long; only what few configurations need is loaded late.
+ * The service and the agent, without the simulator and the terminal, for the container image. Both run for a long time.
+ * Only code that few configurations need is loaded later.
  */
 export function runService(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
   const verbs = [

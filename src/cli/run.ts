@@ -16,7 +16,7 @@ import { declareStatus } from "./verbs/status.ts";
 import { declareUncordon } from "./verbs/uncordon.ts";
 import { declareWatch } from "./verbs/watch.ts";
 
-/** Every verb, in the order of the help. What it does is loaded when it runs: a chunk of the bundle, or several. */
+/** Every verb, in the order of the help. Its code is loaded when it runs: one chunk of the bundle, or several. */
 const VERBS: readonly Verb[] = [
   { declare: declareServe, load: async () => (await import("./serve.ts")).runServe },
   { declare: declareDrain, load: async () => (await import("./drain.ts")).runDrain },
@@ -36,8 +36,8 @@ const VERBS: readonly Verb[] = [
 ];
 
 /**
- * The command line as a function: resolves to the exit code, and never rejects. It reads and writes `streams` alone, and
- * takes its configuration from `environment`; only the AWS SDK finds credentials, endpoint and region as it always does.
+ * The command line as a function. It resolves with the exit code, and never rejects. It uses only `streams` for input
+ * and output, and `environment` for its configuration. The AWS SDK finds credentials, endpoint and region as usual.
  */
 export function run(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
   return runProgram(VERBS, { given, environment, streams });

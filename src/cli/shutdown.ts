@@ -5,7 +5,10 @@ import { EXIT } from "./exit-codes.ts";
 
 const NAMES: readonly SignalName[] = ["SIGTERM", "SIGINT"];
 
-/** SIGTERM in two stages: the first stops taking requests; the second, or the end of the grace, abandons drains. */
+/**
+ * SIGTERM in two stages: the first one stops accepting requests. The second one, or the end of the grace period,
+ * abandons drains.
+ */
 export function listenForShutdown(
   { shutdownGraceMs }: Pick<Config, "shutdownGraceMs">,
   { signals, clock }: Pick<Streams, "signals" | "clock">,
@@ -29,19 +32,19 @@ export function listenForShutdown(
   return { stop: stop.signal, abandon: abandon.signal, ignore };
 }
 
-/** Aborts at the first Ctrl-C, so that the end can say how things stand. The second one ends the run. */
+/** Aborts at the first Ctrl-C, so that the end can report the state. The second one ends the run. */
 export function interruptSignal({ streams: { signals }, endNow }: Pick<Call, "streams" | "endNow">): AbortSignal {
   const interrupted = newAbort();
   const onSignal = () => {
     if (interrupted.signal.aborted) endNow(EXIT.notDrained);
     interrupted.abort();
   };
-  // Listened to until the end: with no listener, what restores the terminal's cursor would end the program.
+  // It listens until the end: without a listener, the code that restores the terminal's cursor would end the program.
   for (const name of NAMES) signals.on(name, onSignal);
   return interrupted.signal;
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program, and its processes with it. */
+/** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program and its processes. */
 export function nextInterrupt({ signals }: Pick<Streams, "signals">): Promise<void> {
   return new Promise((resolve) => {
     const onSignal = () => {

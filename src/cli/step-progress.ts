@@ -4,7 +4,7 @@ import type { FoundReport, OutcomeReport, ResultReport, RunningReport } from "..
 import type { UndoneNode } from "../drain/undo.ts";
 import type { Progress, ShownHold, ShownRegistration } from "./progress.ts";
 
-/** One step of a drain as a service sends it. Which fields it has depends on its type, and on the service's version. */
+/** One step of a drain as a service sends it. Its fields depend on its type, and on the service's version. */
 export interface SentStep {
   readonly id: number;
   readonly at: string;
@@ -33,11 +33,11 @@ export interface RemoteDrain {
   readonly node: UndoneNode;
 }
 
-/** What people read of a drain of a service, from the steps that the service reports. */
+/** What people read about a drain of a service, from the steps that the service reports. */
 export class StepProgress {
   readonly #drain: RemoteDrain;
   readonly #found = new Map<string, ShownRegistration>();
-  /** Since when each is held, in milliseconds by the service's clock. */
+  /** When each hold began, in milliseconds by the service's clock. */
   readonly #heldSince = new Map<string, number>();
   #startedAt: number | undefined;
 
@@ -45,13 +45,16 @@ export class StepProgress {
     this.#drain = drain;
   }
 
-  /** How long the drain had run then, in milliseconds: by the clock of the service, which may not be that of this machine. */
+  /**
+   * How long the drain had run at that moment, in milliseconds, by the clock of the service, which may differ from this
+   * machine's.
+   */
   elapsedMs({ at }: Pick<SentStep, "at">): number {
     this.#startedAt ??= Date.parse(at);
     return Date.parse(at) - this.#startedAt;
   }
 
-  /** Empty for a step that is of no interest to those who watch. */
+  /** Empty for a step that people do not read. */
   of(step: SentStep): readonly Progress[] {
     const drain = this.#drain;
     switch (step.type) {
@@ -97,7 +100,7 @@ export class StepProgress {
     }
   }
 
-  /** How the registrations stand. */
+  /** The states of the registrations. */
   standing({ registrations }: Pick<RunningReport, "registrations">): Progress {
     return { ...this.#drain, type: "standing", holds: registrations.map(holdOf) };
   }
@@ -129,7 +132,7 @@ export class StepProgress {
       case "undone":
         return [{ ...drain, type: step.type }];
       default:
-        // A request that has joined says nothing that the first one has not; and a later service may have other steps.
+        // A request that has joined says nothing new, and a later version of the service may have other steps.
         return [];
     }
   }
@@ -153,7 +156,7 @@ function meant({ registrations = [] }: SentStep): readonly ShownRegistration[] {
   return registrations.map(shown);
 }
 
-/** Steps name no ids of pools: names differ within an account and region. */
+/** Steps do not contain ids of pools. Names are unique within an account and region. */
 function keyIn({
   kind,
   loadBalancer = "",

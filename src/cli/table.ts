@@ -1,21 +1,21 @@
 import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 
-/** Between two columns. */
+/** The spaces between two columns. */
 const GAP = 2;
 
 interface TableOptions {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Of the terminal. Infinite: a file or a pipe. */
+  /** The width of the terminal. Infinite: a file or a pipe. */
   readonly width: number;
-  /** The column that names a row, where its cells stand below each other. */
+  /** The column that names a row, if the cells of a row are written below each other. */
   readonly naming: number;
 }
 
 /**
- * Columns as wide as their cells need, where they fit into `width`. Otherwise cells break at their spaces; and where that is
- * not enough, each row is a paragraph: its name, and the other cells below it, each with its title. No word is broken.
+ * Columns as wide as their cells, if they fit into `width`. Otherwise cells are broken at their spaces. If that is not
+ * enough, each row is a paragraph: its name, and the other cells below it, each with its title. No word is broken.
  */
 export function table({ header, rows, width, naming }: TableOptions): readonly string[] {
   const lines = [header, ...rows];
@@ -24,12 +24,12 @@ export function table({ header, rows, width, naming }: TableOptions): readonly s
   return inColumns(lines, widths);
 }
 
-/** Each row's cells in a line, those of a column below each other. */
+/** The cells of each row in one line, aligned by column. */
 export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
   return inColumns(rows, naturalWidths(rows));
 }
 
-/** Breaks a line at spaces, with the next lines indented. A word that is longer than `width` stays whole. */
+/** Breaks a line at spaces, with the next lines indented. A word that is longer than `width` is not broken. */
 export function wrapped(line: string, width: number): string {
   if (width === Number.POSITIVE_INFINITY || stringWidth(line) <= width) return line;
   const indent = /^ */.exec(line)?.[0] ?? "";
@@ -62,7 +62,7 @@ function widthsBy(rows: readonly (readonly string[])[], widthOf: (cell: string) 
   return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => widthOf(row[column] ?? ""))));
 }
 
-/** Undefined: not even the longest words of the columns fit. The widest column gives first. */
+/** Undefined: not even the longest words of the columns fit. The widest column is shortened first. */
 function fittingWidths(rows: readonly (readonly string[])[], width: number): readonly number[] | undefined {
   const widths = [...naturalWidths(rows)];
   const least = widthsBy(rows, (cell) => Math.max(...cell.split(" ").map((word) => stringWidth(word))));

@@ -15,7 +15,7 @@ import { clockTime, placeCells, seconds, times } from "./cells.ts";
 import { type Look, PLAIN_LOOK } from "./look.ts";
 import { aligned, table, wrapped } from "./table.ts";
 
-/** What people read: a plan, how a node stands, the end of a drain. From reports, of this process or of a service. */
+/** Texts for people: a plan, the state of a node, the end of a drain. From reports of this process or of a service. */
 
 export function planText(plan: PlanReport, look: Look = PLAIN_LOOK): string {
   const { width, paint, isWide } = look;
@@ -59,7 +59,7 @@ function places(header: readonly string[], rows: readonly (readonly string[])[],
   return table({ header: header.map((title) => paint("title", title)), rows, width, naming: 1 });
 }
 
-/** As AWS says it: `healthy`, `draining`, `unhealthy (Target.Timeout)`. */
+/** In the words of AWS: `healthy`, `draining`, `unhealthy (Target.Timeout)`. */
 function stateText(state: string, { paint }: Look): string {
   if (/^(healthy|InService)/.test(state)) return paint("good", state);
   return /^(unhealthy|OutOfService)/.test(state) ? paint("bad", state) : paint("note", state);
@@ -99,7 +99,7 @@ function lastDrainText({ lastDrain }: NodeStatusReport, look: Look): readonly st
   return ["", head, ...outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt), look).split("\n")];
 }
 
-/** How a drain ended. `tookMs`: how long it took. */
+/** The end of a drain. `tookMs`: how long it took. */
 export function outcomeText(outcome: OutcomeReport, tookMs: number, look: Look = PLAIN_LOOK): string {
   const lines = endText(outcome, tookMs, look).split("\n");
   return lines.map((line) => (/^(Not drained|Refused)/.test(line) ? look.paint("bad", line) : line)).join("\n");
@@ -201,7 +201,9 @@ function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsew
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
-/** Not that it can go: an NLB sends to a node for minutes after AWS has taken it off the list. */
+/**
+ * It does not say that the node can go: an NLB sends traffic to a node for minutes after AWS has stopped listing it.
+ */
 function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
   const listed = elsewhere.length === 0 ? "" : ` ${elsewhereText(elsewhere)}`;
   return `No load balancer lists ${node.id} now.${listed}`;

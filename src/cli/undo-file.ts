@@ -4,9 +4,9 @@ import { printable } from "../drain/errors.ts";
 import { DrainsFile } from "../ledger/report-files.ts";
 import type { Call } from "./call.ts";
 
-/** Where `--undo-file` writes what drains have done, for `cancel --from`. */
+/** The file in which `--undo-file` records what drains have done, for `cancel --from`. */
 export interface UndoFile {
-  /** Replaces what was written of the drain. Never rejects. */
+  /** Replaces the record of the drain. Never rejects. */
   save(drainId: string, report: object): Promise<void>;
 }
 
@@ -20,8 +20,8 @@ export async function undoFileFor(
 }
 
 /**
- * Makes the file before anything is drained, so that nothing is drained without it. Throws `ConfigError`: it can't be made, or
- * is there already.
+ * Creates the file before anything is drained, so that nothing is drained without it. Throws `ConfigError` if it can't
+ * be created, or exists already.
  */
 async function openUndoFile(path: string, onTrouble: (problem: string) => void): Promise<UndoFile> {
   const drains = new Map<string, object>();

@@ -21,19 +21,19 @@ import { forget, type RecordedDrain, readRecords } from "./recorded-drains.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { nodeUndoText, undoText } from "./text.ts";
 
-/** What an undo without a service is asked for. */
+/** A request for an undo without a service. */
 export interface UndoHere {
   readonly verb: "cancel" | "uncordon";
-  /** As it was typed: a node, or the id of a drain. Absent: what `from` has. */
+  /** As it was typed: a node, or the id of a drain. Absent: the drains of `from`. */
   readonly given?: string;
-  /** A file with drains; `-` is stdin. Absent: what was recorded when the node was drained. */
+  /** A file with drains. `-` is stdin. Absent: what was recorded when the node was drained. */
   readonly from?: string;
   readonly json?: true;
 }
 
 const STDIN = "-";
 
-/** Undoes drains with credentials of this process: returns the exit code. */
+/** Undoes drains with the credentials of this process: returns the exit code. */
 export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
   const config = configFrom(call, asked.verb);
   const drains = asked.from === undefined ? undefined : await readFrom(asked.from, call.streams);
@@ -74,7 +74,7 @@ class UndoingHere {
     this.#parts = parts;
   }
 
-  /** Of a node: all that is recorded of it. Of a drain: that one. Throws `drain-not-found`. */
+  /** For a node: everything that is recorded of it. For a drain: that one. Throws `drain-not-found`. */
   async ofNode(): Promise<NodeUndo> {
     const { given = "", verb } = this.#asked;
     const { environment, streams } = this.#call;
@@ -95,7 +95,7 @@ class UndoingHere {
     return included;
   }
 
-  /** Of each node of the file, beside each other; or of the given one. */
+  /** For each node of the file at the same time, or only the given one. */
   async ofFile(drains: readonly ReportedDrain[]): Promise<readonly NodeUndo[]> {
     const { given, from = "" } = this.#asked;
     const { opened, signal } = this.#parts;
@@ -110,7 +110,7 @@ class UndoingHere {
     return Promise.all(ids.map((value) => this.#undo(drainsOf(meant, { by: "id", value }))));
   }
 
-  /** All of one node, the newest first. What was undone is recorded no more. */
+  /** All drains of one node, newest first. The records of undone drains are removed. */
   async #undo(drains: readonly (ReportedDrain | RecordedDrain)[]): Promise<NodeUndo> {
     const { engine, opened, signal } = this.#parts;
     const [{ node } = { node: NO_NODE }] = drains;
@@ -131,7 +131,7 @@ class UndoingHere {
     }
   }
 
-  /** In the cluster: no ledger knows a drain of it. */
+  /** Only in the cluster, because no ledger knows a drain of the node. */
   #include(request: NodeUndoRequest): Promise<NodeUndo> {
     const { engine, clock, opened, signal } = this.#parts;
     return undoNode(request, { ...engine, clock, cluster: opened?.cluster }, signal);
@@ -148,7 +148,7 @@ class UndoingHere {
 
 const NO_NODE = { id: "", name: "", network: "" };
 
-/** The cluster was asked, and nothing is known of targets. */
+/** The cluster was asked, and nothing is known about targets. */
 function notRecorded({ environment }: Call): string {
   const where = recordsFolder(environment);
   const here = where === undefined ? "on this machine" : `in ${printable(where, 200)}`;
@@ -164,7 +164,7 @@ function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clo
   };
 }
 
-/** Of a file, and of a drain that was named, each drain; otherwise the node. */
+/** For a file and for a named drain, each drain. Otherwise the node. */
 function print(undone: readonly NodeUndo[], { verb, given = "", from, json }: UndoHere, call: Call): number {
   const { stdout, stderr } = call.streams;
   const outcomes = undone.flatMap(({ drains }) => drains).map(undoReport);

@@ -11,7 +11,7 @@ import { remoteFrom } from "./remote-from.ts";
 import { patient, refused, serverFlag } from "./remote-reads.ts";
 import { interruptSignal } from "./shutdown.ts";
 
-/** What an undo through a service is asked for. */
+/** A request for an undo through a service. */
 export interface UndoRemotely {
   readonly verb: "cancel" | "uncordon";
   /** As it was typed: a node, or the id of a drain. */
@@ -19,7 +19,7 @@ export interface UndoRemotely {
   readonly server: URL;
 }
 
-/** Has a service undo drains: returns the exit code. */
+/** Lets a service undo drains: returns the exit code. */
 export async function undoRemotely({ verb, given, server }: UndoRemotely, call: Call): Promise<number> {
   const { service } = await remoteFrom(call, verb, server);
   const interrupted = interruptSignal(call);
@@ -61,7 +61,7 @@ async function nodeTextOf(answer: RemoteAnswer): Promise<string | undefined> {
   return (await import("./text.ts")).nodeUndoText(report);
 }
 
-/** The problem of an undo that has failed in part has its report inside. */
+/** The problem of a partly failed undo contains its report. */
 function reportIn<T extends UndoReport | NodeUndoReport>(
   { status, body }: RemoteAnswer,
   done: readonly T["status"][],

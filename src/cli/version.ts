@@ -1,4 +1,4 @@
-/** The package's, which the build writes in. */
+/** The version of the package, which the build inserts. */
 declare const __VERSION__: string;
 
 export const VERSION = __VERSION__;

@@ -3,16 +3,16 @@ import { seconds, times } from "./cells.ts";
 import { podsText } from "./event-text.ts";
 import type { Progress, ShownHold } from "./progress.ts";
 
-/** A hold takes minutes. Without a line for so long, a drain looks as if it hung. */
+/** A hold takes minutes. Without a line for this long, a drain looks as if it hung. */
 const SILENCE_MS = 30_000;
 
-/** How a drain stands now. */
+/** The current state of a drain. */
 interface Standing {
-  /** Empty while they are being looked for. */
+  /** Empty during the search. */
   readonly registrations: readonly Omit<ShownHold, "registration">[];
 }
 
-/** Undefined: the drain does not run, or that is not known. */
+/** Undefined: the drain does not run, or this is not known. */
 export type Running = (drainId: string) => Standing | undefined;
 
 interface WaitingOptions {
@@ -28,7 +28,7 @@ interface Waiting {
   readonly pods: Set<string>;
 }
 
-/** Says of each drain what it waits for, when nothing was said for a while. */
+/** Says for each drain what it waits for, when nothing was written for a while. */
 export class WaitingLines {
   readonly #options: WaitingOptions;
   readonly #drains = new Map<string, Waiting>();
@@ -49,7 +49,7 @@ export class WaitingLines {
     if (event.type === "ended") this.#drains.delete(drainId);
   };
 
-  /** Until `end` aborts. Never rejects. */
+  /** Runs until `end` aborts. Never rejects. */
   async run(end: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     try {
@@ -72,7 +72,7 @@ export class WaitingLines {
   }
 }
 
-/** Undefined: nothing is known of it. */
+/** Undefined: nothing is known about it. */
 function waitingText(drain: Standing | undefined, pods: ReadonlySet<string>): string | undefined {
   if (pods.size > 0) return `waiting for ${podsText([...pods])}`;
   if (drain === undefined) return undefined;

@@ -35,7 +35,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     },
   );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
-  // Better known now than when there are two minutes left.
+  // It is better to know this now than in the last two minutes.
   const checking = checkAccess(stop).then(
     (problems) => {
       for (const { error } of problems) log("access check failed", { code: error.code, error: error.message });
@@ -63,7 +63,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   await Promise.all([checking, counting]);
 }
 
-/** What counts connections is loaded only where it is configured. Never rejects. */
+/** The code that counts connections is loaded only if it is configured. Never rejects. */
 async function countHere(
   { earlyRelease }: Pick<Drainer, "earlyRelease">,
   identity: InstanceIdentity,
@@ -75,7 +75,7 @@ async function countHere(
   await countConnections(identity, exchange, watching);
 }
 
-/** In a dry run nothing is answered. */
+/** A dry run completes no hook. */
 function hookOf(
   config: Config,
   {
@@ -101,7 +101,7 @@ function hookOf(
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
 }
 
-/** Whatever the environment says, the machine is where it is. */
+/** The region of the machine, whatever the environment says. */
 function regionOf({ region = undefined, givenBy }: Config, identity: InstanceIdentity): string {
   if (region === undefined || region === identity.region) return identity.region;
   throw new ConfigError([

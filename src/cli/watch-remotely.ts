@@ -9,14 +9,14 @@ import type { Watching } from "./watching.ts";
 
 interface RemoteWatching extends Watching {
   readonly service: Pick<RemoteService, "ask">;
-  /** The caller's own, in milliseconds. */
+  /** The timeout of this caller, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly dryRun: boolean;
   /** Whether it counts the connections of this machine for the service. */
   readonly earlyRelease: boolean;
 }
 
-/** Has a service drain this machine, and waits. Resolves when it is stopped and every answer has come. */
+/** Lets a service drain this machine, and waits. Resolves when it is stopped and every answer has arrived. */
 export async function watchRemotely(watching: RemoteWatching): Promise<void> {
   const { log, watch, service, stop, dryRun } = watching;
   const identity = await watch.identity(stop);
@@ -32,7 +32,7 @@ export async function watchRemotely(watching: RemoteWatching): Promise<void> {
   await Promise.all(underWay);
 }
 
-/** What counts connections is loaded only where it is configured. Never rejects. */
+/** The code that counts connections is loaded only if it is configured. Never rejects. */
 async function countFor(
   service: RemoteWatching["service"],
   identity: InstanceIdentity,
@@ -75,7 +75,9 @@ async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<Noti
   }
 }
 
-/** The service may refuse a request without a deadline, so a machine that terminates always gets one. */
+/**
+ * The service may refuse a request without a deadline, so the request for a machine that terminates always has one.
+ */
 function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, watching: RemoteWatching): object {
   const { clock, timeoutMs, dryRun } = watching;
   const left = deadline === undefined ? DEADLINE_SECONDS_MAX : (deadline - clock.now()) / 1_000;
@@ -88,7 +90,7 @@ function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, wat
   };
 }
 
-/** Better known now than when there are two minutes left. Never rejects. */
+/** It is better to know this now than in the last two minutes. Never rejects. */
 async function checkService(service: Pick<RemoteService, "ask">, { log, stop }: Watching): Promise<void> {
   try {
     const { status, body } = await service.ask("GET", "/drains", undefined, stop);

@@ -32,7 +32,7 @@ export async function runWatch(call: Call): Promise<number> {
   return EXIT.done;
 }
 
-/** What it drains itself is traced as the service's drains are. A service traces its own. */
+/** Its own drains are traced as those of the service. A service traces its own. */
 async function tracedHere(config: Config, watching: Watching): Promise<void> {
   const { clock, log } = watching;
   const tracing = await tracingOf(config, { clock, log, version: VERSION });
@@ -79,7 +79,7 @@ async function untilStopped(
   try {
     await run({ watch: metrics?.counted(watch) ?? watch, metrics, clock, time, log, stop, abandon });
   } catch (error) {
-    // Stopped before it knew which machine it is on.
+    // It was stopped before it knew its machine.
     if (!stop.aborted) throw error;
   } finally {
     ended.abort(WOKEN);
@@ -90,7 +90,7 @@ async function untilStopped(
   log("stopped", {});
 }
 
-/** What serves metrics is loaded only where it is configured. */
+/** The code that serves metrics is loaded only if it is configured. */
 async function metricsOf(config: Config, parts: Pick<Watching, "clock" | "log">) {
   const { metricsPort: port } = config;
   if (port === undefined) return undefined;

@@ -6,23 +6,23 @@ import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { MetadataWatch } from "../sources/metadata-watch.ts";
 
-/** What both ways of watching work with. */
+/** What both kinds of `watch` need. */
 export interface Watching {
   readonly watch: Pick<MetadataWatch, "identity" | "notices">;
   readonly clock: Clock;
   readonly time: AwsTime;
   readonly log: Log;
-  /** Absent: there are no traces. */
+  /** Absent: traces are not configured. */
   readonly tracing?: Tracing;
-  /** Absent: the agent serves none. */
+  /** Absent: the agent serves no metrics. */
   readonly metrics: Pick<ServedAgentMetrics, "countCall" | "countHook"> | undefined;
-  /** No more notices are heeded, running drains go on. */
+  /** No more notices are processed, and running drains continue. */
   readonly stop: AbortSignal;
-  /** Running drains end as they stand. */
+  /** Running drains end as they are. */
   readonly abandon: AbortSignal;
 }
 
-/** The options that an agent has with --server, besides those of every caller. */
+/** The options of an agent with --server, in addition to those of every caller. */
 export const OWN_WITH_SERVER: readonly OptionName[] = [
   "metadataEndpoint",
   "metadataEndpointMode",

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 
-/** Data as YAML. Loaded with its library where that is asked for. */
+/** Data as YAML. Its library is loaded only when it is requested. */
 export function yamlText(data: object): string {
-  // As JSON has it: no field is `undefined` then. No line is folded.
+  // As in JSON, so that no field is `undefined`. No line is folded.
   return stringify(JSON.parse(JSON.stringify(data)), { lineWidth: 0, aliasDuplicateObjects: false });
 }

@@ -1,7 +1,7 @@
 import type { AGENT_OPTIONS } from "./agent-options.ts";
 import type { OptionText } from "./values.ts";
 
-/** Those of the agent on a node. */
+/** The texts of the options of the agent on a node. */
 export const AGENT_OPTION_TEXTS: Readonly<Record<keyof typeof AGENT_OPTIONS, OptionText>> = {
   metadataEndpoint: {
     description: "URL of the EC2 instance metadata service.",

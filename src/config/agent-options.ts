@@ -1,9 +1,9 @@
 import { httpOrigin, oneOf, option, seconds, text, wholeNumber } from "./values.ts";
 
-/** The options of the agent on a node alone. */
+/** The options that only the agent on a node has. */
 export const AGENT_OPTIONS = {
   metadataEndpoint: option({
-    // The AWS SDK reads the same variable, to find the credentials of the node.
+    // The AWS SDK reads the same variable to find the credentials of the node.
     variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     flag: "--metadata-endpoint <url>",
     defaultText: "the address that AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE names",

@@ -18,7 +18,7 @@ const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** All headers of a request together may have 16 KiB. */
 const SECRET_LENGTH_MAX = 4_096;
 
-/** The options by which a service and its callers know each other. */
+/** The options with which a service and its callers identify each other. */
 export const CALLER_OPTIONS = {
   secret: option({
     variable: "SECRET",

@@ -13,7 +13,7 @@ import {
 
 /** The commands that may call a Kubernetes API server. */
 const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncordon", "doctor"];
-/** What says by itself that the machine is going, and what a person asks for. */
+/** Departures that Node objects announce by themselves, and those that a person requests. */
 const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const LABEL = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "1 to 63 lower-case letters, digits and -");

@@ -33,7 +33,7 @@ export interface ConfigInput {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The values from the command line, by the option's name. A flag wins over its variable. */
   readonly flags?: Readonly<Partial<Record<OptionName, string | boolean>>>;
-  /** The verb asks a service, which needs the secret. */
+  /** The verb calls a service, which needs the secret. */
   readonly isRemote?: boolean;
 }
 
@@ -112,7 +112,7 @@ function inEnvironment(
   return isUnset && inLowerCaseToo === true ? environment[variable.toLowerCase()] : given;
 }
 
-/** Where AWS is, and the way there. */
+/** The endpoint of AWS, and how to reach it. */
 export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): AwsClientOptions {
   return {
     ...(region === undefined ? {} : { region }),
@@ -120,7 +120,7 @@ export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): 
   };
 }
 
-/** The part of a configuration that the core works by. */
+/** The part of a configuration that the core uses. */
 export function drainTimes(config: Config): DrainTimes {
   const { timeoutMs, deadlineMarginMs, givenBy } = config;
   const hasFastPath = config.nlbFastPath && config.kubernetes !== undefined;
@@ -131,24 +131,24 @@ export function drainTimes(config: Config): DrainTimes {
   };
 }
 
-/** The options of the guard. Undefined: no guard. */
+/** The options of the guard. Undefined: there is no guard. */
 export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
   return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
 }
 
-/** Where the instance metadata service is. */
+/** The address of the instance metadata service. */
 export function metadataOrigin({ metadataEndpoint, metadataEndpointMode: mode }: Config): string {
   return metadataEndpoint ?? (mode === "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
 }
 
-/** The default as people would give it; undefined where there is none. */
+/** The default in the form in which people give it. Undefined: there is none. */
 export function printableDefault({ default: value, defaultText, unit }: Option): string | undefined {
   if (defaultText !== undefined || value === undefined) return defaultText;
   if (typeof value === "object") return printableShare(value as Share);
   return String(unit === "seconds" ? Number(value) / 1_000 : value);
 }
 
-/** How a caller proves itself, and what a service takes. */
+/** How a caller authenticates, and what a service accepts. */
 const SECRETS = ["secret", "secretFile", "tokenFile"] as const;
 
 function secretProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
@@ -170,7 +170,7 @@ function tokenProblems(
   return [`${givenBy.tokenReview} is true, and KUBERNETES is not set: name the cluster whose tokens are accepted`];
 }
 
-/** The API server speaks to webhooks by HTTPS alone. */
+/** The API server calls webhooks only by HTTPS. */
 function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
   if (!config.evictionGate) return [];
   const needed = [
@@ -183,7 +183,7 @@ function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonl
     .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
 }
 
-/** Replicas find each other in their cluster. */
+/** Replicas find each other through their cluster. */
 function leaseProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
   if (config.lease === undefined) return [];
   const ofPod = (field: string) => `set it from the field ${field} of the pod (downward API)`;

@@ -4,14 +4,14 @@ import { type Config, OPTIONS } from "./config.ts";
 
 /**
  * The text of a file, without the byte order mark that some editors write before it. Throws the problem of the file:
- * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
+ * the error of the operating system, that it is larger than `bytesMax`, or that it is not text.
  */
 export async function readTextFile(path: string, bytesMax: number): Promise<string> {
-  // `end` counts from 0 and is read too: one byte more than allowed, of whatever never ends as well.
+  // `end` counts from 0 and is read too: one byte more than allowed, also from a file that never ends.
   return readText(createReadStream(path, { end: bytesMax }), bytesMax);
 }
 
-/** The same of what comes from elsewhere, such as stdin. */
+/** The same for another source, such as stdin. */
 export async function readText(source: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -50,7 +50,7 @@ export class OptionFileError extends Error {
   }
 }
 
-/** What `read` makes of the file's text. Whatever is wrong is thrown as `OptionFileError`, in the words of its message. */
+/** The result of `read` for the file's text. Every problem is thrown as `OptionFileError`, with its message. */
 export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read: (text: string) => T): Promise<T> {
   try {
     return read(await readTextFile(file.path, bytesMax));
@@ -59,7 +59,7 @@ export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read
   }
 }
 
-/** The problem of a file, in our words instead of the operating system's. */
+/** The problem of a file, in this program's words instead of the operating system's. */
 export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case undefined:
@@ -77,7 +77,7 @@ export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
   }
 }
 
-/** The same of a file that could not be written. */
+/** The same for a file that could not be written. */
 export function writeProblem({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case undefined:
@@ -99,12 +99,12 @@ export function writeProblem({ code, message }: NodeJS.ErrnoException): string {
   }
 }
 
-/** More than a header can carry, and room for a few secrets. */
+/** More than a header can carry, with room for a few secrets. */
 const SECRET_FILE_BYTES_MAX = 16 * 1_024;
 
 /**
- * One secret by SECRET, or as many as SECRET_FILE has lines: a service takes each of them, a caller sends the first.
- * Throws `OptionFileError`.
+ * One secret from SECRET, or as many as SECRET_FILE has lines. A service accepts each of them, and a caller sends the
+ * first one. Throws `OptionFileError`.
  */
 export async function readSecrets({
   secret,
@@ -115,7 +115,7 @@ export async function readSecrets({
   return readOptionFile({ option: givenBy.secretFile, path: secretFile }, SECRET_FILE_BYTES_MAX, secretsIn);
 }
 
-/** One a line. White space around a secret counts, but a line of nothing else is none. */
+/** One on each line. White space around a secret counts, but a line of white space is not a secret. */
 function secretsIn(text: string): readonly string[] {
   const secrets = text.split(/\r?\n/).filter((line) => line.trim() !== "");
   if (secrets.length === 0) throw new Error("it is empty");

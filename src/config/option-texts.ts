@@ -4,7 +4,7 @@ import type { OptionName } from "./options.ts";
 import { TRACING_OPTION_TEXTS } from "./tracing-option-texts.ts";
 import type { OptionText } from "./values.ts";
 
-/** Apart from the table of options, so that the Lambda function does not carry them. */
+/** Separate from the table of options, so that the Lambda function does not contain them. */
 export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   secret: {
     description: "Secret that callers of the HTTP API must send. With --server: the secret of that service.",

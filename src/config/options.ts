@@ -55,7 +55,7 @@ export const OPTIONS = {
     type: "text",
     range: PLACES_RANGE,
     parse: awsPlaces,
-    // It is no secret on AWS, and no other program's business.
+    // It is not a secret on AWS, but other programs need not know it.
     printableAs: (given) => given.replace(/ExternalId=\S*/g, "ExternalId=…"),
   }),
   clusterName: option({
@@ -313,7 +313,7 @@ export const OPTIONS = {
   maintenanceLeadMs: option({
     variable: "MAINTENANCE_LEAD",
     flag: "--maintenance-lead <seconds>",
-    // The longest deregistration delay that AWS allows, and five minutes.
+    // The longest deregistration delay of AWS, plus five minutes.
     default: 3_900_000,
     usedBy: ["serve", "lambda", "watch"],
     ...seconds(60, 604_800),

@@ -6,15 +6,15 @@ import { type OptionFile, OptionFileError, readOptionFile } from "./files.ts";
 const PEM_BYTES_MAX = 1_024 * 1_024;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** A certificate with what comes behind it in its chain, and its key. PEM. */
+/** A certificate with the rest of its chain, and its key. PEM. */
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
 }
 
 /**
- * What TLS_CERT_FILE and TLS_KEY_FILE hold; undefined where they are not set. Throws `OptionFileError`, also where the
- * key is another certificate's.
+ * The content of TLS_CERT_FILE and TLS_KEY_FILE. Undefined if they are not set. Throws `OptionFileError`, also if the
+ * key belongs to another certificate.
  */
 export async function readTlsIdentity({
   tlsCertFile,

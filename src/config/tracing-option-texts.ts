@@ -1,7 +1,7 @@
 import type { TRACING_OPTIONS } from "./tracing-options.ts";
 import type { OptionText } from "./values.ts";
 
-/** As the others: see `OPTION_TEXTS`. */
+/** Like the others: see `OPTION_TEXTS`. */
 export const TRACING_OPTION_TEXTS: Readonly<Record<keyof typeof TRACING_OPTIONS, OptionText>> = {
   otlpEndpoint: {
     description:

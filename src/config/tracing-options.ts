@@ -20,8 +20,9 @@ const collectorUrl: ValueKind<string> = {
 };
 
 /**
- * What OpenTelemetry names, and this program checks or needs. The OpenTelemetry library reads the others by itself:
- * docs/traces.md lists them. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ * The options that OpenTelemetry names, and that this program checks or needs. The OpenTelemetry library reads the
+ * others itself: docs/traces.md lists them.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export const TRACING_OPTIONS = {
   otlpEndpoint: option({
@@ -81,7 +82,7 @@ function withoutSecrets(given: string): string {
   return given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…");
 }
 
-/** Where the spans of a configuration go. Undefined: nowhere. */
+/** The endpoint for the spans of a configuration. Undefined: they are not sent. */
 export function tracesUrl({
   otlpEndpoint,
   otlpTracesEndpoint,

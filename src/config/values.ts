@@ -2,17 +2,19 @@
 
 import { NODE_TRIGGERS, type NodeTrigger } from "../drain/cluster.ts";
 
-/** A kind of value: how it is read, and what documents and help say that it may be. Both come from the same numbers. */
+/**
+ * A kind of value: how it is parsed, and what documents and help say about its range. Both come from the same numbers.
+ */
 export interface ValueKind<T> {
   /** `whole number`, `text` and so on. */
   readonly type: string;
-  /** Which values of the type are allowed. */
+  /** The allowed values of the type. */
   readonly range: string;
-  /** The unit that people give it in; absent where it has none. Inside the program, times are milliseconds. */
+  /** The unit in which people give it. Absent: it has none. Inside the program, times are milliseconds. */
   readonly unit?: "seconds";
-  /** All allowed values, where they are but a few. */
+  /** All allowed values, if there are only a few. */
   readonly words?: readonly string[];
-  /** What every allowed value matches, where a pattern says more than `range` does. The chart's schema has it. */
+  /** A pattern that every allowed value matches, if it says more than `range`. The schema of the chart contains it. */
   readonly pattern?: RegExp;
   /** Throws `RangeError` that says which value to give instead. */
   readonly parse: (given: string) => T;
@@ -37,7 +39,7 @@ export function text(lengthMax: number, type = "text"): ValueKind<string> {
 
 const CONTROL = /\p{Cc}/u;
 
-/** `true` or `1`, `false` or `0`, in either case. */
+/** `true` or `1`, `false` or `0`, in upper or lower case. */
 export const flag: ValueKind<boolean> = {
   type: "boolean",
   range: "true or false",
@@ -50,7 +52,7 @@ export const flag: ValueKind<boolean> = {
   },
 };
 
-/** One of a few words, in either case. */
+/** One of a few words, in upper or lower case. */
 export function oneOf<const T extends string>(allowed: readonly T[]): ValueKind<T> {
   const range = `${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`;
   return {
@@ -78,7 +80,7 @@ export function matching(pattern: RegExp, range: string): ValueKind<string> {
   };
 }
 
-/** Of Auto Scaling groups, as IAM's resources may name them. */
+/** Names of Auto Scaling groups, in the form in which IAM's resources may name them. */
 export const GROUP_NAMES: ValueKind<string> = matching(
   /^[\w./=+@*?()-]{1,255}(,[\w./=+@*?()-]{1,255}){0,49}$/,
   "1 to 50 names of Auto Scaling groups with commas between them; * and ? stand for other characters",
@@ -112,7 +114,7 @@ export function number(min: number, max: number): ValueKind<number> {
   };
 }
 
-/** People give seconds, with fractions; the value is in milliseconds. */
+/** People give seconds, with fractions. The value is in milliseconds. */
 export function seconds(min: number, max: number): ValueKind<number> {
   const range = `from ${min} to ${max}`;
   return {
@@ -145,7 +147,7 @@ export const httpOrigin: ValueKind<string> = {
 
 const URL_LENGTH_MAX = 300;
 
-/** A proxy, by its URL or by its host and port alone. */
+/** A proxy, by its URL or only by its host and port. */
 export const proxyUrl: ValueKind<string> = {
   type: "URL",
   range: "http:// or https://, a host and a port, with user and password if the proxy needs them",
@@ -178,7 +180,7 @@ export function share(min: number, countMax: number): ValueKind<Share> {
   };
 }
 
-/** What of a Node object announces its departure. */
+/** The parts of a Node object that announce its departure. */
 export interface NodeTriggers {
   readonly triggers: ReadonlySet<NodeTrigger>;
   /** The keys of the taints that `taint:KEY` names. */
@@ -207,13 +209,15 @@ export const nodeTriggers: ValueKind<NodeTriggers> = {
   },
 };
 
-/** What help and documents say of an option beside its type, range and default, which come from its check. */
+/**
+ * What help and documents say about an option in addition to its type, range and default, which come from its check.
+ */
 export interface OptionText {
-  /** What it sets. Sentences. */
+  /** What the option sets, in sentences. */
   readonly description: string;
-  /** A value, as people give it. */
+  /** A value in the form in which people give it. */
   readonly example: string;
-  /** When to give another value than the default. A sentence. */
+  /** When to change the default, in a sentence. */
   readonly changeWhen: string;
 }
 
@@ -236,14 +240,16 @@ export type Verb =
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {
   readonly variable: string;
-  /** As commander writes it; `--no-…` gives false. Absent where every user of the machine could read a secret from it. */
+  /**
+   * In the form of commander. `--no-…` gives false. Absent if every user of the machine could read a secret from it.
+   */
   readonly flag?: string;
   readonly default?: T;
-  /** Shown in help and documents where the default is not a value. */
+  /** Shown in help and documents if the default is not a value. */
   readonly defaultText?: string;
   /** Other programs read the variable in lower case too, and so does this one. */
   readonly inLowerCaseToo?: true;
-  /** Never shown; white space around it counts. */
+  /** It is never shown, and white space around it counts. */
   readonly isSecret?: true;
   readonly usedBy: readonly Verb[];
   readonly requiredBy?: readonly Verb[];

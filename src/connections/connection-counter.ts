@@ -4,23 +4,26 @@ import { readConntrack } from "./conntrack-table.ts";
 import { socketTable } from "./socket-table.ts";
 import { readTable, type TableFile } from "./table-file.ts";
 
-/** Of one table. A count that takes longer is older than what it is used for. */
+/** For one table. A count that takes longer is too old to be used. */
 const READ_MS_MAX = 1_000;
 
 export interface ConnectionCounterOptions {
-  /** Where the tables of the node are: `/proc/net`, for a process in the network namespace of the node. */
+  /** The folder of the node's tables: `/proc/net`, for a process in the network namespace of the node. */
   readonly folder: string;
-  /** The address that load balancers send to where a target is registered by its instance id. */
+  /** The address to which load balancers send traffic if a target is registered by its instance id. */
   readonly primaryAddress: string;
-  /** The addresses of the node itself, whose processes prove nothing about the way from a load balancer. */
+  /**
+   * The addresses of the node itself. Connections of its own processes prove nothing about traffic from a load
+   * balancer.
+   */
   readonly ownAddresses: () => Iterable<string>;
-  /** Milliseconds that only pass, to bound reads. */
+  /** A monotonic time in milliseconds, to limit reads. */
   readonly now: () => number;
 }
 
-/** What was counted at one moment. */
+/** A count at one moment. */
 export interface Count {
-  /** What it was counted in. */
+  /** The tables that were read. */
   readonly tables: readonly Table[];
   readonly ports: readonly PortCount[];
 }
@@ -35,7 +38,7 @@ export class ConnectionCounter {
 
   /**
    * The connections to each of `ports`, in all tables that this process may read. Conntrack's table may be missing: its
-   * file exists only where the kernel has it, and only root's group may read it. Throws `Unreadable`.
+   * file exists only if the kernel has it, and only root's group may read it. Throws `Unreadable`.
    */
   async count(ports: readonly CountedPort[]): Promise<Count> {
     const { folder, ownAddresses } = this.#options;
@@ -56,7 +59,9 @@ export class ConnectionCounter {
   }
 }
 
-/** Throws what a table that is needed throws. Returns nothing where the system says that there is none for this process. */
+/**
+ * Throws the error of a table that is needed. Returns nothing if the system says that this process has no such table.
+ */
 function unless(...codes: readonly string[]): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof Unreadable && error.code !== undefined && codes.includes(error.code)) return undefined;
@@ -66,7 +71,7 @@ function unless(...codes: readonly string[]): (error: unknown) => undefined {
 
 interface Found {
   open: number;
-  /** From elsewhere: in conntrack's table, and among the sockets. */
+  /** From another machine: in conntrack's table, and among the sockets. */
   wasTracked: boolean;
   hadSocket: boolean;
   isListening: boolean;
@@ -74,7 +79,7 @@ interface Found {
 
 class Counts {
   readonly #own: ReadonlySet<string | undefined>;
-  /** By port and address. Most connections are to other ports, and cost one look. */
+  /** By port and address. Most connections are to other ports, and cost one lookup. */
   readonly #byPort = new Map<number, Map<string, Found>>();
   readonly #asked: readonly { readonly port: CountedPort; readonly found: Found }[];
 
@@ -103,12 +108,12 @@ class Counts {
     }
     if (state !== "open") return;
     if (found !== undefined) found.open += 1;
-    // Conntrack that has lost a connection finds it again by a packet of either end.
+    // If conntrack has lost a connection, it finds it again by a packet of either end.
     const other = this.#at(from);
     if (other !== undefined) other.open += 1;
   }
 
-  /** A port that no process listens on may be that of a connection which a process of this node has made. */
+  /** A port on which no process listens may belong to a connection that a process of this node has made. */
   #listens({ address, port }: Connection["to"]): void {
     for (const [own, found] of this.#byPort.get(port) ?? [])
       if (address === own || ANY.has(address)) found.isListening = true;

@@ -8,8 +8,8 @@ const TCP = /^ipv[46] +\d+ tcp +6 (?:\d+ )?(?:([A-Z][A-Z_0-9]*) )?src=(\S+) dst=
 const OTHER = /^[a-z0-9]+ +\d+ (?!tcp )\S+ +\d+ /;
 
 /**
- * Reads `/proc/net/nf_conntrack`: the connections that netfilter tracks in the network namespace, those among them that the
- * node passes on after a translation. Connections that bypass netfilter are not in it.
+ * Reads `/proc/net/nf_conntrack`: the connections that netfilter tracks in the network namespace, including those that
+ * the node forwards after a translation. Connections that bypass netfilter are not in it.
  * https://docs.kernel.org/networking/nf_conntrack-sysctl.html
  */
 export const readConntrack: LineReader = (line) => {

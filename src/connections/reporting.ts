@@ -2,16 +2,16 @@ import type { Clock } from "../drain/clock.ts";
 import type { ConnectionReport, CountedPort, CountingOrder } from "../drain/early-release.ts";
 import type { Count } from "./connection-counter.ts";
 
-/** After a failure: a report of a node that drains is then missed, and nothing is proven by those before. */
+/** After a failure, the report of a node that drains is missing, and nothing is proven by the reports before it. */
 const RETRY_MS = 5_000;
 
 export interface ReportingOptions {
   readonly clock: Clock;
-  /** Throws what keeps the node's connections from being counted. */
+  /** Throws if the node's connections can't be counted. */
   readonly count: (ports: readonly CountedPort[]) => Promise<Count>;
   /** Sends a report, and returns what to do next. */
   readonly exchange: (report: ConnectionReport, signal: AbortSignal) => Promise<CountingOrder>;
-  /** Hears of each change between a node that drains and one that does not, and of the tables that are counted in. */
+  /** Called when the node begins or ends to drain, with the tables that are counted. */
   readonly onCounting: (count: Count | undefined) => void;
   readonly onFailure: (what: "count" | "report", error: Error) => void;
 }

@@ -5,19 +5,19 @@ const END = "([0-9A-F]{8}(?:[0-9A-F]{24})?):([0-9A-F]{4})";
 const LINE = new RegExp(`^ *\\d+: ${END} ${END} ([0-9A-F]{2}) `);
 const HEADER = /^ *sl +local_address +(?:rem|remote)_address +st /;
 
-/** All others are open, at least in one direction: TIME_WAIT, CLOSE and LISTEN. */
+/** All other states are open, at least in one direction. These are TIME_WAIT, CLOSE and LISTEN. */
 const STATES: ReadonlyMap<number, Connection["state"]> = new Map([
   [0x06, "closed"],
   [0x07, "closed"],
   [0x0a, "listening"],
 ]);
-/** The highest state there is: TCP_BOUND_INACTIVE. */
+/** The highest state: TCP_BOUND_INACTIVE. */
 const STATE_MAX = 0x0d;
 
 /**
- * Reads `/proc/net/tcp` or `/proc/net/tcp6`: sockets of processes in the network namespace. It does not list connections that
- * the node passes on, such as those to a NodePort. The first line must be the header, without which the file is not this table.
- * https://docs.kernel.org/networking/proc_net_tcp.html
+ * Reads `/proc/net/tcp` or `/proc/net/tcp6`: sockets of processes in the network namespace. It does not list
+ * connections that the node forwards, such as those to a NodePort. The first line must be the header, without which the
+ * file is not this table. https://docs.kernel.org/networking/proc_net_tcp.html
  */
 export function socketTable(): LineReader {
   let hasHeader = false;
@@ -40,7 +40,7 @@ function endOf(address: string, port: string): End {
   return { address: addressOf(address), port: Number.parseInt(port, 16) };
 }
 
-/** Words of 32 bits, each with its bytes in the order of the machine. All that AWS has are little-endian. */
+/** Words of 32 bits, each with its bytes in the order of the machine. All machines of AWS are little-endian. */
 function addressOf(digits: string): string {
   const bytes = (digits.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse());
   if (bytes.length === 4) return bytes.map((byte) => Number.parseInt(byte, 16)).join(".");

@@ -3,7 +3,7 @@ import { type Connection, type LineReader, Unreadable } from "./connection.ts";
 
 /** Far more than a line of these tables has. */
 const LINE_CHARACTERS_MAX = 4_096;
-/** More connections than a node can hold for others. Linux limits its own table to 262,144 by default. */
+/** More connections than a node can forward. Linux limits its own table to 262,144 by default. */
 const LINES_MAX = 300_000;
 
 export interface TableFile {
@@ -12,15 +12,16 @@ export interface TableFile {
 }
 
 interface ReadLimits {
-  /** When the read is given up, by `now`. */
+  /** When the read is aborted, by `now`. */
   readonly until: number;
   readonly now: () => number;
 }
 
 /**
- * Calls `onConnection` for each connection of a table. Reads it piece by piece, so that its memory does not grow with the
- * table. Throws `Unreadable` where that takes too long (older kernels take time quadratic in the length of conntrack's table),
- * where it has too many lines, and where it is cut off or malformed: then nothing is known of any connection.
+ * Calls `onConnection` for each connection of a table. It reads the table piece by piece, so that its memory does not
+ * grow with the table. Throws `Unreadable` if that takes too long (older kernels take time quadratic in the length of
+ * conntrack's table), if there are too many lines, and if it is cut off or malformed. Nothing is known about any
+ * connection then.
  */
 export async function readTable(
   { path, read }: TableFile,

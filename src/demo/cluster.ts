@@ -6,13 +6,13 @@ import type { Destination } from "./traffic.ts";
 
 export const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
-/** The demo's scenario, open, with what its clients ask for. */
+/** The demo's scenario, opened, with the values that its clients need. */
 export interface DemoCluster {
   readonly world: World;
   /** AWS's endpoint. */
   readonly url: string;
   readonly destinations: readonly Destination[];
-  /** The node that is to go. */
+  /** The node that goes. */
   readonly nodeId: string;
   close(): Promise<void>;
 }

@@ -6,11 +6,11 @@ import { CREDENTIALS, openDemoCluster } from "./cluster.ts";
 import type { Moment, Strategy } from "./strategies.ts";
 import { LOSS_CAUSES, type Loss, type LossCause, Traffic } from "./traffic.ts";
 
-/** So many simulated seconds pass in one. */
+/** Simulated seconds in each real second. */
 export const SPEED = 20;
 /** Real milliseconds between two requests to each destination: with five of them, 300 requests a second. */
 const INTERVAL_REAL_MS = 16;
-/** Requests that the clients mean to send in a real second, to all destinations together. */
+/** The number of requests that the clients intend to send in a real second, to all destinations together. */
 export const MEANT_PER_SECOND = 300;
 /** Simulated milliseconds. */
 const BEFORE_MS = 15_000;
@@ -34,7 +34,7 @@ export interface DemoRun {
   readonly moments: readonly { readonly moment: Moment; readonly at: number }[];
 }
 
-/** Takes one node of a fresh cluster away by `strategy`, under traffic. One clock for engine, simulator and clients. */
+/** Removes one node of a new cluster by `strategy`, under traffic. Engine, simulator and clients share one clock. */
 export async function runStrategy(strategy: Strategy, signal: AbortSignal): Promise<DemoRun> {
   const clock = new ScaledClock(SPEED);
   const cluster = await openDemoCluster(clock);

@@ -47,7 +47,7 @@ export const DEMO_SCENARIO: Scenario = {
                 ],
               },
             },
-            // Nothing but this rule leads to the group: a tool that reads only default actions misses it.
+            // Only this rule leads to the group: a tool that reads only default actions misses it.
             { priority: 20, paths: ["/reports/*"], action: { forward: [{ group: "shop-reports" }] } },
           ],
         },

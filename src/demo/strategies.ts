@@ -26,7 +26,7 @@ interface StrategyContext {
 
 export type Moment = "deregistered" | "terminated";
 
-/** One way to take a node away. Ends with the node terminated. */
+/** One way to remove a node. It ends when the node is terminated. */
 export interface Strategy {
   readonly name: "terminate" | "wait-for-unused" | "hasta-la-vista";
   readonly what: string;
@@ -35,7 +35,7 @@ export interface Strategy {
   run(context: StrategyContext): Promise<void>;
 }
 
-/** AWS's own waiters ask this often. */
+/** AWS's own waiters read this often. */
 const WAITER_INTERVAL_MS = 15_000;
 
 export const STRATEGIES: readonly Strategy[] = [

@@ -10,7 +10,7 @@ export interface Loss {
   readonly at: number;
   /** When its connection was opened. */
   readonly openedAt: number;
-  /** When it was given up, or answered badly. */
+  /** When it was given up, or failed. */
   readonly lostAt: number;
   /** The destination's name. */
   readonly to: string;
@@ -27,7 +27,7 @@ export interface TrafficOptions {
   readonly clock: Clock;
   /** Between two requests to each destination, in milliseconds of the clock. */
   readonly intervalMs: number;
-  /** After which a client turns to its next request, in milliseconds of the clock. */
+  /** After this time a client continues with its next request, in milliseconds of the clock. */
   readonly timeoutMs: number;
   /** Requests to a destination that clients wait for. While there are so many, they send no more to it. */
   readonly waitingMax: number;

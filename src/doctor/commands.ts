@@ -1,7 +1,7 @@
 import type { Pool } from "../drain/cloud-provider.ts";
 import type { PoolPlace } from "./facts.ts";
 
-/** Characters that no shell reads as anything else. */
+/** Characters that no shell interprets. */
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
 /** A command line for a POSIX shell. */
@@ -13,7 +13,7 @@ function quoted(word: string): string {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The region as a flag of the AWS CLI. None where the CLI finds the same one as the program. */
+/** The region as a flag of the AWS CLI. None if the CLI finds the same one as the program. */
 export function regionFlag(region: string | undefined): readonly string[] {
   return region === undefined ? [] : ["--region", region];
 }

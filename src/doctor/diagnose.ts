@@ -25,7 +25,7 @@ const POOL_RULES: readonly PoolRule[] = [
   severalClusters,
 ];
 
-/** Everything that is wrong with what was read, the worst first. */
+/** All findings about what was read, the worst first. */
 export function findingsOf(facts: Facts, region?: string): readonly Finding[] {
   return inSeverityOrder([
     ...nothingFound(facts, region),

@@ -2,18 +2,18 @@ import type { Pool, Registration } from "../drain/cloud-provider.ts";
 import type { AccessProblem } from "../drain/errors.ts";
 
 /**
- * What was read of a cluster before it is judged. A part that could not be read is absent, and named in `unread`: no rule
- * says anything about it.
+ * What was read of a cluster. A part that could not be read is absent, and named in `unread`: no rule says anything
+ * about it.
  */
 export interface Facts {
-  /** The only cluster that is meant. Absent: all that was found. */
+  /** The only cluster to audit. Absent: everything that was found. */
   readonly cluster?: string;
   readonly pools: readonly PoolFacts[];
   /** Instances by id: all in the VPCs of the pools. */
   readonly machines: ReadonlyMap<string, MachineFacts>;
   /** Auto Scaling groups with an instance in one of the pools, or with the cluster's tag. */
   readonly scalingGroups?: readonly ScalingGroupFacts[];
-  /** Where the service hears of departures. Absent: not configured, or not read. */
+  /** The queue that receives departures. Absent: not configured, or not read. */
   readonly queue?: QueueFacts;
   /** What runs in Kubernetes. Absent: not configured, or not read. */
   readonly kubernetes?: KubernetesFacts;
@@ -23,15 +23,15 @@ export interface Facts {
   readonly settings: DoctorSettings;
 }
 
-/** What the configuration says that rules go by. */
+/** The part of the configuration that rules use. */
 interface DoctorSettings {
-  /** Whether a queue is configured, read or not. */
+  /** Whether a queue is configured, even if it was not read. */
   readonly hasQueue: boolean;
   /** The termination hook that the agent on the nodes answers (TERMINATION_HOOK). */
   readonly terminationHook?: string;
 }
 
-/** A part that was not looked at. */
+/** A part that was not read. */
 export interface Unread {
   /** What it is: `the attributes of web`. */
   readonly what: string;
@@ -39,38 +39,40 @@ export interface Unread {
   readonly why: string;
 }
 
-/** What a pool has to do with the program: where it is, and whose. */
+/** The place of a pool, and its owner. */
 export interface PoolPlace {
   readonly pool: Pool;
   /** Its VPC. */
   readonly network: string;
   readonly targetType: "instance" | "ip" | "unknown";
-  /** Absent: the one that the AWS SDK finds. */
+  /** Absent: the region that the AWS SDK finds. */
   readonly region?: string;
   /** Tags of the pool itself. Absent: not read. */
   readonly tags?: ReadonlyMap<string, string>;
 }
 
 export interface PoolFacts extends PoolPlace {
-  /** Attributes by the names that AWS gives them: `ConnectionDraining.Enabled` of a classic load balancer. */
+  /** Attributes by AWS's names: `ConnectionDraining.Enabled` of a classic load balancer. */
   readonly attributes: ReadonlyMap<string, string>;
   readonly terms: PoolTermsFacts;
-  /** Its health checks ask kube-proxy, and fail so many milliseconds after that says that its node goes. */
+  /**
+   * kube-proxy answers its health checks. They fail this many milliseconds after kube-proxy reports that its node goes.
+   */
   readonly kubeProxyCheckMs?: number;
-  /** Absent of a classic load balancer. */
+  /** Absent for a classic load balancer. */
   readonly check?: HealthCheck;
-  /** Each zone of the load balancer sends to the targets of its own zone alone. */
+  /** Each zone of the load balancer sends traffic only to the targets of its own zone. */
   readonly isZonal: boolean;
   readonly targets: readonly TargetFacts[];
 }
 
 /** How a pool releases a target, in milliseconds. */
 interface PoolTermsFacts {
-  /** How long requests in flight are given. 0: they are cut. */
+  /** How long requests in flight may take. 0: they are cut. */
   readonly drainMs: number;
   /** How long a node is held for it. */
   readonly holdMs: number;
-  /** NLB: connections of a target that becomes unhealthy are kept for so long. Absent: they are closed. */
+  /** NLB: for how long connections of a target that becomes unhealthy are kept. Absent: they are closed. */
   readonly keepsUnhealthyMs?: number;
 }
 
@@ -109,9 +111,9 @@ export interface HookFacts {
   readonly name: string;
   /** From the last heartbeat until the hook ends, in milliseconds. */
   readonly heartbeatMs: number;
-  /** The longest that it waits, however many heartbeats come, in milliseconds. */
+  /** The longest wait, whatever the number of heartbeats, in milliseconds. */
   readonly globalMs: number;
-  /** The queue, topic or function that Auto Scaling tells. Absent: none, so that EventBridge alone is told. */
+  /** The queue, topic or function that Auto Scaling notifies. Absent: none, so that only EventBridge is notified. */
   readonly notificationTarget?: string;
 }
 
@@ -122,7 +124,10 @@ export interface QueueFacts {
   readonly region?: string;
   /** Absent: the queue has none. */
   readonly deadLetterQueue?: string;
-  /** Which services, accounts and roles its policy lets send, in the policy's own words: `events.amazonaws.com`. */
+  /**
+   * The services, accounts and roles that its policy allows to send, in the words of the policy:
+   * `events.amazonaws.com`.
+   */
   readonly senders: readonly string[];
   /** The statements of its policy. */
   readonly statements: readonly object[];
@@ -141,18 +146,18 @@ export interface KubernetesFacts {
 export interface AutoscalerFacts {
   readonly namespace: string;
   readonly name: string;
-  /** The flags that it runs with: `node-deletion-delay-timeout` to `2m`. */
+  /** The flags of its command line: `node-deletion-delay-timeout` to `2m`. */
   readonly flags: ReadonlyMap<string, string>;
-  /** Where they stand in the pod's template. */
+  /** The index of the container in the pod's template. */
   readonly containerIndex: number;
   readonly list: "command" | "args";
-  /** By flag: its place in that list. A value that stands behind its flag as a word of its own is not listed. */
+  /** By flag: its index in that list. A value that is a separate word after its flag is not listed. */
   readonly argumentIndex: ReadonlyMap<string, number>;
 }
 
 export interface NodePoolFacts {
   readonly name: string;
-  /** As it stands there: `5m`. Absent: none. */
+  /** As written there: `5m`. Absent: none. */
   readonly terminationGracePeriod?: string;
 }
 
@@ -161,6 +166,6 @@ export interface LocalServiceFacts {
   readonly name: string;
   /** Endpoints that are ready. */
   readonly readyEndpoints: number;
-  /** Nodes that they are on. */
+  /** The number of nodes that they are on. */
   readonly nodes: number;
 }

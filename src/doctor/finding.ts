@@ -3,7 +3,7 @@ export const SEVERITIES = ["error", "warning", "notice"] as const;
 /**
  * - `error`: requests are lost whenever a node leaves.
  * - `warning`: requests are lost when a node leaves in some way, such as a spot interruption.
- * - `notice`: nothing is lost by itself. A drain takes longer, or ends otherwise than expected.
+ * - `notice`: no requests are lost by itself. A drain takes longer, or ends otherwise than expected.
  */
 export type Severity = (typeof SEVERITIES)[number];
 
@@ -34,13 +34,13 @@ export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;
   readonly resource: Resource;
-  /** What it costs, in a sentence. */
+  /** What the problem costs, in a sentence. */
   readonly cost: string;
   /** What was read, and where. Never empty. */
   readonly evidence: readonly Evidence[];
-  /** Commands that mend it, in order, with real ids. Empty where no command does: then `advice` says what to do. */
+  /** Commands that correct it, in order, with real ids. Empty if no command does. Then `advice` says what to do. */
   readonly mend: readonly string[];
-  /** What to know before the commands are run, or instead of them. */
+  /** What to know before the commands are run, or what to do instead of them. */
   readonly advice?: string;
 }
 

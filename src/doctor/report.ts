@@ -1,17 +1,17 @@
 import type { Facts, Unread } from "./facts.ts";
 import { type Evidence, type Finding, pageOf, type Resource, SEVERITIES, type Severity } from "./finding.ts";
 
-/** What doctor answers, as JSON. */
+/** The answer of doctor, as JSON. */
 export interface DoctorReport {
   /** When it began to read: RFC 3339. */
   readonly asOf: string;
   readonly region?: string;
   readonly cluster?: string;
-  /** What was looked at. Kinds that are not configured are absent. */
+  /** What was read. Kinds that are not configured are absent. */
   readonly lookedAt: LookedAt;
   /** The worst first. */
   readonly findings: readonly FindingReport[];
-  /** Parts of which nothing is known: a report with any says nothing about them. */
+  /** Parts that were not read. The report says nothing about them. */
   readonly notLookedAt: readonly Unread[];
   readonly counts: Readonly<Record<Severity, number>>;
 }

@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 
 /**
- * A controller whose signal any number of waits may share. Node warns of more than ten listeners on one signal as a
- * likely leak; a node in hundreds of pools has hundreds.
+ * A controller whose signal any number of waits may share. Node warns of a likely leak if one signal has more than ten
+ * listeners, and a node in hundreds of pools has hundreds.
  */
 export function newAbort(): AbortController {
   const controller = new AbortController();
@@ -10,21 +10,21 @@ export function newAbort(): AbortController {
   return controller;
 }
 
-/** Ends a wait early. A reason of its own costs nothing; without one each abort would record a stack. */
+/** Ends a wait early. A constant reason costs nothing. Without one, each abort would record a stack. */
 export const WOKEN = Symbol("woken");
 
-/** What is to be done when a signal aborts: one listener does all of it. */
+/** What has to be done when a signal aborts. One listener does all of it. */
 const toDo = new WeakMap<AbortSignal, { readonly all: Set<() => void>; readonly listener: () => void }>();
 
 /**
- * Calls `aborted` once `signal` aborts, unless the returned function is called before. Nothing is called of a signal that
- * has aborted already. Costs the same however many wait for the signal, where a listener of its own would walk through
- * all others when it is added.
+ * Calls `aborted` when `signal` aborts, unless the returned function is called before. It does nothing if the signal
+ * has aborted already. The cost does not depend on how many wait for the signal. Node walks through all listeners of a
+ * signal when one is added.
  */
 export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
   if (signal.aborted) return () => {};
   const known = toDo.get(signal) ?? listenTo(signal);
-  // Two may hand over the same function.
+  // Two callers may pass the same function.
   const call = () => aborted();
   known.all.add(call);
   return () => {
@@ -46,8 +46,8 @@ function listenTo(signal: AbortSignal) {
 }
 
 /**
- * Aborts as soon as one of them does. Any number of waits may share it. For signals that end together with the wait: of
- * those that live on, Node 20 keeps a trace of each signal that was made so; `withAnyOf` keeps none.
+ * Aborts as soon as one of the signals aborts. Any number of waits may share it. Use it for signals that end together
+ * with the wait: Node 20 keeps a trace of each combined signal in those that live on. `withAnyOf` keeps none.
  */
 export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   const signal = AbortSignal.any([...signals]);
@@ -55,7 +55,10 @@ export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   return signal;
 }
 
-/** Does `work` with a signal that aborts as soon as one of them does. Afterwards they know nothing of it any more. */
+/**
+ * Does `work` with a signal that aborts as soon as one of the signals aborts. Afterwards the signals keep no reference
+ * to it.
+ */
 export async function withAnyOf<T>(
   signals: readonly AbortSignal[],
   work: (signal: AbortSignal) => Promise<T>,
@@ -71,7 +74,7 @@ export async function withAnyOf<T>(
   }
 }
 
-/** Rejects with the signal's reason once it aborts; until then it is pending. */
+/** Rejects with the signal's reason when it aborts. It never resolves. */
 export function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);

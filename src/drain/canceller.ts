@@ -18,17 +18,17 @@ import { type Undoable, undoablesOf, undoablesOfRecord } from "./undoable.ts";
 
 export interface CancellerOptions {
   readonly cloud: CloudProvider;
-  /** Absent: there is none. */
+  /** Absent: no cluster is configured. */
   readonly cluster?: Cluster;
   readonly clock: Clock;
-  /** Absent: only drains that run can be cancelled. */
+  /** Absent: only running drains can be cancelled. */
   readonly ledger?: Ledger;
-  /** Those that run, by their nodes' ids. */
+  /** The running drains, by their nodes' ids. */
   readonly runs: ReadonlyMap<string, DrainRun>;
-  /** Does nothing more for the drain: what waits to be deregistered never is. */
+  /** Stops all work for the drain: what waits to be deregistered stays registered. */
   readonly release: (run: DrainRun) => void;
   readonly observers?: readonly DrainObserver[];
-  /** Of a drain that does not run. */
+  /** The steps of a drain that does not run. */
   readonly stepsOf: (record: DrainRecord) => DrainSteps;
 }
 
@@ -37,7 +37,7 @@ export interface ToUndo {
   readonly drainId: string;
   readonly node: UndoneNode;
   readonly undoables: readonly Undoable[];
-  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. Absent: since now. */
+  /** From when on the drain deregisters nothing more, in milliseconds since the epoch. Absent: from now on. */
   readonly stoppedAt?: number;
 }
 
@@ -47,10 +47,10 @@ interface Undoing {
   readonly outcome: Promise<UndoOutcome>;
 }
 
-/** Cancels drains: stops those that run, and undoes what they have done. */
+/** Cancels drains: stops the running ones, and undoes what they have done. */
 export class Canceller {
   readonly #options: CancellerOptions;
-  /** Those under way, by the drains' ids. */
+  /** The undos in progress, by the drains' ids. */
   readonly #undoing = new Map<string, Undoing>();
 
   constructor(options: CancellerOptions) {
@@ -62,7 +62,7 @@ export class Canceller {
     const known = this.#known(drainId, asker, signal);
     if (known !== undefined) return known;
     const record = await this.#recordOf(drainId, signal);
-    // While it was read another caller may have cancelled it.
+    // Another caller may have cancelled the drain during the read.
     const now = this.#known(drainId, asker, signal);
     if (now !== undefined) return now;
     const { node } = record;
@@ -82,7 +82,7 @@ export class Canceller {
     });
   }
 
-  /** Goes on with an undo that an earlier process has begun. */
+  /** Continues an undo that an earlier process has begun. */
   async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
     const { id: drainId, node, end } = record;
     await this.#begin(drainId, node.id, signal, async (within) => {
@@ -96,14 +96,14 @@ export class Canceller {
     });
   }
 
-  /** Ends a drain that runs, whose machine is not to leave, and undoes it. See `undoing`. */
+  /** Ends a running drain whose machine is not to leave, and undoes it. See `undoing`. */
   supersede(run: DrainRun, why: Superseded, signal: AbortSignal): void {
     const undone = this.#begin(run.id, run.node.id, signal, (within) => this.#endRunning(run, why, undefined, within));
-    // Who waits for the drain hears of it.
+    // The callers of the drain get this failure.
     undone.catch(() => {});
   }
 
-  /** The undo of a drain that is under way. */
+  /** The undo of a drain that is in progress. */
   undoing(drainId: string): Promise<UndoOutcome> | undefined {
     return this.#undoing.get(drainId)?.outcome;
   }
@@ -114,7 +114,7 @@ export class Canceller {
     return this.#undo(toUndo, new DrainSteps({ drainId, node, observers: this.#options.observers }), signal);
   }
 
-  /** A drain of the node begins: targets that are not registered again yet stay deregistered. */
+  /** A drain of the node begins, so that targets that are not registered again yet stay deregistered. */
   drainBegins(nodeId: string, drainId: string): void {
     for (const [undone, undoing] of this.#undoing) {
       if (undoing.nodeId !== nodeId) continue;
@@ -122,7 +122,7 @@ export class Canceller {
     }
   }
 
-  /** The undo that runs, or the one of a drain that runs. */
+  /** The undo in progress, or that of a running drain, which begins with this call. */
   #known(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> | undefined {
     const undoing = this.#undoing.get(drainId);
     if (undoing !== undefined) return undoing.outcome;
@@ -156,12 +156,12 @@ export class Canceller {
     const { cloud, clock } = this.#options;
     const { drainId, node, undoables, stoppedAt = clock.now() } = toUndo;
     steps.noticed({ type: "undoing" });
-    // Untouched and left registrations are reported only at the end.
+    // Registrations in the states `untouched` and `left` are reported at the end only.
     const onEnded = ({ registration, state, error }: UndoneResult) => {
       if (state === "registered") steps.happened({ type: "registered", registration });
       if (error !== undefined) steps.happened({ type: "register-failed", registration, error });
     };
-    // First: a controller would take out again what is registered while the node is excluded.
+    // First of all, because a controller would deregister again what is registered while the node is excluded.
     const including = this.#include(node, steps, signal);
     await including?.awaited;
     const registered = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, onEnded }, signal);
@@ -177,7 +177,7 @@ export class Canceller {
     return cluster && new Marking("include", { cluster, clock, node: () => node, happened }, signal);
   }
 
-  /** Why the node is still excluded, where that could not be mended in time. */
+  /** Why the node is still excluded, if that could not be changed in time. */
   async #untilIncluded(including: Marking, signal: AbortSignal): Promise<DrainError | undefined> {
     const { clock } = this.#options;
     const done = newAbort();
@@ -199,7 +199,7 @@ export class Canceller {
     work: (signal: AbortSignal) => Promise<UndoOutcome>,
   ): Promise<UndoOutcome> {
     const stop = newAbort();
-    // Not at once: a caller of the same moment is to find it here.
+    // Not at once, so that a caller at the same moment finds it here.
     const outcome = Promise.resolve()
       .then(() => work(anyOf(signal, stop.signal)))
       .finally(() => this.#undoing.delete(drainId));
@@ -227,7 +227,7 @@ export class Canceller {
   }
 }
 
-/** Of a drain that is cancelled before any process has ended it. */
+/** The end of a drain that is cancelled before any process has ended it. */
 function endOfUnfinished({ id: drainId, node }: DrainRecord): Step {
   const outcome = { status: "cancelled", drainId, node, registrations: [] } as const;
   return { type: "ended", outcome, tookMs: 0 };

@@ -1,13 +1,13 @@
 /**
- * What two other clocks said when an entry was made. A later process finds out by them how much time has passed since,
+ * What two other clocks showed when an entry was made. With them a later process knows how much time has passed since,
  * whatever its own clock and that of the earlier process are set to.
  */
 export interface ClockStamp {
-  /** Which boot of which machine, or which process, where the operating system does not name its boots. */
+  /** Identifies the boot of the machine, or the process if the operating system does not name its boots. */
   readonly boot: string;
-  /** Since that boot, by a clock that nothing sets, in milliseconds. */
+  /** Time since that boot by a clock that can't be set, in milliseconds. */
   readonly up: number;
-  /** How much the cloud's clock was ahead of the process's, in milliseconds. Absent: not known yet. */
+  /** How far the cloud's clock was ahead of the process's, in milliseconds. Absent: not known yet. */
   readonly cloud?: number;
 }
 
@@ -20,13 +20,13 @@ export interface Stamped {
 /** The clocks of this process, for the stamps of its entries. */
 export interface StampClocks {
   readonly boot: string;
-  /** When that boot was by this process's clock, in milliseconds since the epoch. */
+  /** The time of that boot by this process's clock, in milliseconds since the epoch. */
   readonly bootedAt: () => number;
-  /** How much the cloud's clock is ahead, in milliseconds. Undefined: not known yet. */
+  /** How far the cloud's clock is ahead, in milliseconds. Undefined: not known yet. */
   readonly cloudAheadMs: () => number | undefined;
 }
 
-/** What tells of the time between two entries. */
+/** The evidence for the time between two entries. */
 export type ElapsedBasis = "boot" | "cloud" | "own";
 
 export interface Elapsed {
@@ -42,11 +42,11 @@ export function stampAt(at: number, { boot, bootedAt, cloudAheadMs }: StampClock
 }
 
 /**
- * How much time has passed between two entries, of one process or of two. Undefined: both have stamps, and nothing in them
- * can be compared. Entries of versions without stamps have their own times alone.
+ * How much time has passed between two entries, of one process or of two. Undefined: both have stamps that can't be
+ * compared. Entries of versions without stamps have only their own times.
  *
- * The machine's own count decides, which is exact: unless it and the cloud differ by a day, for a machine that was
- * suspended, or restored from a snapshot, has not counted that.
+ * The machine's own count decides, because it is exact. The exception is a difference of a day from the cloud's clock:
+ * a machine that was suspended, or restored from a snapshot, has not counted that time.
  */
 export function elapsedBetween(earlier: Stamped, later: Stamped): Elapsed | undefined {
   const [one, other] = [sound(earlier.clock), sound(later.clock)];
@@ -61,7 +61,7 @@ export function elapsedBetween(earlier: Stamped, later: Stamped): Elapsed | unde
   return byCloud === undefined ? undefined : { ms: byCloud, basis: "cloud" };
 }
 
-/** A stamp as the file has it. What is no stamp says nothing. */
+/** A stamp from the file. An invalid stamp is ignored. */
 function sound(stamp: ClockStamp | undefined): ClockStamp | undefined {
   if (typeof stamp !== "object" || stamp === null) return undefined;
   const { boot, up, cloud } = stamp;

@@ -1,14 +1,16 @@
 import { uptime } from "node:os";
 
-/** The only time there is. Implementations: `SystemClock` here; scaled and virtual ones in the simulator. */
+/** The only source of time. Implementations: `SystemClock` here, and scaled and virtual clocks in the simulator. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
 
-  /** Resolves `ms` later; at once when `ms` is not positive. Rejects with the signal's reason as soon as it aborts. */
+  /**
+   * Resolves after `ms`, or at once if `ms` is not positive. Rejects with the signal's reason as soon as it aborts.
+   */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 
-  /** Resolves in a later turn of the event loop, after the connections and timers that are due have had theirs. */
+  /** Resolves in a later turn of the event loop, after the connections and timers that are due. */
   turn(): Promise<void>;
 }
 
@@ -16,17 +18,20 @@ export interface Clock {
 export interface MachineClocks {
   /** The time of day, since the Unix epoch. It may be set at any time, by any amount. */
   readonly wall: () => number;
-  /** Since the machine was booted, without the time for which it was suspended. Nothing sets it. */
+  /** Since the boot of the machine, without the time for which it was suspended. It can't be set. */
   readonly monotonic: () => number;
-  /** Since the machine was booted, or its container was started; suspended time counts. To a hundredth of a second. */
+  /**
+   * Since the boot of the machine, or the start of its container, including the time for which it was suspended. To a
+   * hundredth of a second.
+   */
   readonly uptime: () => number;
 }
 
-/** What has become of the machine's clocks since the last look. 0: nothing. */
+/** How the machine's clocks have changed since the last comparison. 0: not at all. */
 export interface ClockChange {
-  /** The time of day was set forward by so much, in milliseconds. Negative: back. */
+  /** The time of day was set forward by this much, in milliseconds. Negative: back. */
   readonly steppedMs: number;
-  /** The machine stood still for so long, in milliseconds. This clock has made up for it. */
+  /** The machine was suspended for this long, in milliseconds. This clock has added that time. */
   readonly suspendedMs: number;
 }
 
@@ -36,21 +41,21 @@ const MACHINE: MachineClocks = {
   uptime: () => uptime() * 1_000,
 };
 
-/** Longer waits than this overflow Node's timers and would fire at once. */
+/** Longer waits overflow Node's timers, and would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Timers fire up to a millisecond early. */
 const EARLY_MS = 1;
-/** Reading three clocks one after the other takes time on a busy machine, and says nothing below this. */
+/** Reading three clocks one after the other takes time on a busy machine, so that smaller differences mean nothing. */
 const CHANGE_MIN_MS = 1_000;
 
-/** How often two clocks are read for a pair of readings that are of one moment. */
+/** How often two clocks are read to get a pair of readings of one moment. */
 const READINGS_MAX = 5;
-/** Readings that are no further apart than this are. */
+/** Readings at most this far apart are of one moment. */
 const ONE_MOMENT_MS = 0.5;
 
 /**
- * How much another clock of the machine is ahead of its monotonic one, in milliseconds. A process that the machine
- * interrupts between two readings, as a busy one does, would be wrong by the length of that: the closest pair of a few counts.
+ * How far another clock of the machine is ahead of its monotonic one, in milliseconds. If the operating system
+ * interrupts the process between two readings, the result is wrong by that time. So the closest pair of several counts.
  */
 function aheadOf(monotonic: () => number, read: () => number): number {
   let ahead = 0;
@@ -67,18 +72,18 @@ function aheadOf(monotonic: () => number, read: () => number): number {
 }
 
 /**
- * Takes the time of day once, and counts on from there: a time of day that is set forward ends no hold early, and one that
- * is set back ends no limit late.
+ * Reads the time of day once, and counts on from there. A time of day that is set forward ends no hold early, and one
+ * that is set back ends no limit late.
  */
 export class SystemClock implements Clock {
   readonly #machine: MachineClocks;
-  /** What this clock is ahead of the monotonic one. */
+  /** How far this clock is ahead of the monotonic one. */
   #origin: number;
-  /** What the time of day was ahead of this clock, when that was last reported. */
+  /** How far the time of day was ahead of this clock when that was last reported. */
   #offsetMs = 0;
-  /** How long the machine has been suspended since its boot, and an unknown constant. */
+  /** How long the machine has been suspended since its boot, plus an unknown constant. */
   #stoodStillMs: number;
-  /** Set the timers of those who sleep. */
+  /** Functions that set the timers of sleeping callers anew. */
   readonly #sleepers = new Set<() => void>();
 
   constructor(machine: MachineClocks = MACHINE) {
@@ -91,19 +96,19 @@ export class SystemClock implements Clock {
     return this.#origin + this.#machine.monotonic();
   }
 
-  /** When the machine was booted, by this clock and as far as its monotonic clock knows. */
+  /** When the machine was booted, by this clock, and as far as the monotonic clock shows it. */
   get bootedAt(): number {
     return this.#origin;
   }
 
-  /** How much the machine's time of day is ahead of this clock now, in milliseconds. */
+  /** How far the machine's time of day is ahead of this clock, in milliseconds. */
   get offsetMs(): number {
     return aheadOf(this.#machine.monotonic, this.#machine.wall) - this.#origin;
   }
 
   /**
-   * Takes the time of day again, however far it is from this clock's. Only for a process that waits for nothing: what it
-   * waits for would end early or late by as much.
+   * Reads the time of day again, however far it is from this clock's. Only for a process in which nothing waits: a wait
+   * would end early or late by the difference.
    */
   takeTimeOfDay(): void {
     this.#origin = aheadOf(this.#machine.monotonic, this.#machine.wall);
@@ -111,8 +116,9 @@ export class SystemClock implements Clock {
   }
 
   /**
-   * Compares the machine's clocks. To be called every few seconds: while a machine is suspended the monotonic clock stands
-   * still, and whatever waits would wait for as much longer. A suspension counts where uptime and time of day both tell of it.
+   * Compares the machine's clocks. It must be called every few seconds: while a machine is suspended its monotonic
+   * clock stands still, so that every wait would be longer by that time. A suspension counts if both uptime and time of
+   * day show it.
    */
   look(): ClockChange {
     const stoodStillMs = aheadOf(this.#machine.monotonic, this.#machine.uptime);

@@ -13,10 +13,10 @@ import type { RegistrationResult, UndoneResult } from "./outcome.ts";
 import type { AskedRequest } from "./request.ts";
 import type { OfType, Step } from "./steps.ts";
 
-/** Below 0: the ledger has no such registration. */
+/** Below 0: the ledger does not have the registration. */
 export type NumberOf = (registration: Registration) => number;
 
-/** A step as the ledger has it. Undefined: nothing is written of it. */
+/** A step as the ledger has it. Undefined: it is not written. */
 export function writtenForm(step: Step, numberOf: NumberOf): LedgerStep | undefined {
   const own = OWN_FORMS[step.type as keyof typeof OWN_FORMS] as OwnForm<never> | undefined;
   return own === undefined ? commonForm(step, numberOf) : own(step as never, numberOf);
@@ -24,7 +24,7 @@ export function writtenForm(step: Step, numberOf: NumberOf): LedgerStep | undefi
 
 type OwnForm<S> = (step: S, numberOf: NumberOf) => LedgerStep | undefined;
 
-/** What the step has, with numbers in place of registrations, and failures without their causes. */
+/** The fields of the step, with numbers in place of registrations, and failures without their causes. */
 function commonForm(step: Step, numberOf: NumberOf): LedgerStep {
   const { type, registration, error, ...more } = step as Step &
     Partial<{ registration: Registration; error: DrainError }>;
@@ -37,14 +37,14 @@ function commonForm(step: Step, numberOf: NumberOf): LedgerStep {
   return form as LedgerStep;
 }
 
-/** Of the steps whose entries have more than that, or less. */
+/** The steps whose entries have more fields than that, or fewer. */
 const OWN_FORMS = {
   accepted: ({ type, node, request: asked }) => {
     const request = recordedRequest(asked);
     return { type, node, startedAt: request.askedAt, request };
   },
   joined: ({ type, request }) => ({ type, request: recordedRequest(request) }),
-  // The journal gives the numbers.
+  // The journal sets the number.
   found: (step) => ({ ...step, first: 0 }),
   planned: ({ type, plan: { longestHoldMs, limit, warnings }, dryRun }) =>
     dryRun ? undefined : { type, longestHoldMs, limit: { reason: limit.reason, at: Math.round(limit.at) }, warnings },
@@ -58,7 +58,7 @@ const OWN_FORMS = {
   released: ({ type, registration }, numberOf) => ({ type, of: numbersOf([registration], numberOf) }),
   ended: ({ type, outcome }, numberOf) => {
     if (outcome.status === "planned") return undefined;
-    // An outcome that the end of the process has brought about is not the drain's.
+    // An outcome that the end of the process has caused is not the outcome of the drain.
     if (outcome.status === "abandoned") return { type: "interrupted" };
     return { type, outcome: recordedOutcome(outcome, numberOf) };
   },
@@ -123,7 +123,7 @@ interface RecordedDrain {
   readonly elsewhere: readonly Registration[];
 }
 
-/** What was written down, of the drain that it was. */
+/** The outcome that was written, for the drain that it belongs to. */
 export function outcomeOf(
   { status, registrations: recorded, limit, searched, message, error, refusal, eviction }: RecordedOutcome,
   { id, node, registrations: found, elsewhere }: RecordedDrain,
@@ -163,7 +163,7 @@ export function outcomeOf(
   }
 }
 
-/** Nothing where the registration's own entry is missing. */
+/** Without the registrations whose own entries are missing. */
 export function undoneOf(
   { of, error, ...result }: RecordedUndone,
   found: RecordedDrain["registrations"],

@@ -21,31 +21,32 @@ export interface DrainGuardOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly guard: GuardOptions;
-  /** Of all drains together. */
+  /** Shared by all drains. */
   readonly reservations: Reservations;
   readonly ceiling: Ceiling;
-  /** Deregisters them, and holds. */
+  /** Deregisters and holds them. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
-  /** Hears of each read that failed in passing. */
+  /** Called for each read that failed temporarily. */
   readonly onFailure: (error: DrainError) => void;
-  /** Notified when something is left registered until the machine goes. */
+  /** Called when a target stays registered until the machine goes. */
   readonly keeps: () => void;
-  /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
+  /** What an earlier process has begun to deregister. Its decision stands, and counts for all other drains. */
   readonly decided?: readonly Registration[];
 }
 
 /**
- * Lets one drain's registrations proceed as far as enough healthy targets remain in every pool. A voluntary drain goes
- * everywhere or nowhere, once everything is known of it; an involuntary one pool by pool, where need be after a wait.
+ * Lets the registrations of one drain proceed as far as enough healthy targets remain in every pool. A voluntary drain
+ * proceeds in all pools or in none, when everything about it is known. An involuntary one proceeds pool by pool, after
+ * a wait if that is needed.
  */
 export class DrainGuard {
   readonly #run: DrainRun;
   readonly #options: DrainGuardOptions;
   readonly #signal: AbortSignal;
-  /** Found, and not decided. */
+  /** Found, and not decided yet. */
   #pending: DrainingRegistration[] = [];
 
-  /** Nothing waits any more once `signal` aborts. */
+  /** Nothing waits any more when `signal` has aborted. */
   constructor(run: DrainRun, options: DrainGuardOptions, signal: AbortSignal) {
     this.#run = run;
     this.#options = options;
@@ -68,13 +69,16 @@ export class DrainGuard {
     else this.#goWhereEnoughStay(registrations);
   }
 
-  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` if target health can't be read. */
+  /**
+   * Everything was found: a voluntary drain proceeds now, or this throws `Refused`. Throws `DrainError` if target
+   * health can't be read.
+   */
   async decide(): Promise<void> {
     const { asked } = this.#run;
     if (!asked.isRefusable || this.#options.decided !== undefined) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
-    // A request with force has meanwhile deregistered what was pending.
+    // A request with force may have deregistered meanwhile what was pending.
     if (!asked.isRefusable || known === undefined) return;
     this.#refuseOrEnter(known);
     this.#take(this.#pending.splice(0));
@@ -88,7 +92,7 @@ export class DrainGuard {
     ceiling.leave(this.#run.asked);
   }
 
-  /** Judges and reserves without a pause, so that of two drains the second one sees the first. */
+  /** Judges and reserves synchronously, so that of two drains the second one sees the first. */
   #refuseOrEnter(known: readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]): void {
     const { guard, ceiling } = this.#options;
     const short = known
@@ -102,7 +106,7 @@ export class DrainGuard {
     ceiling.enter(this.#run.asked);
   }
 
-  /** Of each pool that would lose something, as of now. */
+  /** The current health of each pool that would lose a healthy target. */
   #allHealths(): Promise<readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]> {
     const { cloud, clock, onFailure } = this.#options;
     const by = this.#run.callFor(this.#signal);
@@ -152,7 +156,7 @@ export class DrainGuard {
     if (verdict === "late") this.#goThoughTooFewStay(pool, leaving, health);
   }
 
-  /** Judges and takes without a pause. Returns how the pool would stand where it would not go. */
+  /** Judges and reserves synchronously. Returns what the pool would have, if it does not proceed. */
   #goIfEnoughStay(
     pool: Pool,
     leaving: readonly DrainingRegistration[],
@@ -173,7 +177,7 @@ export class DrainGuard {
     this.#report("waiting", standing, leaving);
   }
 
-  /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
+  /** Others may have proceeded since the pool was read: of targets whose time is up at once, the last one stays. */
   #goThoughTooFewStay(pool: Pool, leaving: readonly DrainingRegistration[], health: PoolHealth | undefined): void {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
     const isKept = standing?.wouldStay === 0;
@@ -210,7 +214,7 @@ export class DrainGuard {
     proceed(leaving);
   }
 
-  /** Whether traffic goes to it by a load balancer, as far as the search has seen. */
+  /** Whether a load balancer sends it traffic, as far as the search has seen. */
   #mayServe(draining: DrainingRegistration): boolean {
     const { isHealthy, mayBeHealthy } = draining.registration;
     return this.#isInUse(draining) && (isHealthy || mayBeHealthy === true);

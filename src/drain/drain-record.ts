@@ -6,11 +6,11 @@ import type { UndoneResult } from "./outcome.ts";
 import { apply, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { AskedRequest, Asker } from "./request.ts";
 
-/** One registration as the ledger has it. Moments are milliseconds since the epoch. */
+/** One registration as the ledger has it. Times are milliseconds since the epoch. */
 export interface RecordedRegistration extends RegistrationState {
   readonly registration: Registration;
   readonly foundAt: number;
-  /** Entries after the last known one about it are missing: it may have been deregistered again since, until then. */
+  /** Entries about it after the last known one are missing, so that it may have been deregistered again until then. */
   readonly unknownUntil?: number;
 }
 
@@ -26,13 +26,13 @@ export interface DrainRecord {
   readonly entries: readonly LedgerEntry[];
   /** The number of the last entry. */
   readonly last: number;
-  /** How many entries could not be stored, or were lost since. */
+  /** The number of entries that could not be stored, or were lost since. */
   readonly missing: number;
-  /** Nothing is missing, and no entry means a registration that no other has: every hold is known. */
+  /** Nothing is missing, and every entry names known registrations, so that every hold is known. */
   readonly isConsistent: boolean;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
-  /** Absent: it was not cancelled. Without registrations it runs, or was interrupted. */
+  /** Absent: it was not cancelled. Without registrations, the undo runs or was interrupted. */
   readonly undo?: RecordedUndo;
 }
 
@@ -43,9 +43,9 @@ interface RecordedUndo {
   readonly end?: { readonly at: number; readonly registrations: readonly UndoneResult[] };
 }
 
-/** What a drain's entries say of it. Undefined where its beginning is missing. */
+/** What a drain's entries say about it. Undefined if its beginning is missing. */
 export function drainRecord(given: readonly LedgerEntry[]): DrainRecord | undefined {
-  // A file that was written anew may have them in another order.
+  // In a file that was written anew they may be in another order.
   const entries = given.every(({ n }, index) => n >= (given[index - 1]?.n ?? 0))
     ? given
     : [...given].sort((one, other) => one.n - other.n);
@@ -58,7 +58,7 @@ export function drainRecord(given: readonly LedgerEntry[]): DrainRecord | undefi
   let ended: Extract<LedgerEntry, { type: "ended" }> | undefined;
   let [number, at, isConsistent] = [0, startedAt, true];
   for (const entry of entries) {
-    // Within a drain time does not go back: a moment before the last one is a wrong number.
+    // Time does not go back within a drain: a time before the last one is a wrong number.
     at = Math.max(at, entry.at);
     if (entry.n > number + 1) lose(registrations, at);
     isConsistent &&= entry.n <= number + 1 && isApplicable(registrations, entry);
@@ -89,13 +89,13 @@ export function drainRecord(given: readonly LedgerEntry[]): DrainRecord | undefi
     : { ...record, end: { at: ended.at, outcome: outcomeOf(ended.outcome, { id, node, registrations, elsewhere }) } };
 }
 
-/** Whether it agrees with those before it. */
+/** Whether the entry agrees with those before it. */
 function isApplicable(registrations: readonly (RecordedRegistration | undefined)[], entry: LedgerEntry): boolean {
   if (entry.type === "found") return entry.first === registrations.length || entry.registrations.length === 0;
   return !("of" in entry) || entry.of.every((number) => registrations[number] !== undefined);
 }
 
-/** Entries are missing here, which were written until `at`. */
+/** Entries that were written until `at` are missing here. */
 function lose(registrations: (RecordedRegistration | undefined)[], at: number): void {
   for (const [number, known] of registrations.entries())
     if (known !== undefined) registrations[number] = { ...known, unknownUntil: at };
@@ -111,7 +111,7 @@ function take(registrations: (RecordedRegistration | undefined)[], entry: Ledger
   if (entry.type === "found") {
     for (const [index, registration] of entry.registrations.entries()) {
       const number = entry.first + index;
-      // A wrong number takes no other's place.
+      // A wrong number does not replace another registration.
       const place = registrations[number] === undefined ? number : registrations.length;
       registrations[place] = { registration, foundAt: when.at, ...OPEN };
     }
@@ -139,7 +139,7 @@ function after(
   return { registration, foundAt, ...(isUncertain && { unknownUntil }), ...state };
 }
 
-/** After these it is known again how it stands. */
+/** After these entries the state of a registration is known again. */
 const CERTAIN: ReadonlySet<LedgerEntry["type"]> = new Set([
   "deregistered",
   "deregistering-again",
@@ -147,7 +147,7 @@ const CERTAIN: ReadonlySet<LedgerEntry["type"]> = new Set([
   "failed",
 ]);
 
-/** A drain may go on with what one before it has deregistered, and that within the longest hold. */
+/** A drain may continue what an earlier one has deregistered, within the longest hold. */
 function plausible(since: number, { at, startedAt }: When): number {
   return since > at || since < startedAt - HOLD_MAX_MS ? at : since;
 }

@@ -46,32 +46,35 @@ const SEARCH_MAX_MS = 600_000;
 export interface DrainRunOptions {
   readonly id: string;
   readonly node: Node;
-  /** When the first request came, in milliseconds since the epoch. */
+  /** When the first request arrived, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly clock: Clock;
   readonly cloud: RegistrationOwner["cloud"];
   readonly times: DrainTimes;
-  /** Whether a guard may refuse it. */
+  /** Whether a guard may refuse the drain. */
   readonly isGuarded: boolean;
   readonly steps: DrainSteps;
 }
 
-/** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
+/**
+ * The drain of one node, shared by every request for that node: its limit, the callers that wait for it, and how it
+ * ends.
+ */
 export class DrainRun implements RegistrationOwner {
   readonly id: string;
-  /** As it was last looked for. */
+  /** The node as it was described last. */
   node: Node;
   readonly startedAt: number;
   readonly cloud: RegistrationOwner["cloud"];
-  /** What everybody who waits has asked for. */
+  /** What the waiting callers have requested together. */
   readonly asked: JointRequest;
-  /** Resolves once the drain can't be refused any more. Pending where it is refused. */
+  /** Resolves when the drain can't be refused any more. Stays pending if it is refused. */
   readonly begun: Promise<void>;
   #begun: () => void = () => {};
   isRefused = false;
   /** Announces each change of `mustEndBy` and `isRefused`. */
   readonly rises = new Rises();
-  /** The cluster has not answered in time. */
+  /** The cluster has not answered within its time. */
   isClusterSilent = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
@@ -79,21 +82,21 @@ export class DrainRun implements RegistrationOwner {
   readonly #waiters: Waiters;
   readonly steps: DrainSteps;
   readonly #registrations: DrainingRegistration[] = [];
-  /** Where the node stays registered, or may be: see `FoundRegistrations`. */
+  /** Where the node stays registered, or may be registered: see `FoundRegistrations`. */
   readonly elsewhere: Registration[] = [];
-  /** What the search could not look for. */
+  /** What the search could not read. */
   readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   #eviction: EvictionResult | undefined;
   /** Milliseconds since the epoch. */
   #evictingUntil = 0;
-  /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
+  /** Why the search, or a read of the guard, has not finished yet: the failure of a call that is being retried. */
   #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
   readonly #onMove = new Set<() => void>();
   readonly #itself = () => [this.id];
-  /** The wait for the next limit: until when, in milliseconds since the epoch. Absent: there is none to wait for. */
+  /** The wait for the next limit, and when it ends in milliseconds since the epoch. Absent: no limit is known. */
   #awaited: { readonly until: number; readonly over: AbortController } | undefined;
   #outcome: Promise<DrainOutcome> | undefined;
 
@@ -118,7 +121,7 @@ export class DrainRun implements RegistrationOwner {
     return this.#stop.signal;
   }
 
-  /** The earliest of all requests. Absent: no request has one. */
+  /** The earliest deadline of all requests. Absent: no request has a deadline. */
   get deadline(): number | undefined {
     return this.asked.deadline;
   }
@@ -132,19 +135,19 @@ export class DrainRun implements RegistrationOwner {
     return [...this.#waiters];
   }
 
-  /** So far: those that are found later are added. */
+  /** Those that were found so far. Later ones are added. */
   get registrations(): readonly DrainingRegistration[] {
     return this.#registrations;
   }
 
-  /** By what others have said, not by our own reckoning of how long it should take. */
+  /** Based on what others have stated, not on an estimate of how long the drain should take. */
   get mustEndBy(): number {
     return this.#mustEndBy;
   }
 
   /**
-   * Until when a search that fails in passing is made again: the drain's limit. Without one, a caller is told of it soon,
-   * unless something is deregistered already: that is held to its end.
+   * Until when a search with a temporary failure is retried: the drain's limit. Without a limit, the caller learns of
+   * the failure soon, unless something was deregistered already. That is held to its end.
    */
   get searchUntil(): number {
     if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
@@ -161,7 +164,7 @@ export class DrainRun implements RegistrationOwner {
     return { urgency, onRise: this.rises.on, signal, repeats, drains: this.#itself };
   }
 
-  /** Something has changed: it is written down and told, and the drain goes by it. */
+  /** Records a change: writes it to the ledger, passes it to the observers, and applies it to the drain. */
   happened(step: Step): void {
     this.#eviction = evictionAfter(this.#eviction, step);
     if (step.type === "evict-failed") this.#trouble = step.error;
@@ -179,19 +182,19 @@ export class DrainRun implements RegistrationOwner {
     for (const wake of waiting) wake();
   }
 
-  /** What has become of the node's pods. Absent: none was asked to go. */
+  /** The result of the eviction of the node's pods. Absent: no eviction was requested. */
   get eviction(): EvictionResult | undefined {
     return this.#eviction;
   }
 
-  /** While pods are evicted the default timeout does not run. */
+  /** The default timeout does not run while pods are being evicted. */
   evicting(isEvicting: boolean): void {
     this.#evictingUntil = isEvicting ? Number.POSITIVE_INFINITY : this.#clock.now();
     if (isEvicting) this.#armLimits();
     else this.#trouble = undefined;
   }
 
-  /** How it stands now. */
+  /** The current state of the drain. */
   get report(): RunningDrain {
     const { id, startedAt } = this;
     const limit = earlier(this.#deadlineLimit, this.#waiters.last(this.#longestHold()));
@@ -212,7 +215,7 @@ export class DrainRun implements RegistrationOwner {
     const pods = new Set(this.node.podAddresses);
     const isPod = ({ registration }: DrainingRegistration) => pods.has(addressOf(registration) ?? "");
     const open = this.#registrations.filter((draining) => !draining.isOver && !isPod(draining));
-    // What was not found may have been deregistered unseen, until the drain begins to wait for that.
+    // Targets that were not found may have been deregistered unseen, until the drain begins to wait for that.
     if (this.#planned === undefined) return Number.POSITIVE_INFINITY;
     if (open.length === 0) return undefined;
     return Math.max(...open.map(({ holdUntil = Number.POSITIVE_INFINITY }) => holdUntil));
@@ -220,7 +223,7 @@ export class DrainRun implements RegistrationOwner {
 
   /** `onEnd` runs before any waiting caller gets the outcome. */
   begin(work: (run: DrainRun) => Promise<void>, onEnd: (outcome: DrainOutcome) => void): void {
-    // The end of its time ends a drain, whether or not what it waits for heeds the signal.
+    // A drain ends when its time has passed, even if the work that it waits for ignores the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
         () => endedOutcome(this.#identity, this.#searchedFor, this.#results()),
@@ -233,13 +236,13 @@ export class DrainRun implements RegistrationOwner {
       });
   }
 
-  /** What an earlier search has found, by its key. */
+  /** The keys of the registrations that an earlier search has found. */
   known(): ReadonlySet<string> {
     const registrations = this.#registrations.filter(({ wasReleased }) => !wasReleased);
     return new Set([...registrations.map(({ registration }) => registration), ...this.elsewhere].map(keyOf));
   }
 
-  /** Returns the new registrations: those that are not `known`. */
+  /** Adds registrations, and returns the new ones: those that are not `known`. */
   found(found: FoundRegistrations, known: ReadonlySet<string>, past?: PastOf): readonly DrainingRegistration[] {
     const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
     const registrations = found.registrations
@@ -251,7 +254,7 @@ export class DrainRun implements RegistrationOwner {
     return registrations;
   }
 
-  /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
+  /** Every pool was read, or the guard has allowed the drain: the failure that delayed this is over. */
   passed(what: "search" | "guard"): void {
     if (what === "guard") this.#begun();
     this.#searched ||= what === "search";
@@ -265,7 +268,7 @@ export class DrainRun implements RegistrationOwner {
     this.#armLimits();
   }
 
-  /** Resolves when `isSo` of every registration. */
+  /** Resolves when `isSo` is true for every registration. */
   async untilAll(isSo: (draining: DrainingRegistration) => boolean): Promise<void> {
     let next = 0;
     for (;;) {
@@ -281,8 +284,9 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /**
-   * The outcome. The earliest deadline bounds the drain for all callers. A caller whose timeout passes gets `deadline-passed`,
-   * and a caller whose `signal` aborts gets `abandoned`, each at once; the drain continues while a caller waits.
+   * Waits for the outcome. The earliest deadline limits the drain for all callers. A caller whose timeout passes gets
+   * `deadline-passed` at once, and a caller whose `signal` aborts gets `abandoned` at once. The drain continues as long
+   * as a caller waits.
    */
   join(request: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
     const { askedAt, timeoutMs } = request;
@@ -305,13 +309,16 @@ export class DrainRun implements RegistrationOwner {
     });
   }
 
-  /** Ends the drain for everybody. Resolves with its outcome, which may be another one, should it have ended just now. */
+  /**
+   * Ends the drain for all callers. Resolves with its outcome, which may be a different one if the drain has ended at
+   * the same moment.
+   */
   async end(why: typeof CANCELLED | Superseded): Promise<DrainOutcome | undefined> {
     this.#stop.abort(why);
     return this.#outcome;
   }
 
-  /** The last to leave ends the drain, and gets its outcome. */
+  /** When the last caller leaves, the drain ends, and this caller gets its outcome. */
   #leave(waiter: Waiter, why: LimitPassed | typeof ABANDONED): void {
     if (!this.#waiters.delete(waiter)) return;
     if (this.#waiters.size === 0) this.#stop.abort(why);
@@ -328,7 +335,7 @@ export class DrainRun implements RegistrationOwner {
     if (this.#mustEndBy !== before) this.rises.announce();
   }
 
-  /** Waits for the limits as they are now. To be called again when one may pass sooner than before. */
+  /** Starts to wait for the current limits. Must be called again when a limit may pass sooner than before. */
   #armLimits(): void {
     const until = this.#passLimits();
     // A wait that ends before that asks again then.
@@ -340,6 +347,8 @@ export class DrainRun implements RegistrationOwner {
     this.#awaited = awaited;
     this.#clock.sleep(until - this.#clock.now(), awaited.over.signal).then(
       () => {
+        // Another wait has taken its place, or the drain has ended, in this moment.
+        if (awaited.over.signal.aborted) return;
         this.#awaited = undefined;
         // Holds that begin again meanwhile have moved the timeouts.
         this.#armLimits();
@@ -348,7 +357,7 @@ export class DrainRun implements RegistrationOwner {
     );
   }
 
-  /** Does what the limits that have passed ask for, and returns when the next one does. */
+  /** Does what the limits that have passed require, and returns when the next one passes. */
   #passLimits(): number {
     if (this.signal.aborted) return Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
@@ -359,7 +368,7 @@ export class DrainRun implements RegistrationOwner {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Answers the callers whose timeout has passed, and returns when the next one does. */
+  /** Answers the callers whose timeout has passed, and returns when the next timeout passes. */
   #dismiss(now: number): number {
     const hold = this.#longestHold();
     for (;;) {

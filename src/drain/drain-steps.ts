@@ -9,16 +9,22 @@ export interface DrainStepsOptions {
   readonly node: UndoneNode;
   /** Absent: there is no ledger. */
   readonly journal?: Journal | undefined;
-  /** Of other drains of the node that an earlier process has not ended: they go on, and end, with this one. */
+  /**
+   * The journals of other drains of the node that an earlier process has not ended. They continue and end with this
+   * drain.
+   */
   readonly joined?: readonly (Journal | undefined)[];
   readonly observers?: readonly DrainObserver[] | undefined;
 }
 
 const DONE = Promise.resolve();
-/** What happens to all drains that go on as one, besides what happens to the registrations that each has found. */
+/**
+ * Steps that are written for all drains that continue as one, besides the steps of the registrations that each has
+ * found.
+ */
 const SHARED: ReadonlySet<Step["type"]> = new Set(["resumed", "cancelled", "ended", "undone"]);
 
-/** The one way of a drain's steps: each is written into the ledger first, and then told to those who watch. */
+/** The only way of a drain's steps: each is written to the ledger first, and passed to the observers then. */
 export class DrainSteps {
   readonly #options: DrainStepsOptions;
 
@@ -28,7 +34,7 @@ export class DrainSteps {
 
   happened(step: Step): void {
     const { journal, joined = [] } = this.#options;
-    // First: where it is awaited that the drain's own entry is noted, these are too.
+    // Before the drain's own entry, so that a caller that waits for that one has waited for these too.
     if ("registration" in step || SHARED.has(step.type)) for (const one of joined) one?.write(step);
     journal?.write(step);
     this.#tell(step);
@@ -38,7 +44,10 @@ export class DrainSteps {
     this.#tell(notice);
   }
 
-  /** Of a drain that an earlier process has left unfinished, and that does not go on here: written, and told to none. */
+  /**
+   * Writes a step of a drain that an earlier process has left unfinished and that is not resumed here. Observers do not
+   * get it.
+   */
   completes(step: Step): void {
     this.#options.journal?.write(step);
   }
@@ -53,15 +62,15 @@ export class DrainSteps {
     return this.#options.journal?.noted() ?? DONE;
   }
 
-  /** All that the drain has found, also in earlier processes. Empty without a ledger. */
+  /** Everything that the drain has found, also in earlier processes. Empty without a ledger. */
   get found(): readonly Registration[] {
     const { journal, joined = [] } = this.#options;
     const all = [...joined, journal].flatMap((one) => one?.registrations ?? []);
-    // The first drain has found each as it was before any of them.
+    // The first drain has recorded each registration as it was before any of them.
     return [...new Map(all.map((one) => [keyOf(one), one])).values()];
   }
 
-  /** No later process resumes it. */
+  /** No later process resumes the drain. */
   dropped(): void {
     this.#options.journal?.dropped();
   }

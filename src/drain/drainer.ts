@@ -33,40 +33,40 @@ import { Ceiling, Reservations } from "./reservations.ts";
 import type { UndoneNode, UndoOutcome } from "./undo.ts";
 import { WorkTurns } from "./work-turns.ts";
 
-/** Short enough to read out, long enough not to repeat in a day's logs. */
+/** Short enough to read out in a call, and long enough that a day's logs have each id once. */
 function newDrainId(): string {
   return `d-${randomBytes(5).toString("hex")}`;
 }
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
-  /** Absent: there is none, or nothing is known of it. */
+  /** The cluster of the nodes. Absent: none is configured. */
   readonly cluster?: Cluster;
   readonly clock: Clock;
   readonly times: DrainTimes;
-  /** Absent: pools may be left without healthy targets. */
+  /** Settings of the health guard. Absent: drains may leave pools without healthy targets. */
   readonly guard?: GuardOptions;
   readonly observers?: readonly DrainObserver[];
-  /** Absent: drains end with the process. */
+  /** Absent: drains are forgotten when the process ends. */
   readonly ledger?: Ledger;
-  /** Hears of each failure to find a node that is followed by another try: there is no drain yet. */
+  /** Called for each failed attempt to find a node that will be retried. There is no drain yet. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
-  /** Every drain evicts the node's pods, except where the machine's owner does. */
+  /** Every drain evicts the node's pods, unless the owner of the machine evicts them. */
   readonly evictsAlways?: boolean;
-  /** What was deregistered of a machine that runs again is registered again. */
+  /** The targets of a machine that runs again are registered again. */
   readonly registersAgain?: boolean;
-  /** Ends holds early. Loaded only where it is configured. Absent: none ends early. */
+  /** Ends holds early. It is loaded only if it is configured. Absent: every hold lasts for its whole time. */
   readonly earlyRelease?: EarlyReleaseFor;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt" | "steps"> {
   /** Aborts when the program stops. */
   readonly abandon: AbortSignal;
-  /** By an earlier process. */
+  /** What remained of the drain when an earlier process ended. */
   readonly resumed?: ResumedState;
 }
 
-/** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
+/** Deregisters nodes from their load balancers, and reports when traffic to them has stopped. */
 export class Drainer {
   readonly #options: DrainerOptions;
   readonly #nodeWatch: NodeWatch;
@@ -75,12 +75,12 @@ export class Drainer {
   readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
   readonly #workers: PoolWorkers;
-  /** What the guards of all drains share. */
+  /** Shared by the guards of all drains. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   readonly #canceller: Canceller;
-  /** What all drains share of the event loop. */
+  /** Divides the work of all drains over turns of the event loop. */
   readonly #turns: WorkTurns;
-  /** Takes what agents on nodes count. Absent: holds do not end early. */
+  /** Receives the connection counts of the agents on nodes. Absent: holds do not end early. */
   readonly earlyRelease: EarlyRelease | undefined;
 
   constructor(options: DrainerOptions) {
@@ -107,17 +107,17 @@ export class Drainer {
   }
 
   /**
-   * Resolves when no load balancer sends the node traffic any more, or once the drain's limit has passed.
+   * Resolves when no load balancer sends traffic to the node any more, or when the drain's limit has passed.
    *
-   * Failing to drain is an outcome, not an exception, so that every request gets an answer; so is an aborted
-   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain: it ends by
-   * the earliest of their deadlines, and each waits no longer than its own timeout.
+   * A drain that fails is an outcome, not an exception, so that every request gets an answer. The same applies to an
+   * aborted `signal` (`abandoned`). Targets that were deregistered stay deregistered. Requests for one node share one
+   * drain: the earliest of their deadlines ends it, and no request waits longer than its own timeout.
    */
   async drain(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
     return (await this.accept(request, signal)).outcome;
   }
 
-  /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
+  /** The first half of `drain`: resolves when the node's drain has begun, or when the request has joined it. */
   async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
     const { clock, times } = this.#options;
     const asked = { ...request, ...this.#evictionFor(request), askedAt: clock.now() };
@@ -140,7 +140,7 @@ export class Drainer {
     return this.#planner.plan(request, toFind(request, signal));
   }
 
-  /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
+  /** Where the node is registered now, and the state of its drain. Changes nothing. Throws `DrainError`. */
   async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
     const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
     if (status.drain !== undefined) return status;
@@ -150,18 +150,18 @@ export class Drainer {
   }
 
   /**
-   * Resumes a drain that an earlier process has begun, under its id and with its requests as they were. What was
-   * deregistered is held from then on, also where the cloud lists it no more; registered targets are deregistered again.
-   * Requests for its node join from now on. Resolves when it has ended. Of a drain without an entry for a day nothing is done
-   * but to write down its end. `others`: more drains of the node that have not ended. They go on as this one, which holds
-   * everything that any of them held.
+   * Resumes a drain that an earlier process has begun, under its id and with its original requests. Targets that it had
+   * deregistered are held from their deregistration, even if the cloud does not list them any more. Targets that are
+   * registered are deregistered again. Requests for the node join the resumed drain. Resolves when the drain has ended.
+   * A drain whose last entry is more than a day old is only marked as ended. `others`: further unfinished drains of the
+   * node. They continue as this one, which holds everything that any of them held.
    */
   async resume(record: DrainRecord, signal: AbortSignal, others: readonly DrainRecord[] = []): Promise<void> {
     const { id, node, startedAt, undo } = record;
     if (undo !== undefined && undo.end === undefined) return this.#canceller.resume(record, signal);
     const steps = this.#stepsOf(id, node, [record, ...others]);
     if (isStale(record, this.#options.clock.now())) return steps.dropped();
-    // It began after this process: what is left of this one comes after it.
+    // That drain began after this process started, so the resumed one follows it.
     for (let other = this.#runs.get(node.id); other !== undefined; other = this.#runs.get(node.id)) await other.ended;
     signal.throwIfAborted();
     const { asker } = requestsOf(record)[0] ?? {};
@@ -174,25 +174,26 @@ export class Drainer {
   }
 
   /**
-   * Stops the drain, if it runs, and registers again what it has deregistered. Resolves when that was seen, or is known
-   * to be impossible; a second cancellation meanwhile gets the same outcome, and a caller who leaves stops nothing. Throws
-   * `drain-not-found`, `another-drain`, `ledger-unavailable`, or `signal`'s reason.
+   * Stops the drain if it runs, and registers again what it has deregistered. Resolves when the cloud shows the targets
+   * as registered, or when it is known that they can't be. A second cancellation during that time gets the same
+   * outcome. A caller that disconnects stops nothing. Throws `drain-not-found`, `another-drain`, `ledger-unavailable`,
+   * or `signal`'s reason.
    */
   cancel(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#canceller.cancel(drainId, asker, signal);
   }
 
-  /** As `cancel`, for a drain that is known only from its own report. */
+  /** As `cancel`, for a drain that is known from its report only. */
   undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#canceller.undo(toUndo, signal);
   }
 
-  /** How a drain that runs stands now. */
+  /** The current state of a running drain. */
   running(drainId: string): RunningDrain | undefined {
     return [...this.#runs.values()].find(({ id }) => id === drainId)?.report;
   }
 
-  /** The same of the drain of a node, by the node's id. */
+  /** As `running`, by the node's id. */
   runningOf(nodeId: string): RunningDrain | undefined {
     return this.#runs.get(nodeId)?.report;
   }
@@ -265,7 +266,7 @@ export class Drainer {
     return inCluster(run, { ...this.#options, planner: this.#planner }, signal);
   }
 
-  /** All but what leaves with its pod. */
+  /** Holds every registration except targets that leave with their pods. */
   async #hold(
     run: DrainRun,
     known: Pick<EarlierTryOptions, "searchedAt" | "resumed" | "unseenUntil">,
@@ -275,7 +276,7 @@ export class Drainer {
     await untilEarlierTryIsOver(run, { ...this.#options, ...known }, signal);
   }
 
-  /** Says what can be expected of the drain, now that everything is known. */
+  /** Reports what can be expected of the drain. Called when everything about it is known. */
   #reportPlan(run: DrainRun): DrainPlan {
     const plan = this.#planner.planOf(run);
     run.planned(plan);
@@ -284,8 +285,8 @@ export class Drainer {
   }
 
   /**
-   * A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. One that runs again,
-   * and is drained only because it had stopped, is not to be drained.
+   * A terminated machine receives no traffic, so that nothing remains to be done or waited for. A machine that runs
+   * again must not be drained if the only reason for the drain was that it had stopped.
    */
   async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const within = newAbort();
@@ -307,7 +308,7 @@ export class Drainer {
     }
   }
 
-  /** Ends the drain, and begins to undo it where that is allowed. Rejects with the drain's own end. */
+  /** Ends the drain, and begins to undo it where that is allowed. Rejects with the reason why the drain ended. */
   async #supersede(run: DrainRun, abandon: AbortSignal): Promise<void> {
     const why = new Superseded(`${run.node.id} is running again: it does not leave`);
     if (this.#options.registersAgain === true) this.#canceller.supersede(run, why, abandon);
@@ -315,7 +316,7 @@ export class Drainer {
     await whenAborted(run.signal);
   }
 
-  /** With what became of what the drain had deregistered, once that is known. */
+  /** Adds the result of the undo to the outcome, once it is known. */
   async #withUndo(outcome: DrainOutcome): Promise<DrainOutcome> {
     if (outcome.status !== "superseded" || outcome.drainId === undefined) return outcome;
     const undone = await this.#canceller.undoing(outcome.drainId)?.catch(() => undefined); // The program stops.
@@ -338,7 +339,7 @@ export class Drainer {
     return { run: this.#begin({ id, node, startedAt: asked.askedAt, steps, abandon }), recorded: steps.accepted };
   }
 
-  /** `records`: of what earlier processes have written; those beside the first one go on as that one. */
+  /** `records`: what earlier processes have written. Those after the first one continue as the first one. */
   #stepsOf(drainId: string, node: UndoneNode, records: readonly DrainRecord[] = []): DrainSteps {
     const { ledger, clock, observers } = this.#options;
     const journalOf = (record: DrainRecord) => ledger && new Journal({ ledger, clock, drainId: record.id, record });
@@ -380,7 +381,7 @@ export class Drainer {
     const { node } = plan;
     const drainId = newDrainId();
     const outcome: DrainOutcome = { status: "planned", drainId, node, plan };
-    // Of a dry run nothing is written down.
+    // A dry run writes nothing to the ledger.
     const steps = new DrainSteps({ drainId, node, observers: this.#options.observers });
     steps.happened({ type: "planned", plan, dryRun: true });
     steps.happened({ type: "ended", outcome, tookMs: this.#options.clock.now() - startedAt });

@@ -17,9 +17,9 @@ import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-st
 import type { OfType, RegistrationStep } from "./steps.ts";
 import type { Rises } from "./urgency.ts";
 
-/** A program that registers a node again this often will not stop. */
+/** A program that registers a node again this many times will not stop. */
 const REPEATS_MAX = 5;
-/** A cloud that does not know a node, and lists it all the same, is asked once more. */
+/** A cloud that lists a node, but answers that it does not know it, is asked once more. */
 const REFUSED_REPEATS_MAX = 1;
 
 /** Rarely set fields, kept apart to save memory. */
@@ -30,9 +30,9 @@ interface History {
   /** Why its call is still being repeated. */
   readonly repeating?: DrainError | undefined;
   readonly past?: Past;
-  /** What the guard did, which is a trouble too. */
+  /** The decision of the guard, which is also reported as a trouble. */
   readonly guard?: RegistrationResult["guard"];
-  /** It leaves once its pod does. */
+  /** It is deregistered when its pod leaves. */
   readonly isWithPod?: boolean;
   /** Why its hold has not ended early so far. */
   readonly notEarly?: NotEarly | undefined;
@@ -40,7 +40,10 @@ interface History {
 
 const NONE: History = { repeats: 0 };
 
-/** How it stands; and of the hold what is read anew at each poll, and so is written nowhere. */
+/**
+ * The state of the registration, and the part of its hold that each poll reads anew and that is therefore not written
+ * anywhere.
+ */
 type Standing = RegistrationState & {
   readonly [Name in Exclude<keyof HoldProgress, "since" | "isEarlier">]?: HoldProgress[Name] | undefined;
 };
@@ -49,22 +52,22 @@ type Standing = RegistrationState & {
 export interface RegistrationOwner {
   readonly id: string;
   readonly node: Node;
-  /** How pools release where their terms were not read yet. */
+  /** The terms that apply to a pool whose terms were not read yet. */
   readonly cloud: Pick<CloudProvider, "termsAfterDelay">;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly mustEndBy: number;
-  /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
+  /** The cloud has refused a call because it does not know the node. The caller that gets the error sets this. */
   isRefused: boolean;
   /** Announces each change of `mustEndBy` and `isRefused`. */
   readonly rises: Rises;
   readonly happened: (step: RegistrationStep) => void;
-  /** A registration has learned how long it is to be held, or that it is over. */
+  /** Called when it is known how long a registration has to be held, or that its hold is over. */
   readonly moved: () => void;
 }
 
 /**
- * One registration on its way out: where it stands, and since when. Times are milliseconds since the epoch.
- * Small on purpose: a thousand nodes in hundreds of pools have as many hundred thousands of these.
+ * One registration within a drain: its state, and since when. Times are milliseconds since the epoch. It is small on
+ * purpose, because a thousand nodes in hundreds of pools have hundreds of thousands of these.
  */
 export class DrainingRegistration {
   readonly owner: RegistrationOwner;
@@ -81,16 +84,16 @@ export class DrainingRegistration {
     if (past === undefined) return;
     this.#unusual = { ...NONE, past };
     const { cameBack, isOurs } = past;
-    // What is held goes on being held once that is acknowledged here.
+    // A held registration continues to be held when that is acknowledged here.
     this.#known = past.state === "released" ? past : { ...OPEN, cameBack, isOurs };
   }
 
-  /** Another program, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
+  /** Another program, or an earlier process, has begun to deregister it. It needs no call, but it needs the hold. */
   get foundDraining(): boolean {
     return this.registration.state === "draining" || this.#past !== undefined;
   }
 
-  /** It was over before this process began. */
+  /** Its hold was over before this process began. */
   get wasReleased(): boolean {
     return this.#past?.state === "released";
   }
@@ -114,7 +117,7 @@ export class DrainingRegistration {
     return this.#known.state === "released";
   }
 
-  /** Nothing holds its deregistration back. */
+  /** Nothing delays its deregistration. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
@@ -123,23 +126,25 @@ export class DrainingRegistration {
     this.#isLeaving = true;
   }
 
-  /** It is still to be deregistered. */
+  /** It still has to be deregistered. */
   get isWaiting(): boolean {
     return this.#known.state === "open";
   }
 
-  /** Its hold is over as far as is known, and no poll has succeeded since. */
+  /** Its hold should be over by now, and no poll has succeeded since. */
   awaitsPoll(now: number): boolean {
     const { holdUntil = Number.POSITIVE_INFINITY } = this;
     return holdUntil <= now && (this.progress?.lastPoll ?? Number.NEGATIVE_INFINITY) < holdUntil;
   }
 
-  /** Another one will be made. */
+  /** Another attempt will be made. */
   get hasFailed(): boolean {
     return this.#unusual?.error !== undefined;
   }
 
-  /** Absent until its deregistration was acknowledged, once it is over, and while it is to be deregistered again. */
+  /**
+   * Absent until its deregistration was acknowledged, when the hold is over, and while it has to be deregistered again.
+   */
   get progress(): HoldProgress | undefined {
     return this.#known.state === "holding" ? (this.#known as HoldProgress) : undefined;
   }
@@ -155,7 +160,7 @@ export class DrainingRegistration {
     this.owner.moved();
   }
 
-  /** It is not checked whether enough healthy targets remain. */
+  /** Whether enough healthy targets remain is not checked. */
   forced(): void {
     this.#met({ guard: "forced" });
   }
@@ -177,7 +182,7 @@ export class DrainingRegistration {
     const foundDraining = this.foundDraining && isFirst;
     const since = isFirst ? this.#past?.since : undefined;
     this.#mended();
-    // When another program's deregistration began is not known: held as if it were now.
+    // It is unknown when another program's deregistration began, so the hold counts from now.
     const seenLeaving = foundDraining && (this.#past?.isDraining ?? since === undefined);
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
     this.#deregistered({ foundDraining, ...(since !== undefined && { since }), ...earlier }, seenLeaving, now);
@@ -193,7 +198,7 @@ export class DrainingRegistration {
     this.#known = withPoll(this.#known, { seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at });
   }
 
-  /** Another program has deregistered it a second time: traffic may have come meanwhile. */
+  /** Another program has deregistered it a second time. Traffic may have arrived in between. */
   heldAnew(now: number): void {
     this.#deregistered({ foundDraining: true }, true, now);
   }
@@ -208,18 +213,18 @@ export class DrainingRegistration {
     this.#met({ notEarly: typeof end === "string" ? end : undefined });
   }
 
-  /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
+  /** Its call has failed and is repeated. This is reported only if the time is up before the call succeeds. */
   repeating(error: DrainError): void {
     this.#met({ repeating: error });
   }
 
-  /** It will be tried again. */
+  /** It will be retried. */
   failedForNow(type: "deregister-failed" | "poll-failed", error: DrainError): void {
     this.#met({ error });
     this.owner.happened({ registration: this.registration, type, error });
   }
 
-  /** Returns whether it is worth another try. */
+  /** Returns whether another attempt makes sense. */
   again(because: "back" | "ignored", now: number): boolean {
     const times = this.#history.repeats + 1;
     this.#met({ repeats: times });
@@ -230,7 +235,7 @@ export class DrainingRegistration {
       this.#happened({ registration, type: "deregistering-again", because }, now);
       return true;
     }
-    // The failure itself tells of the last time.
+    // The failure itself describes the last attempt.
     if (because === "back") this.#known = { ...this.#known, cameBack: this.#known.cameBack + 1 };
     const stays = isRefused ? "it stayed registered, although AWS answered that it is not" : "it stayed registered";
     const what = because === "back" ? "another program registered it again" : stays;
@@ -238,7 +243,7 @@ export class DrainingRegistration {
     return false;
   }
 
-  /** `isEarly`: because its traffic has ended. */
+  /** `isEarly`: the hold ends because its traffic has ended. */
   released(now: number, { isEarly = false } = {}): void {
     if (this.isReleased) return;
     this.#mended();
@@ -275,7 +280,7 @@ export class DrainingRegistration {
     };
   }
 
-  /** Until when it is held; undefined while that is not known, and once it is over. */
+  /** Until when it is held. Undefined while that is not known, and when the hold is over. */
   get holdUntil(): number | undefined {
     return this.progress && this.#holdUntil(this.progress.since).holdUntil;
   }
@@ -296,7 +301,7 @@ export class DrainingRegistration {
     this.#unusual = { ...this.#history, ...unusual };
   }
 
-  /** What has passed without a trace is forgotten. */
+  /** Troubles that are over, and had no effect, are forgotten. */
   #mended(): void {
     if (this.#unusual !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
@@ -321,10 +326,10 @@ export class DrainingRegistration {
   }
 }
 
-/** What a poll shows of a hold. */
+/** What a poll shows about a hold. */
 type Polled = Pick<Standing, "seenLeaving" | "wasAbsent" | "wasBack" | "lastPoll">;
 
-/** Written out: a spread would take half as much memory again, for each of hundreds of thousands. */
+/** Each field is written, because a spread would take half as much memory again for each of hundreds of thousands. */
 function withPoll(known: Standing, { seenLeaving, wasAbsent, wasBack, lastPoll }: Polled): Standing {
   const { state, since, cameBack, isOurs, isEarlier, trafficEnd } = known;
   const polled = { state, since, cameBack, isOurs, seenLeaving, wasAbsent, wasBack, lastPoll };
@@ -332,7 +337,7 @@ function withPoll(known: Standing, { seenLeaving, wasAbsent, wasBack, lastPoll }
   return { ...polled, ...(isEarlier && { isEarlier }), ...(trafficEnd && { trafficEnd }) };
 }
 
-/** One list a pool, as it was in use when it was found. */
+/** One list for each pool, by the kind of load balancer that used it when it was found. */
 export function byPool(
   registrations: readonly DrainingRegistration[],
 ): readonly (readonly [Pool, readonly DrainingRegistration[]])[] {
@@ -348,9 +353,9 @@ export function byPool(
 }
 
 /**
- * When the last of their holds began or, as far as is known, will begin. While one waits for its deregistration
- * that is still to come: until the limit if there is one, or else as long as nothing but the cloud's request
- * quota is in the way. That may delay the poll that ends a hold, too. Times are milliseconds since the epoch.
+ * When the last of their holds began or is expected to begin. A registration that waits for its deregistration may
+ * begin its hold until the limit, if there is one. Without a limit it may do so as long as only the cloud's request
+ * quota delays it. The quota may also delay the poll that ends a hold. Times are milliseconds since the epoch.
  */
 export function lastHoldBegins(
   registrations: readonly DrainingRegistration[],
@@ -363,7 +368,7 @@ export function lastHoldBegins(
   return registrations.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
-/** Their state, in the order in which people read them. */
+/** The results of registrations, in the order in which people read them. */
 export function resultsOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationResult[] {
   return inOrder(registrations.map((draining) => draining.result(now)));
 }

@@ -5,53 +5,62 @@ import { idOf, type Registration } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import type { NotEarly, TrafficEnd } from "./hold.ts";
 
-/** A table of the kernel that lists connections. `sockets`: those of processes. `conntrack`: those that netfilter tracks. */
+/**
+ * A table of the kernel that lists connections. `sockets`: those of processes. `conntrack`: those that netfilter
+ * tracks.
+ */
 export type Table = "sockets" | "conntrack";
 
-/** Where a load balancer sends requests to on a node. */
+/** The port on a node to which a load balancer sends requests. */
 export interface CountedPort {
   readonly port: number;
-  /** Absent: the address that a target has which is registered by its instance id. */
+  /** Absent: the address of a target that is registered by its instance id. */
   readonly address?: string;
 }
 
 /** The TCP connections to one port. */
 export interface PortCount extends CountedPort {
   readonly open: number;
-  /** Whether the tables list a connection from elsewhere, open or closed: they show the traffic to this port. */
+  /**
+   * Whether the tables list a connection from another machine, open or closed. If so, they show the traffic to this
+   * port.
+   */
   readonly seen: boolean;
 }
 
 /** What the agent on a node has counted. */
 export interface ConnectionReport {
-  /** That of the order which the agent got before it counted. Absent: it had none. */
+  /** The `turn` of the order that the agent got before it counted. Absent: it had none. */
   readonly turn?: string;
   readonly tables: readonly Table[];
   readonly ports: readonly PortCount[];
 }
 
-/** What an agent is to do next. */
+/** What an agent has to count next. */
 export interface CountingOrder {
   readonly isDraining: boolean;
-  /** Empty: it need not count anything. */
+  /** Empty: nothing has to be counted. */
   readonly ports: readonly CountedPort[];
-  /** To be sent with the next report, which proves that it was made after this order. */
+  /** The agent sends it with its next report, which proves that the count was made after this order. */
   readonly turn: string;
   readonly afterMs: number;
 }
 
-/** Between two reports of a node that does not drain: less than ALB_PROPAGATION, so that all of the settle time is counted. */
+/**
+ * Between two reports of a node that does not drain: less than ALB_PROPAGATION, so that the whole settle time is
+ * counted.
+ */
 const IDLE_INTERVAL_MS = 15_000;
 const COUNTING_INTERVAL_MS = 1_000;
-/** The same where many nodes drain at once. */
+/** The same when many nodes drain at once. */
 const BUSY_INTERVAL_MS = 5_000;
 const BUSY_NODES_MIN = 64;
-/** What lies further apart than this leaves a time of which nothing is known. */
+/** Reports that are further apart than this leave a time about which nothing is known. */
 const GAP_MS_MAX = 12_000;
 /** As many as fit into the body of a request. */
 export const COUNTED_PORTS_MAX = 150;
 
-/** The part of a drain that is needed here. */
+/** The part of a drain that is used here. */
 interface CountedDrain {
   readonly registrations: readonly DrainingRegistration[];
 }
@@ -60,34 +69,38 @@ interface EarlyReleaseOptions {
   readonly clock: Clock;
   /** For how long there must be no connection, in milliseconds. */
   readonly settleMs: number;
-  /** The drains that run, by the id of their node. */
+  /** The running drains, by the ids of their nodes. */
   readonly runs: ReadonlyMap<string, CountedDrain>;
-  /** Hears of each registration whose traffic is proven to have ended: its hold may end now. */
+  /** Called for each registration whose traffic is proven to have ended. Its hold may end now. */
   readonly onProven: (draining: DrainingRegistration) => void;
 }
 
-/** Makes the one of a drainer. */
+/** Creates the instance for a drainer. */
 export type EarlyReleaseFor = (drains: Omit<EarlyReleaseOptions, "settleMs">) => EarlyRelease;
 
 /** What is known of one node whose drain runs. */
 interface CountedNode {
   readonly turn: string;
   readonly orderedAt: number;
-  /** Those of its last report. Absent: that was no count, or it did not continue the one before. */
+  /** The tables of its last report. Absent: the report was not a count, or did not continue the one before. */
   readonly tables: string | undefined;
   readonly proofs: ReadonlyMap<DrainingRegistration, Proof>;
 }
 
-/** What reports without a gap between them have shown of one registration. Times are milliseconds since the epoch. */
+/**
+ * What consecutive reports without a gap have shown about one registration. Times are milliseconds since the epoch.
+ */
 interface Proof {
-  /** When the hold began that it is about. */
+  /** When the hold began that this is about. */
   readonly since: number | undefined;
   readonly seen: boolean;
   /** From when on no report had an open connection. */
   readonly idleFrom?: number;
 }
 
-/** One count: made after `orderedAt`, when the agent was asked for it, and before `at`, when its report came. */
+/**
+ * One count. It was made after `orderedAt`, when the agent was asked for it, and before `at`, when its report arrived.
+ */
 interface Sample {
   readonly count: PortCount | undefined;
   readonly orderedAt: number;
@@ -95,8 +108,9 @@ interface Sample {
 }
 
 /**
- * Learns from agents on nodes where traffic has ended, so that holds need not last for the whole deregistration delay. It
- * goes by this process's clock alone, and by nothing that is in doubt: decisions/0058-early-release.md has the rules.
+ * Learns from agents on nodes when traffic has ended, so that holds need not last for the whole deregistration delay.
+ * It uses only this process's clock, and does not end a hold in case of doubt: decisions/0058-early-release.md has the
+ * rules.
  */
 export class EarlyRelease {
   readonly #options: EarlyReleaseOptions;
@@ -106,7 +120,7 @@ export class EarlyRelease {
     this.#options = options;
   }
 
-  /** Takes the report of a node's agent, and says what to count next. */
+  /** Takes the report of a node's agent, and returns what to count next. */
   report(nodeId: string, report: ConnectionReport): CountingOrder {
     const { clock, runs } = this.#options;
     const drain = runs.get(nodeId);
@@ -127,7 +141,9 @@ export class EarlyRelease {
     return { isDraining: true, ports: portsOf(counted), turn, afterMs: this.#intervalMs };
   }
 
-  /** Notes in the registration what is proven now. Without a sample nothing is, whatever was before. */
+  /**
+   * Records in the registration what is proven now. Without a sample nothing is proven, whatever was proven before.
+   */
   #proofOf(draining: DrainingRegistration, known: Proof | undefined, sample: Sample | undefined): Proof | undefined {
     const { settleMs, onProven } = this.#options;
     const { progress, terms } = draining;
@@ -144,7 +160,7 @@ export class EarlyRelease {
   }
 }
 
-/** What was counted, by port. Undefined: nothing, or after a gap, or in other tables than before. */
+/** The counts, by port. Undefined: there is no count, or it came after a gap, or from other tables than before. */
 function countsIn(
   report: ConnectionReport,
   before: CountedNode | undefined,
@@ -161,8 +177,9 @@ function tablesOf({ tables }: ConnectionReport): string {
 }
 
 /**
- * What is known after one more sample. `from`: new requests may come until then, so that no count before it proves anything.
- * The count lies somewhere between the order and the report: the idle time begins at the later and ends at the earlier one.
+ * What is known after one more sample. `from`: new requests may arrive until then, so that no earlier count proves
+ * anything. The count was made between the order and the report, so the idle time begins at the later moment and ends
+ * at the earlier one.
  */
 function proofAfter(
   known: Proof | undefined,
@@ -175,7 +192,7 @@ function proofAfter(
   return { since, seen, idleFrom: (known?.since === since ? known?.idleFrom : undefined) ?? at };
 }
 
-/** Whether that is enough, and what is missing. */
+/** Whether that is sufficient, and what is missing. */
 function verdictOf({ seen, idleFrom }: Proof, { count, orderedAt, at }: Sample, settleMs: number) {
   if (count === undefined) return "not-counted" satisfies NotEarly;
   if (count.open > 0) return "connections-open" satisfies NotEarly;
@@ -190,7 +207,7 @@ function withPort(draining: DrainingRegistration): readonly (readonly [DrainingR
   return port === undefined ? [] : [[draining, port]];
 }
 
-/** Where the load balancer sends to. Undefined where the registration's name does not say it. */
+/** The port to which the load balancer sends. Undefined if the name of the registration does not contain it. */
 export function portOf({ target }: Pick<Registration, "target">): CountedPort | undefined {
   const port = Number(/^(?:\[[^\]]+\]|[^:[\]]+):(\d{1,5})$/.exec(target)?.[1]);
   if (!(port > 0 && port <= 65_535)) return undefined;
@@ -198,7 +215,7 @@ export function portOf({ target }: Pick<Registration, "target">): CountedPort | 
   return isIP(id) === 0 ? { port } : { port, address: id };
 }
 
-/** Each once. What is beyond the limit is not counted, and held in full. */
+/** Each port once. Ports beyond the limit are not counted, and are held for their whole time. */
 function portsOf(counted: ReturnType<typeof withPort>): readonly CountedPort[] {
   const ports = new Map(counted.map(([, port]) => [keyOf(port), port]));
   return [...ports.values()].slice(0, COUNTED_PORTS_MAX);

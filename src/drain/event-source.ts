@@ -14,35 +14,40 @@ export interface Delivery {
   readonly request: DrainRequest;
 
   /**
-   * Notified of the drain that will answer, once that drain would outlive the process. At most once, never after `settle`;
-   * not where there is none, as in dry run. `begun` resolves once no guard can refuse the drain any more; where it is
-   * refused it stays pending. Absent: it has begun.
+   * Called with the drain that will answer, when that drain would survive the end of the process. It is called at most
+   * once, never after `settle`, and not if there is no drain, as in a dry run. `begun` resolves when no guard can
+   * refuse the drain any more, and stays pending if the drain is refused. Absent: it has begun.
    */
   accepted(drain: AcceptedDrain, begun?: Promise<void>): void;
 
-  /** Called in place of `accepted`: the drain, which goes on, would not outlive the process, because it can't be written down. */
+  /**
+   * Called instead of `accepted`: the drain continues, but would not survive the end of the process because it can't be
+   * written down.
+   */
   unrecorded(drain: AcceptedDrain, error: DrainError): void;
 
-  /** Answers the request. Called once. Rejects when the answer could not be delivered. */
+  /** Answers the request. Called once. Rejects if the answer could not be delivered. */
   settle(outcome: DrainOutcome): Promise<void>;
 }
 
-/** Where requests come from and where their answers go. Implementations: HTTP, an SQS queue, and a list in the tests. */
+/**
+ * Where requests come from, and where their answers go. Implementations: HTTP, an SQS queue, and a list in the tests.
+ */
 export interface EventSource {
   /**
-   * The requests, until `stop` aborts. Every request that was accepted before that is still delivered, so that every request
-   * gets its answer.
+   * The requests, until `stop` aborts. Requests that were accepted before that are still delivered, so that each gets
+   * its answer.
    */
   deliveries(stop: AbortSignal): AsyncIterable<Delivery>;
 }
 
-/** What a request has come to so far. */
+/** The result of accepting a request. */
 export interface Accepted {
-  /** Absent where there is none: in dry run, and when the node was not found. */
+  /** Absent if there is no drain: in a dry run, and if the node was not found. */
   readonly drain?: AcceptedDrain;
   /**
-   * Resolves once the drain would outlive the process, as far as there is a ledger. Rejects with `ledger-unavailable`:
-   * the drain goes on all the same.
+   * Resolves when the drain would survive the end of the process, as far as there is a ledger. Rejects with
+   * `ledger-unavailable`. The drain continues all the same.
    */
   readonly recorded: Promise<void>;
   /** See `Delivery.accepted`. */

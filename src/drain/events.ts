@@ -5,20 +5,25 @@ import type { Step } from "./steps.ts";
 import type { UndoneNode } from "./undo.ts";
 import type { Purpose } from "./urgency.ts";
 
-/** What is told and never written: it changes nothing, or says more of a step that is written. */
+/**
+ * An event that observers get and that is never written: it changes nothing, or adds detail to a step that is written.
+ */
 export type Notice =
-  /** What the drain must know before it deregisters, or before it may, could not be read. It is read again. */
+  /** A read failed that the drain needs before it deregisters, or before it may deregister. It is retried. */
   | { readonly type: "read-failed"; readonly what: "registrations" | "health"; readonly error: DrainError }
-  /** Nothing is held any more that is listed. What an earlier try has deregistered may get traffic until then. */
+  /**
+   * Nothing that the cloud lists is held any more. Targets that an earlier try has deregistered may get traffic until
+   * then.
+   */
   | { readonly type: "awaiting-earlier-try"; readonly until: number }
-  /** Every pool has been asked; then, the guard holds nothing back but what waits for a replacement. */
+  /** Every pool was read, or the guard holds back only what waits for a replacement. */
   | { readonly type: "passed"; readonly what: "search" | "guard" }
-  /** Of a drain that is resumed: when its first request came, in milliseconds since the epoch, and who has asked. */
+  /** Of a resumed drain: when its first request arrived, in milliseconds since the epoch, and who sent it. */
   | { readonly type: "began"; readonly startedAt: number; readonly asker?: Asker }
-  /** What the drain has done is being undone, from now on. */
+  /** The undo of the drain begins. */
   | { readonly type: "undoing" };
 
-/** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
+/** What happens in a drain, for observers such as logs and progress displays. No drain depends on its observers. */
 export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode } & (Step | Notice);
 
 export type DrainObserver = (event: DrainEvent) => void;
@@ -28,7 +33,7 @@ export function notify<T>(observers: readonly ((event: T) => void)[] = [], event
     try {
       observe(event);
     } catch {
-      // An observer must not stop a drain.
+      // A failing observer must not stop a drain.
     }
   }
 }
@@ -38,21 +43,24 @@ export interface CloudCall {
   readonly purpose: Purpose;
   /** As its permissions name it: `elasticloadbalancing:DescribeTargetHealth`. */
   readonly action: string;
-  /** `ok`, or the cloud's code for the error. */
+  /** `ok`, or the cloud's error code. */
   readonly result: string;
   readonly throttled: boolean;
-  /** Where it went, as a pool's. */
+  /** The place that the call was sent to: see `Pool`. */
   readonly place?: string;
-  /** Of the same call: 1, and 2 when the first one has failed in passing. */
+  /** Which attempt of the same call this is: 1, then 2 when the first one has failed temporarily. */
   readonly attempt: number;
-  /** When it was wanted, sent, and answered, in milliseconds since the epoch. It waits for the request quota in between. */
+  /**
+   * When the call was requested, sent, and answered, in milliseconds since the epoch. Between the first two it waits
+   * for the request quota.
+   */
   readonly wantedAt: number;
   readonly sentAt: number;
   readonly answeredAt: number;
-  /** The cloud's name for it. Absent: there was no answer, or it did not say. */
+  /** The cloud's id of the request. Absent: there was no answer, or the answer had none. */
   readonly requestId?: string;
-  /** Of the HTTP answer. Absent: there was none. */
+  /** The status of the HTTP answer. Absent: there was no answer. */
   readonly httpStatus?: number;
-  /** See `CallFor`. To be asked at once. */
+  /** See `CallFor`. Read it at once: it changes later. */
   readonly drains?: CallFor["drains"];
 }

@@ -8,13 +8,13 @@ import { CLUSTER_WITHIN_MS } from "./exclusion.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { doubtful } from "./plan.ts";
 
-/** What refuses an eviction for so long, beyond the time that the pods have to end, refuses it for good. */
+/** A pod that refuses its eviction for this long, in addition to its grace period, is taken to refuse it for good. */
 const REFUSED_WITHIN_MS = 900_000;
-/** Kubernetes' default, where the pods could not be asked. */
+/** Kubernetes' default, if the pods could not be read. */
 const GRACE_MS = 30_000;
-/** Between the end of the last pod and the end of the drain: the kubelet reports it, and it is read. */
+/** Between the end of the last pod and the end of the drain, the kubelet reports that end, and it is read. */
 const SLACK_MS = 5_000;
-/** A request that joins may bring an earlier limit. */
+/** A request that joins may bring an earlier limit, so it is read again after this time. */
 const LOOK_AGAIN_MS = 10_000;
 
 export interface EvictingOptions {
@@ -23,7 +23,7 @@ export interface EvictingOptions {
   readonly clock: Clock;
 }
 
-/** Evicts the pods of a node that leaves, where a request asks for that. */
+/** Evicts the pods of a node that leaves, if a request asks for that. */
 export class Evicting {
   readonly #run: DrainRun;
   readonly #options: EvictingOptions;
@@ -37,9 +37,12 @@ export class Evicting {
     this.#signal = signal;
   }
 
-  /** Before anything is deregistered: throws `not-evicted` where that is for nothing, because the pods can't be evicted. */
+  /**
+   * Before anything is deregistered: throws `not-evicted` if the drain would be useless because the pods can't be
+   * evicted.
+   */
   async prepare(): Promise<void> {
-    // The first request joins in the moment in which the drain begins.
+    // The first request joins in the turn in which the drain begins.
     await Promise.resolve();
     const { eviction, isVoluntary } = this.#run.asked;
     if (eviction === undefined) return;
@@ -54,14 +57,14 @@ export class Evicting {
     }
   }
 
-  /** Whether it takes this pod. True where that is not known. */
+  /** Whether the eviction applies to this pod. True if that is not known. */
   takes(pod: string): boolean {
     return this.#planned?.has(pod) ?? true;
   }
 
   /**
-   * Once all is held to its end, or in time for the pods to end before the drain's limit. Resolves when they are gone, or
-   * where no request asks for it. Throws `not-evicted`.
+   * Evicts when all holds are over, or early enough for the pods to end before the drain's limit. Resolves when the
+   * pods are gone, or if no request asks for an eviction. Throws `not-evicted`.
    */
   async evictAfter(held: Promise<void>): Promise<void> {
     const { cluster, clock } = this.#options;
@@ -101,7 +104,7 @@ export class Evicting {
     }
   }
 
-  /** Resolves once pods are to be evicted; with false where they are not. */
+  /** Resolves with true when pods have to be evicted, and with false if they have not. */
   async #isDue(held: Promise<void>): Promise<boolean> {
     const run = this.#run;
     let hasEnded = false;
@@ -117,13 +120,13 @@ export class Evicting {
       if (hasEnded && this.#isClean) return true;
       const remainingMs = run.mustEndBy - this.#options.clock.now() - (this.#graceMs ?? GRACE_MS) - SLACK_MS;
       if (remainingMs <= 0) return true;
-      // Nothing takes the machine: pods that may still get traffic stay.
+      // Nothing removes the machine, so pods that may still get traffic stay.
       if (hasEnded && run.deadline === undefined) return false;
       await this.#sleep(Math.min(remainingMs, LOOK_AGAIN_MS), hasEnded ? undefined : ended);
     }
   }
 
-  /** Nothing sends it traffic any more. */
+  /** No load balancer sends traffic to the node any more. */
   get #isClean(): boolean {
     const { registrations, elsewhere } = this.#run;
     return (

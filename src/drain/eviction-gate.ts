@@ -4,11 +4,11 @@ import type { DrainObserver } from "./events.ts";
 import { type GatedDrain, GatedDrains, type GatedDrainsOptions } from "./gated-drains.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 
-/** The API server waits a little longer for the webhook, and then lets the eviction pass itself. */
+/** The API server waits a little longer for the webhook, and then allows the eviction itself. */
 const ANSWER_WITHIN_MS = 2_000;
-/** So many evictions may wait for the API server to say which pod and node they are about. */
+/** The number of evictions that may wait for the API server to say which pod and node they are about. */
 const UNDER_WAY_MAX = 200;
-/** From the departure that a Node object announces to its drain: the watch, and a look at EC2. */
+/** From the departure that a Node object announces to its drain: the watch, and a read of EC2. */
 const BEGINS_WITHIN_MS = 30_000;
 /** A drain that never began is waited for once more after this time. */
 const AWAITED_AGAIN_MS = 900_000;
@@ -16,9 +16,9 @@ const AWAITED_AGAIN_MS = 900_000;
 const SLACK_MS = 10_000;
 /** See `retryAfter`. */
 const RETRY_AFTER_MAX_SECONDS = 10;
-/** A pod that is held is read again after this time: another one may have its name. */
+/** A held pod is read again after this time, because another pod may have its name by then. */
 const REMEMBERED_MS = 30_000;
-/** Far more than the nodes that leave, and the pods on them, at the same time. */
+/** Far more than the nodes that leave at the same time, and the pods on them. */
 const NODES_MAX = 5_000;
 const PODS_MAX = 20_000;
 
@@ -26,59 +26,62 @@ const PODS_MAX = 20_000;
 export interface AskedEviction {
   readonly namespace: string;
   readonly name: string;
-  /** Of the pod that is meant. Absent: the one that has the name. */
+  /** The uid of the pod. Absent: the pod that has the name now. */
   readonly uid?: string;
-  /** How long the pod has to end, in milliseconds. Absent: as long as the pod itself says. */
+  /** The grace period of the request, in milliseconds. Absent: the pod's own. */
   readonly graceMs?: number;
-  /** This program evicts the pod: it has waited for the load balancers before. */
+  /** This program evicts the pod, and has waited for the load balancers before. */
   readonly isOwn: boolean;
   /** Nothing will be evicted, whatever the answer is. */
   readonly isDryRun: boolean;
 }
 
-/** What of a pod decides about its eviction. */
+/** The part of a pod that decides about its eviction. */
 export interface GatedPod {
   readonly uid: string;
-  /** The name of its Node object. Absent: it has none yet. */
+  /** The name of its Node object. Absent: it is not scheduled yet. */
   readonly node?: string;
-  /** It does not matter to traffic: of a DaemonSet, a mirror pod, finished or terminating. */
+  /** It gets no traffic that matters: it belongs to a DaemonSet, is a mirror pod, has finished or is terminating. */
   readonly isExempt: boolean;
-  /** How long it has to end, in milliseconds. */
+  /** Its grace period, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** What of a Node object decides about evictions of its pods. */
+/** The part of a Node object that decides about evictions of its pods. */
 export interface GatedNode {
-  /** Absent: it is no EC2 instance, and is never drained. */
+  /** Absent: it is not an EC2 instance, and is never drained. */
   readonly instanceId?: string;
   /** It announces a departure that begins a drain. */
   readonly isLeaving: boolean;
-  /** When the program that removes the node gives up evicting, in milliseconds since the epoch. Absent: it does not. */
+  /**
+   * When the program that removes the node stops trying to evict, in milliseconds since the epoch. Absent: it does not
+   * stop.
+   */
   readonly evictBy?: number;
 }
 
-/** Where the gate learns of pods and nodes. The methods that ask throw, as a rule `DrainError`. */
+/** How the gate reads pods and nodes. The asynchronous methods throw `DrainError` as a rule. */
 export interface GatedCluster {
   /** Undefined: there is no such pod. */
   pod(asked: AskedEviction, signal: AbortSignal): Promise<GatedPod | undefined>;
-  /** The Node object as it was last seen, without a call. */
+  /** The Node object as it was read last. Makes no call. */
   known(name: string): GatedNode | undefined;
   /** The Node object as it is now. Undefined: there is none. */
   node(name: string, signal: AbortSignal): Promise<GatedNode | undefined>;
 }
 
-/** Why an eviction may pass. */
+/** Why an eviction is allowed. */
 type PassedBecause =
-  /** The machine's own end takes the pod, it is none of those that get traffic, or the program itself evicts it. */
+  /** The end of the machine removes the pod, the pod gets no traffic, or this program itself evicts it. */
   | "exempt"
   | "node-stays"
   /** Load balancers have stopped sending traffic to the node, or its drain has ended. */
   | "released"
-  /** The pod would not end in time otherwise, or the program that evicts it would give up. */
+  /** Otherwise the pod would not end in time, or the program that evicts it would stop trying. */
   | "deadline"
   /** The node announces its departure, and no drain has begun. */
   | "no-drain"
-  /** Whether it must be held could not be found out in time. */
+  /** It could not be found out in time whether the eviction has to be held. */
   | "unknown";
 
 export type GateVerdict =
@@ -92,7 +95,7 @@ export type GateVerdict =
 export type GateEvent =
   /** Reported once for each pod. `drainId` absent: the drain has not begun yet. */
   | { readonly type: "eviction-held"; readonly pod: string; readonly instanceId: string; readonly drainId?: string }
-  /** One that was held before. */
+  /** An eviction that was held before is allowed. */
   | {
       readonly type: "held-eviction-passed";
       readonly pod: string;
@@ -106,7 +109,7 @@ export type GateEvent =
 
 export interface EvictionGateOptions extends GatedDrainsOptions {
   readonly cluster: GatedCluster;
-  /** Nothing is drained, and so nothing is held. */
+  /** Nothing is drained, so that nothing is held. */
   readonly dryRun: boolean;
   readonly onEvent: (event: GateEvent) => void;
 }
@@ -119,16 +122,16 @@ interface Held {
 }
 
 /**
- * Holds evictions of pods on nodes that leave until load balancers have stopped sending traffic to the node. Whatever is
- * in doubt passes.
+ * Holds evictions of pods on leaving nodes until load balancers have stopped sending traffic to the node. If in doubt,
+ * an eviction is allowed.
  */
 export class EvictionGate {
   readonly #options: EvictionGateOptions;
   readonly #clock: Clock;
   readonly #drains: GatedDrains;
-  /** When a drain was first waited for, by the instance's id. */
+  /** When the gate began to wait for a drain, by the instance id. */
   readonly #awaited = new Map<string, number>();
-  /** Those that are held, by `namespace/name`. */
+  /** The held evictions, by `namespace/name`. */
   readonly #held = new Map<string, Held>();
   #underWay = 0;
 
@@ -143,7 +146,7 @@ export class EvictionGate {
     if (event.type === "accepted" || event.type === "resumed") this.#awaited.delete(event.node.id);
   };
 
-  /** Never rejects but with the reason of `signal`. */
+  /** Rejects only with the reason of `signal`. */
   async judge(asked: AskedEviction, signal: AbortSignal): Promise<GateVerdict> {
     this.#underWay += 1;
     try {
@@ -178,7 +181,7 @@ export class EvictionGate {
     }
     const known = cluster.known(pod.node);
     const isSure = known !== undefined && (known.isLeaving || this.#drainOf(known) !== undefined);
-    // The eviction may come sooner than the news of what has led to it.
+    // The eviction may arrive earlier than the event that has led to it.
     const node = isSure ? known : await cluster.node(pod.node, signal);
     if (node?.instanceId === undefined) return passes("node-stays");
     const drain = this.#drainOf(node);
@@ -202,7 +205,7 @@ export class EvictionGate {
     return { isHeld: true, ...retryAfter(until - now) };
   }
 
-  /** Its drain is on its way, or never begins. */
+  /** Its drain is about to begin, or never begins. */
   #withoutDrain(node: GatedNode, instanceId: string, { isDryRun }: AskedEviction): GateVerdict {
     const now = this.#clock.now();
     if (!node.isLeaving) {
@@ -216,7 +219,7 @@ export class EvictionGate {
     return now - since >= BEGINS_WITHIN_MS ? passes("no-drain") : { isHeld: true };
   }
 
-  /** What was read of a pod that is held. */
+  /** What was read of a pod whose eviction is held. */
   #remembered(key: string, { uid }: AskedEviction): Held | undefined {
     const held = this.#held.get(key);
     if (held === undefined || this.#clock.now() - held.readAt >= REMEMBERED_MS) return undefined;
@@ -250,9 +253,9 @@ export class EvictionGate {
 }
 
 /**
- * Only shortly before the end of a hold. Kubernetes' own client repeats a request inside the call that was made, ten times,
- * where it is told when. A call that lasts for minutes would keep Karpenter's workers from evicting other pods.
- * https://github.com/kubernetes/client-go/blob/v0.35.4/rest/with_retry.go
+ * Only shortly before the end of a hold. If an answer says when to retry, Kubernetes' own client repeats the request
+ * ten times within the caller's call. A call that lasts for minutes would keep Karpenter's workers from evicting other
+ * pods. https://github.com/kubernetes/client-go/blob/v0.35.4/rest/with_retry.go
  */
 function retryAfter(remainingMs: number): { readonly retryAfterSeconds?: number } {
   const seconds = Math.max(1, Math.ceil(remainingMs / 1_000));
@@ -272,7 +275,7 @@ function failureOf(thrown: unknown): DrainError {
   );
 }
 
-/** Keeps the entries that were put last. */
+/** Keeps the `max` entries that were put last. */
 function put<T>(map: Map<string, T>, key: string, value: T, max: number): void {
   map.delete(key);
   map.set(key, value);

@@ -1,9 +1,9 @@
 import { DrainError } from "./errors.ts";
 
-/** So many pods are named where more are left. */
+/** At most this many remaining pods are named. */
 const SHOWN_MAX = 5;
 
-/** Longer times to end are refused, in seconds. */
+/** Longer grace periods are refused, in seconds. */
 export const GRACE_SECONDS_MAX = 86_400;
 /** Longer label selectors are refused. */
 export const SELECTOR_CHARACTERS_MAX = 1_000;
@@ -14,32 +14,39 @@ export const SELECTOR_CHARACTERS_MAX = 1_000;
  */
 export const OWN_EVICTION = { label: "app.kubernetes.io/managed-by", value: "hasta-la-vista" } as const;
 
-/** How the pods of a node are to be evicted: what `kubectl drain` calls by the same names. */
+/** How the pods of a node are evicted. `kubectl drain` has options of the same names. */
 export interface EvictionOptions {
-  /** How long each pod has to end, in seconds. Absent: as long as the pod itself says. */
+  /** The grace period of each pod, in seconds. Absent: the pod's own. */
   readonly gracePeriodSeconds?: number;
   /** Only pods with these labels: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors. Absent: all. */
   readonly podSelector?: string;
-  /** Pods with `emptyDir` volumes are evicted, and the data in these is lost. Absent: nothing is evicted where there is one. */
+  /**
+   * Pods with `emptyDir` volumes are evicted, and the data in them is lost. Absent: if there is such a pod, nothing is
+   * evicted.
+   */
   readonly deletesEmptyDirData?: true;
-  /** Pods without a controller are evicted, and no controller makes them again. Absent: nothing is evicted where there is one. */
+  /**
+   * Pods without a controller are evicted, and no controller creates them again. Absent: if there is such a pod,
+   * nothing is evicted.
+   */
   readonly evictsUnmanaged?: true;
-  /** Pods are deleted, whatever their disruption budgets say. Absent: they are evicted. */
+  /** Pods are deleted regardless of their disruption budgets. Absent: they are evicted. */
   readonly disablesEviction?: true;
 }
 
-/** For a machine that goes in any case, and its pods with it. */
+/** For a machine that goes in any case, with its pods. */
 export const EVICT_ALL: EvictionOptions = { deletesEmptyDirData: true, evictsUnmanaged: true };
 
-/** What all requests for one node that ask for an eviction come to together. */
+/** All requests for an eviction of one node, joined. */
 export type JointEviction = Omit<EvictionOptions, "podSelector"> & {
-  /** Pods that one of them selects. Absent: all. */
+  /** Pods that one of these selects. Absent: all. */
   readonly podSelectors?: readonly string[];
 };
 
 /**
- * The pods of either request are evicted. What one of them lets happen to them happens. Each pod has the longer time, and
- * its own time where one request leaves it that. Budgets are respected where one request respects them.
+ * Joins two requests: the pods of either one are evicted. What one of them permits is permitted. Each pod has the
+ * longer grace period, or its own if one request leaves it to the pod. Budgets are respected if one request respects
+ * them.
  */
 export function jointEviction(known: JointEviction | undefined, asked: EvictionOptions): JointEviction {
   const { podSelector, ...rest } = asked;
@@ -63,27 +70,27 @@ export function jointEviction(known: JointEviction | undefined, asked: EvictionO
   };
 }
 
-/** Whether the eviction becomes another one by the request. */
+/** Whether the request changes the eviction. */
 export function changesEviction(known: JointEviction | undefined, asked: EvictionOptions | undefined): boolean {
   return asked !== undefined && JSON.stringify(jointEviction(known, asked)) !== JSON.stringify(known);
 }
 
-/** How far an eviction has come, or how it has ended. */
+/** The progress of an eviction, or its result. */
 export interface EvictionResult {
   /** How many pods are gone. */
   readonly evicted: number;
-  /** Those that are left. `why`: what was said of it last. Absent: it is on its way. */
+  /** The pods that remain. `why`: the last reason. Absent: the pod is terminating. */
   readonly remaining: readonly { readonly pod: string; readonly why?: string }[];
 }
 
 /** What an eviction would do. */
 export interface PlannedEviction {
   readonly pods: readonly string[];
-  /** How long the longest of them has to end, in milliseconds. */
+  /** The longest grace period of the pods, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** Names a few of those that are left, each with its reason. */
+/** Names a few of the remaining pods, each with its reason. */
 export function notEvicted(remaining: EvictionResult["remaining"]): DrainError {
   const shown = remaining.slice(0, SHOWN_MAX).map(({ pod, why }) => (why === undefined ? pod : `${pod} (${why})`));
   const hidden = remaining.length - shown.length;

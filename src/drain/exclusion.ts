@@ -9,7 +9,7 @@ import { backOffMs } from "./limit.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { ExclusionStep } from "./steps.ts";
 
-/** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
+/** A cluster that does not answer delays a drain, or the undo of one, by at most this time. */
 export const CLUSTER_WITHIN_MS = 3_000;
 const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 
@@ -24,23 +24,23 @@ type MarkingVerb = keyof typeof STEPS;
 export interface MarkingOptions {
   readonly cluster: Cluster;
   readonly clock: Clock;
-  /** What waits for it waits for so long. Absent: `CLUSTER_WITHIN_MS`. */
+  /** How long callers wait for it. Absent: `CLUSTER_WITHIN_MS`. */
   readonly withinMs?: number;
-  /** Hears of what the cluster has done, or fails to do. */
+  /** Called with what the cluster has done, or has failed to do. */
   readonly happened: (step: ExclusionStep) => void;
 }
 
 export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
-  /** By what was found until now. Absent: there is no fast path. */
+  /** The plan for what was found until now. Absent: there is no fast path. */
   readonly plan?: () => Pick<DrainPlan, "fastPath">;
 }
 
 export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
 
 /**
- * Keeps the cluster's controllers from registering a node again: what is only deregistered from a load balancer they put
- * back at the next event of any node.
+ * Keeps the cluster's controllers from registering a node again. A target that is only deregistered from a load
+ * balancer is registered again by them at the next event of any node.
  */
 export class Exclusion {
   readonly #run: DrainRun;
@@ -59,7 +59,7 @@ export class Exclusion {
     this.#signal = signal;
   }
 
-  /** Before the search: whether it is known where the node is registered. */
+  /** Before the search: reads whether it is known where the node is registered. */
   async prepare(): Promise<void> {
     const { cloud } = this.#options;
     const remembered = await cloud.remembered(this.#run.node, this.#run.callFor(this.#signal)).catch(() => undefined);
@@ -68,18 +68,21 @@ export class Exclusion {
   }
 
   /**
-   * After the search: until when controllers may have deregistered something that nothing has seen registered, in
-   * milliseconds since the epoch. Undefined: it was known before, or was found before they were asked to.
+   * After the search: until when controllers may have deregistered a target that no search has seen registered, in
+   * milliseconds since the epoch. Undefined: everything was known before, or was found before the node was marked.
    */
   get unseenUntil(): number | undefined {
     const hasBegun = this.#run.asked.isExcludedBefore || this.#marking !== undefined;
     return this.#isBlind && hasBegun ? this.#options.clock.now() : undefined;
   }
 
-  /** The same as `takeOut`, once the node is marked. A cluster that does not answer delays it by `CLUSTER_WITHIN_MS` at most. */
+  /**
+   * Wraps `takeOut`, so that it runs after the node was marked. A cluster that does not answer delays it by at most
+   * `CLUSTER_WITHIN_MS`.
+   */
   before(takeOut: TakeOut): TakeOut {
     const inTurn = async (registrations: readonly DrainingRegistration[]) => {
-      // What is decided at the same time is marked as leaving first.
+      // What is decided in the same turn is marked as leaving first.
       await Promise.resolve();
       await this.begin();
       if (!this.#signal.aborted) takeOut(registrations);
@@ -91,9 +94,9 @@ export class Exclusion {
     };
   }
 
-  /** Resolves as `Marking.awaited` does; at once where the node must not be marked yet. */
+  /** Resolves as `Marking.awaited` does, or at once if the node must not be marked yet. */
   async begin(): Promise<void> {
-    // The mark would also take out what the guard holds back.
+    // With the mark, controllers would also deregister what the guard holds back.
     const mayBegin = () => this.#run.registrations.every(({ isOver, isLeaving }) => isOver || isLeaving);
     if (this.#marking === undefined && !this.#isIncluded && mayBegin()) {
       this.#marking = this.#mark("exclude");
@@ -103,7 +106,7 @@ export class Exclusion {
     await this.#marking?.awaited;
   }
 
-  /** The node is to stay in one of its load balancers. */
+  /** The node has to stay in one of its load balancers, so the mark is removed. */
   takeBack(): void {
     if (this.#isIncluded) return;
     this.#isIncluded = true;
@@ -112,19 +115,21 @@ export class Exclusion {
     if (this.#marking !== undefined) this.#marking = this.#mark("include");
   }
 
-  /** The fast path of the plan is taken as soon as the node is being excluded, and waited for by nothing. */
+  /** Sets the taint of the plan's fast path as soon as the node is being excluded. Nothing waits for it. */
   taintAsPlanned({ fastPath }: Pick<DrainPlan, "fastPath">): void {
     this.#isPlanned = true;
     this.#isTaintPlanned = fastPath !== undefined;
     this.#taint();
     this.#planAgain().catch(() => {}); // The drain ends as it would without it.
-    // The search has found a pool that would cut connections.
+    // The search has found a pool in which failing health checks would cut connections.
     if (this.#tainting === undefined || this.#isTaintPlanned || this.#isIncluded) return;
     this.#tainting.end();
     this.#tainting = this.#mark("untaint");
   }
 
-  /** A request that joins later may leave less time: a spot interruption follows a rebalance recommendation. */
+  /**
+   * A request that joins later may leave less time, as when a spot interruption follows a rebalance recommendation.
+   */
   async #planAgain(): Promise<void> {
     const { plan } = this.#options;
     if (plan === undefined) return;
@@ -136,7 +141,7 @@ export class Exclusion {
     await this.#planAgain();
   }
 
-  /** Where every pool was known before, the search is not waited for: it may take most of a short notice. */
+  /** If every pool was known before, this does not wait for the search, which may take most of a short notice. */
   async #planEarly(): Promise<void> {
     const { plan } = this.#options;
     if (this.#isBlind || plan === undefined) return;
@@ -152,18 +157,18 @@ export class Exclusion {
   }
 
   #mark(verb: MarkingVerb): Marking {
-    // One that has just not answered is not waited for a second time.
+    // A cluster that has just not answered is not waited for again.
     const withinMs = this.#run.isClusterSilent ? 0 : CLUSTER_WITHIN_MS;
     return new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
   }
 }
 
-/** Repeats one call to the cluster until it has succeeded, beside what waits for it for a moment. */
+/** Repeats one call to the cluster until it succeeds. Callers wait for it for a moment only. */
 export class Marking {
   readonly #over = newAbort();
-  /** Resolves once the cluster has acknowledged or refused, or after `withinMs`, or when it ends. */
+  /** Resolves when the API server has acknowledged or refused the call, after `withinMs`, or when the marking ends. */
   readonly awaited: Promise<void>;
-  /** Resolves with what still fails when it ends; undefined: it has succeeded. */
+  /** Resolves with the failure that remains at the end. Undefined: it has succeeded. */
   readonly ended: Promise<DrainError | undefined>;
 
   constructor(
@@ -182,7 +187,7 @@ export class Marking {
     const failed = (error: DrainError) => {
       if (failure?.message !== error.message) happened({ type: STEPS[verb].failed, error });
       failure = error;
-      // A moment changes nothing.
+      // A later attempt would have the same result.
       if (!error.isPassing) refused.abort();
     };
     this.ended = withAnyOf([signal, this.#over.signal], async (within) => {

@@ -8,7 +8,7 @@ import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
 import type { ResumedState } from "./past.ts";
 
-/** After a restart all drains search at once. Without a limit, a search is retried for this long. */
+/** After a restart all drains search at the same time. A search without a limit is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
 
@@ -20,18 +20,18 @@ export interface FinderOptions {
 }
 
 export interface FindOptions {
-  /** By an earlier process. */
+  /** What remained of the drain when an earlier process ended. */
   readonly resumed?: ResumedState | undefined;
-  /** Takes them out, or goes on holding them. */
+  /** Deregisters the registrations, or continues to hold them. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
   readonly signal: AbortSignal;
-  /** Hears of each read that failed in passing. */
+  /** Called for each read that failed temporarily. */
   readonly onFailure: (error: DrainError) => void;
 }
 
 type Resume = ResumedState & Pick<FindOptions, "proceed">;
 
-/** Finds everything of a node that is to be taken out. */
+/** Finds all registrations of a node that have to be deregistered. */
 export class Finder {
   readonly #options: FinderOptions;
 
@@ -40,8 +40,8 @@ export class Finder {
   }
 
   /**
-   * Passes registrations on as soon as they are recorded, and searches again where the cloud has failed in passing. Resolves with
-   * whether the machine is still there.
+   * Passes registrations on as soon as they are recorded, and searches again after temporary failures of the cloud.
+   * Resolves with whether the machine still exists.
    */
   async find(run: DrainRun, { resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
     const { cloud, clock, ledger } = this.#options;
@@ -63,7 +63,7 @@ export class Finder {
         proceed(registrations);
       }
     });
-    // What the cloud lists no more, and may send traffic to all the same.
+    // Registrations that the cloud does not list any more, but may still send traffic to.
     const unlisted = { registrations: before.unlisted, elsewhere: [] };
     const registrations = run.found(unlisted, run.known(), (one) => before.ofUnlisted(one));
     if (registrations.length === 0) return true;
@@ -73,7 +73,7 @@ export class Finder {
     return true;
   }
 
-  /** Continues the holds. Returns whether the machine is still there; its addresses may have changed. */
+  /** Continues the holds. Returns whether the machine still exists. Its addresses may have changed. */
   async #resume(run: DrainRun, { past, pastOf, open, proceed }: Resume, repeat: RepeatOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
@@ -92,7 +92,7 @@ export class Finder {
   }
 }
 
-/** Before anything is done about them. */
+/** Records registrations before anything is done about them. */
 async function recordFound(
   run: DrainRun,
   found: readonly DrainingRegistration[],
@@ -107,20 +107,21 @@ export interface EarlierTryOptions {
   readonly cloud: Pick<CloudProvider, "holdOfUnlistedMs">;
   readonly clock: Clock;
   readonly ledger?: Ledger;
-  /** When the search began that has found all that is listed, in milliseconds since the epoch. */
+  /** When the search that found everything listed began, in milliseconds since the epoch. */
   readonly searchedAt: number;
   /** By an earlier process. */
   readonly resumed: ResumedState | undefined;
   /**
-   * Until when the cluster's controllers may have deregistered something that no search has seen registered, in
-   * milliseconds since the epoch. Absent: nothing.
+   * Until when the cluster's controllers may have deregistered a target that no search has seen registered, in
+   * milliseconds since the epoch. Absent: they have not.
    */
   readonly unseenUntil?: number | undefined;
 }
 
 /**
- * An earlier try, another process's, or a controller of the cluster, may have deregistered what the cloud lists no more. Resolves once that gets no
- * traffic for certain. What was tried by this process, or by an earlier one with its ledger, is known and held without that.
+ * An earlier try, by another process or by a controller of the cluster, may have deregistered targets that the cloud
+ * does not list any more. Resolves when such targets receive no traffic for certain. Attempts of this process, and of
+ * an earlier one with its ledger, are known, and are held without this.
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,

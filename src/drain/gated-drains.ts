@@ -2,16 +2,19 @@ import type { Clock } from "./clock.ts";
 import type { DrainEvent } from "./events.ts";
 import type { DrainOutcome, RunningDrain } from "./outcome.ts";
 
-/** A drain that begins so soon after another one of its node has ended, and the node still left, is about the same departure. */
+/**
+ * A drain that begins within this time after another drain of its node has ended belongs to the same departure, if the
+ * node still leaves.
+ */
 const SAME_DEPARTURE_MS = 900_000;
 /** Far more nodes than leave at the same time. */
 const NODES_MAX = 5_000;
 
 interface Known {
   readonly drainId: string;
-  /** An earlier drain of the same departure has let the evictions pass, or this one evicts itself. */
+  /** An earlier drain of the same departure has allowed the evictions, or this one evicts pods itself. */
   readonly isOpen: boolean;
-  /** What an earlier try has deregistered may get traffic until then, in milliseconds since the epoch. */
+  /** Targets that an earlier try has deregistered may get traffic until then, in milliseconds since the epoch. */
   readonly earlierUntil?: number;
   readonly ended?: { readonly at: number; readonly status: DrainOutcome["status"] };
 }
@@ -21,9 +24,9 @@ export interface GatedDrainsOptions {
   readonly running: (drainId: string) => RunningDrain | undefined;
 }
 
-/** How the drain of a node stands, for evictions of its pods. Moments are milliseconds since the epoch. */
+/** The state of the drain of a node, for evictions of its pods. Times are milliseconds since the epoch. */
 export type GatedDrain =
-  /** It has ended, has evicted pods itself, or nothing sends the node traffic any more. */
+  /** It has ended, has evicted pods itself, or no load balancer sends traffic to the node any more. */
   | { readonly isOpen: true; readonly drainId: string }
   | {
       readonly isOpen: false;
@@ -34,17 +37,17 @@ export type GatedDrain =
       readonly deadlineAt?: number;
     };
 
-/** The drains that run, and the last one of each node, as their events tell. */
+/** The running drains, and the last drain of each node, from their events. */
 export class GatedDrains {
   readonly #options: GatedDrainsOptions;
-  /** By the node's id, the one that was noted last at the end. */
+  /** By the node's id, in the order of their last events. */
   readonly #known = new Map<string, Known>();
 
   constructor(options: GatedDrainsOptions) {
     this.#options = options;
   }
 
-  /** Of the node with this id. Undefined: it has none, or none of late. */
+  /** The drain of the node with this id. Undefined: it has none, or none recently. */
   of(id: string): GatedDrain | undefined {
     const { clock, running } = this.#options;
     const known = this.#known.get(id);
@@ -58,14 +61,14 @@ export class GatedDrains {
     return { isOpen: false, drainId, until, ...(limit?.reason === "deadline" && { deadlineAt: limit.at }) };
   }
 
-  /** The node still leaves, after its drain has ended. */
+  /** The node still leaves after its drain has ended. */
   leavesStill(id: string): void {
     const known = this.#known.get(id);
     if (known?.ended !== undefined)
       this.#put(id, { ...known, ended: { ...known.ended, at: this.#options.clock.now() } });
   }
 
-  /** Takes note of what happens in drains. */
+  /** Records what happens in drains. */
   note(event: DrainEvent): void {
     const { id } = event.node;
     const known = this.#known.get(id);
@@ -76,7 +79,7 @@ export class GatedDrains {
         return;
       case "undoing":
       case "undone":
-        // The node stays: the next departure is another one.
+        // The node stays, so that its next departure is another one.
         this.#known.delete(id);
         return;
       default:
@@ -93,7 +96,7 @@ export class GatedDrains {
     else this.#put(id, { ...known, ended: { at: this.#options.clock.now(), status } });
   }
 
-  /** A refused drain has left the node where it was. */
+  /** A refused drain has changed nothing. */
   #hasPassed({ isOpen, ended }: Known): boolean {
     if (ended === undefined) return isOpen;
     return ended.status !== "refused" && this.#isRecent(ended);

@@ -1,45 +1,47 @@
 import { type HealthyMinimum, type Pool, poolsInOrder } from "./cloud-provider.ts";
 
-/** The guard does not decide by health that was read longer ago. */
+/** The guard reads health again if its last read is older than this. */
 export const HEALTH_CACHED_MS = 10_000;
 
-/** So many, or such a part of what there is. */
+/** A number, or a percentage of all. */
 export type Share = { readonly count: number } | { readonly percent: number };
 
 export interface GuardOptions {
-  /** What every pool keeps. */
+  /** What must remain in every pool. */
   readonly minHealthy: Share;
   /** How long an involuntary drain waits for a replacement at most, in milliseconds. */
   readonly waitMs: number;
-  /** How many voluntary drains there may be at once, or which part of the nodes. */
+  /** The number of voluntary drains that may run at once, or the percentage of the nodes. */
   readonly maxVoluntary: Share;
-  /** What people call the two who set them. Absent: MIN_HEALTHY and MAX_VOLUNTARY. */
+  /** The names of the options that set the two. Absent: MIN_HEALTHY and MAX_VOLUNTARY. */
   readonly names?: { readonly minHealthy: string; readonly maxVoluntary: string };
 }
 
-/** The unit that is counted: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
+/**
+ * The unit that is counted: a pool, or one zone of it if each zone has only its own targets. All numbers are targets.
+ */
 export interface Count {
-  /** Absent where the whole pool counts. */
+  /** Absent if the whole pool is counted. */
   readonly zone?: string;
-  /** All that are listed, those that are draining too. */
+  /** All that are listed, including those that are draining. */
   readonly registered: number;
-  /** Those of them that are not draining. */
+  /** The registered ones that are not draining. */
   readonly serving: number;
-  /** Healthy as the cloud says. */
+  /** Those that the cloud reports as healthy. */
   readonly healthy: number;
-  /** Healthy ones that other drains take away. */
+  /** Healthy ones that other drains deregister. */
   readonly leaving: number;
-  /** Healthy ones of the node in question. None: the pool loses nothing by it. */
+  /** Healthy ones of the node in question. 0: the pool loses nothing. */
   readonly own: number;
 }
 
-/** Where a pool would stand without the node. */
+/** What a pool would have without the node. */
 export interface Standing {
   readonly zone?: string;
   readonly healthyNow: number;
   readonly wouldStay: number;
   readonly needed: number;
-  /** Where the pool's own minimum is higher than MIN_HEALTHY. */
+  /** The pool's own minimum is higher than MIN_HEALTHY. */
   readonly isPoolMinimum?: true;
 }
 
@@ -48,9 +50,11 @@ export interface GuardedPool extends Standing {
   readonly pool: Pool;
 }
 
-/** Why a voluntary drain was not begun. Nothing was deregistered. */
+/** Why a voluntary drain did not begin. Nothing was deregistered. */
 export interface Refusal {
-  /** `too-few-healthy`: `pools` would keep too few. `too-many-drains`: other voluntary drains have to end first. */
+  /**
+   * `too-few-healthy`: too few would remain in `pools`. `too-many-drains`: other voluntary drains have to end first.
+   */
   readonly reason: "too-few-healthy" | "too-many-drains";
   /** The problem, and what to do. */
   readonly message: string;
@@ -66,7 +70,7 @@ export class Refused {
   }
 }
 
-/** How many a share of `all` is. A part is rounded up, so that it is never nothing. */
+/** The number that a share of `all` is. A percentage is rounded up, so that it is never 0. */
 export function amountOf(share: Share, all: number): number {
   return "count" in share ? share.count : Math.ceil((share.percent * all) / 100);
 }
@@ -80,8 +84,8 @@ export function printableShare(share: Share): string {
 }
 
 /**
- * Where it would stand: the higher one of `minHealthy` and of the cloud's own `minimum` is needed. Undefined where nothing
- * of the node is healthy: then nothing is lost.
+ * What the pool would have: the higher one of `minHealthy` and of the cloud's own `minimum` is needed. Undefined if
+ * nothing of the node is healthy, because then nothing is lost.
  */
 export function standingOf(
   { zone, registered, serving, healthy, leaving, own }: Count,
@@ -105,7 +109,7 @@ export function isShort({ wouldStay, needed }: Standing): boolean {
   return wouldStay < needed;
 }
 
-/** The one that lacks most; undefined of none. */
+/** The one that lacks most. Undefined of an empty list. */
 export function worstOf(standings: readonly Standing[]): Standing | undefined {
   const lack = ({ wouldStay, needed }: Standing) => needed - wouldStay;
   return standings.reduce<Standing | undefined>(
@@ -114,7 +118,7 @@ export function worstOf(standings: readonly Standing[]): Standing | undefined {
   );
 }
 
-/** The refusal of a voluntary drain of the node that would leave `short`. */
+/** The refusal of a voluntary drain of the node, after which the pools `short` would have too few. */
 export function tooFewHealthy(
   nodeId: string,
   short: readonly GuardedPool[],

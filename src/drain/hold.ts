@@ -1,70 +1,75 @@
 import type { PoolTerms, RegistrationState } from "./cloud-provider.ts";
 
-/** A deregistration is read back this long after it was accepted: earlier reads are often old. */
+/** A deregistration is read back this long after it was accepted, because earlier reads often return the old state. */
 export const READ_BACK_MS = 7_000;
-/** Or at the hold's end, when that comes so soon that one poll can serve both. */
+/** If the hold ends within this time, the read-back waits for its end, so that one poll serves both. */
 const READ_BACK_LATEST_MS = 10_000;
-/** Every pool that still holds a node is read at least this often: controllers put nodes back. */
+/** Every pool that still holds a node is read at least this often, because controllers register nodes again. */
 const VERIFY_INTERVAL_MS = 60_000;
-/** A read that contradicts what was asked is repeated after this long, and so is a failed one. */
+/** A read that contradicts the request, or that failed, is repeated after this time. */
 export const REPEAT_MS = 5_000;
-/** Where the cloud reports the end of the traffic, that comes with the last request: at an unknown time, so it is polled. */
+/**
+ * Where the cloud reports the end of the traffic, the time of that end is unknown, so the pool is polled this often.
+ */
 const REPORTED_END_INTERVAL_MS = 5_000;
-/** The same of what an earlier try has deregistered, and that is many pools. */
+/** The same for targets that an earlier try has deregistered, which can be in many pools. */
 const EARLIER_INTERVAL_MS = 15_000;
-/** Still listed as live this long after the cloud said yes: not an old read, the call did nothing. */
+/**
+ * If the target is still listed as live this long after the cloud accepted the call, the call has done nothing. A
+ * shorter time may be an old read.
+ */
 export const STALE_READ_MAX_MS = 20_000;
-/** Looks within the same second share one call. */
+/** Polls within the same second share one call. */
 const POLL_GRID_MS = 1_000;
 
-/** What decides how long a pool may go on sending traffic. */
+/** What decides for how long a pool may continue to send traffic. */
 export type HoldTerms = Pick<
   PoolTerms,
   "holdMs" | "holdAfterDelayMs" | "newTrafficMs" | "endsWhenAbsentMs" | "endsWhenIdle" | "isUnused"
 >;
 
-/** One registration on its way out. Times are milliseconds since the epoch. */
+/** The progress of one registration that was deregistered. Times are milliseconds since the epoch. */
 export interface HoldProgress {
-  /** When the deregistration was acknowledged, or when it was found draining already. */
+  /** When the deregistration was acknowledged, or when the target was found draining. */
   readonly since: number;
-  /** Whether it has been seen draining or absent since then, and not registered again after that. */
+  /** Whether the target was seen draining or absent since then, and was not registered again after that. */
   readonly seenLeaving: boolean;
   /**
-   * An earlier try had deregistered it before `since`, at an unknown time: once it is listed no more its delay is over, and
-   * the rest is `holdAfterDelayMs`.
+   * An earlier try had deregistered the target before `since`, at an unknown time. When the cloud does not list it any
+   * more, its delay is over, and `holdAfterDelayMs` remains.
    */
   readonly isEarlier?: true;
   /** Whether it was absent at the last poll. */
   readonly wasAbsent?: boolean;
-  /** Whether it was registered again at the last poll, and it is not known yet whether it is still the node's. */
+  /** Whether it was registered again at the last poll while it was unknown whether the target is still the node's. */
   readonly wasBack?: boolean;
   readonly lastPoll?: number;
   /** Absent: it is not known that its traffic has ended. */
   readonly trafficEnd?: TrafficEnd;
 }
 
-/** What the agent on the node has shown: no connection is left. Times are milliseconds since the epoch. */
+/** The agent on the node has shown that no connection remains. Times are milliseconds since the epoch. */
 export interface TrafficEnd {
-  /** From then on no count had an open connection. */
+  /** From this moment on, no count had an open connection. */
   readonly idleFrom: number;
-  /** When that was long enough. */
+  /** When this had lasted long enough. */
   readonly provenAt: number;
-  /** When the last count came. */
+  /** When the last count arrived. */
   readonly seenAt: number;
 }
 
 /** Why a hold did not end early, although the agent on the node has reported. */
 export type NotEarly = "connections-open" | "never-seen" | "not-counted" | "not-long-enough";
 
-/** A poll ends a hold early only if a count has come so shortly before it: an agent that is silent proves nothing. */
+/** A poll ends a hold early only if a count arrived within this time before it. A silent agent proves nothing. */
 const TRAFFIC_END_VALID_MS = 30_000;
 
-/** When the pool may have released this registration at the earliest. */
+/** The earliest moment at which the pool may have released this registration. */
 export function mayEndAt(terms: HoldTerms, progress: HoldProgress): number {
   return progress.since + minimumMs(terms, progress);
 }
 
-/** When to poll the pool next on behalf of this registration. Nearby polls fall on the same moment. */
+/** When to poll the pool next for this registration. Nearby polls are moved to the same moment. */
 export function nextPoll(terms: HoldTerms, progress: HoldProgress): number {
   const { since, lastPoll } = progress;
   const end = since + terms.holdMs;
@@ -80,7 +85,7 @@ export function nextPoll(terms: HoldTerms, progress: HoldProgress): number {
   return Math.ceil(at / POLL_GRID_MS) * POLL_GRID_MS;
 }
 
-/** Its end is unknown: it is polled once it may have ended. */
+/** Where the end of the traffic is unknown, the pool is polled from the moment at which the traffic may have ended. */
 function nextPollForEnd(lastPoll: number, earliestEnd: number, intervalMs: number): number {
   return Math.min(lastPoll + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastPoll + intervalMs));
 }
@@ -91,29 +96,32 @@ function firstPoll({ isUnused }: HoldTerms, since: number, earliestEnd: number):
 }
 
 /**
- * - `over`: the pool has released it.
- * - `idle`: the same, before its time: no connection is left on the node.
+ * - `over`: the pool has released the target.
+ * - `idle`: the same, before its time, because no connection remains on the node.
  * - `wait`: poll again later.
- * - `back`: another program registered it again.
- * - `anew`: another program registered it again and has deregistered it since: the hold begins again.
- * - `ignored`: the deregistration was acknowledged and did nothing.
+ * - `back`: another program registered the target again.
+ * - `anew`: another program registered it again and has deregistered it since, so that the hold begins again.
+ * - `ignored`: the deregistration was acknowledged, and did nothing.
  */
 export type HoldVerdict = "over" | "idle" | "wait" | "back" | "anew" | "ignored";
 
-/** What a poll at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
+/**
+ * What a poll at `at` that saw `state` means for a registration. `isAnothers`: its address belongs to another machine
+ * now.
+ */
 export function judge(
   terms: HoldTerms,
   progress: HoldProgress,
   poll: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
 ): HoldVerdict {
   const verdict = judgeByTime(terms, progress, poll);
-  // A registration that is live, or was between two polls, may get requests again.
+  // A target that is live, or was live between two polls, may get requests again.
   const isLeaving = poll.state === "draining" || poll.state === "absent" || poll.state === "unlisted";
   return verdict === "wait" && isLeaving && hasTrafficEnded(terms, progress, poll.at) ? "idle" : verdict;
 }
 
 /**
- * Whether the agent on the node has shown that no request is under way, at a time after which no new one comes:
+ * Whether the agent on the node has shown that no request is in progress, at a time after which no new request comes:
  * decisions/0058-early-release.md.
  */
 function hasTrafficEnded(
@@ -135,16 +143,18 @@ function judgeByTime(terms: HoldTerms, progress: HoldProgress, poll: Parameters<
       if (progress.seenLeaving || progress.wasBack === true) return "back";
       return poll.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
     case "draining":
-      // How long the cloud shows it is no sign: targets were seen draining for minutes past their delay.
+      // How long the cloud lists a target as draining proves nothing: targets were seen draining for minutes after
+      // their delay.
       if (progress.wasAbsent === true || progress.wasBack === true) return "anew";
-      // Only where the cloud reports the end is its word for draining about traffic; elsewhere it is a timer.
+      // Only where the cloud reports the end of the traffic does "draining" say something about traffic. Elsewhere it
+      // is a timer.
       return terms.endsWhenAbsentMs === undefined && isOver ? "over" : "wait";
     case "absent":
       if (progress.wasBack === true && poll.isAnothers !== true) return "anew";
       return poll.at >= mayEndAt(terms, progress) ? "over" : "wait";
     case "unlisted":
       if (progress.wasBack === true) return "anew";
-      // Nothing says that the requests in flight have ended, so they get all their time.
+      // Nothing shows that the requests in flight have ended, so they get their whole time.
       return isOver ? "over" : "wait";
     default:
       return poll.state satisfies never;
@@ -152,8 +162,8 @@ function judgeByTime(terms: HoldTerms, progress: HoldProgress, poll: Parameters<
 }
 
 /**
- * Absence from the cloud's list shortens no hold, except where it is the signal, and where nothing knows when the hold
- * began.
+ * Absence from the cloud's list shortens no hold, except where absence is the signal, and where the beginning of the
+ * hold is unknown.
  */
 function minimumMs({ holdMs, holdAfterDelayMs, endsWhenAbsentMs }: HoldTerms, { isEarlier }: HoldProgress): number {
   return endsWhenAbsentMs ?? (isEarlier === true ? holdAfterDelayMs : holdMs);

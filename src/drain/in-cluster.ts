@@ -17,7 +17,9 @@ export interface InClusterOptions {
   readonly planner: Pick<Planner, "planOf">;
 }
 
-/** What a drain does in its cluster. Without one there is no exclusion, no pod is known, and an eviction fails. */
+/**
+ * What a drain does in its cluster. Without a cluster there is no exclusion, no pod is known, and an eviction fails.
+ */
 export interface InCluster {
   readonly exclusion: Exclusion | undefined;
   readonly pods: PodTargets | undefined;
@@ -37,8 +39,8 @@ export function inCluster(run: DrainRun, options: InClusterOptions, signal: Abor
   };
 }
 
-/** Before the search, beside each other: a cluster that does not answer delays a drain once. */
+/** Before the search. All three run at the same time, so that a cluster that does not answer delays a drain once. */
 export async function prepareInCluster({ exclusion, pods, eviction }: InCluster, isResumed: boolean): Promise<void> {
-  // What an earlier process has begun is not refused any more.
+  // What an earlier process has begun can't be refused any more.
   await Promise.all([isResumed ? undefined : eviction.prepare(), pods?.learn(), exclusion?.prepare()]);
 }

@@ -6,7 +6,9 @@ import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import { JointRequest } from "./request.ts";
 import type { OfType, RegistrationStep, Step } from "./steps.ts";
 
-/** Of requests beyond these a restart forgets the patience, and nothing by which the drain itself goes. */
+/**
+ * After a restart, the timeouts of further requests are forgotten. Everything that decides about the drain is kept.
+ */
 const JOINED_MAX = 200;
 
 export interface JournalOptions {
@@ -24,24 +26,24 @@ interface Group {
   readonly at: number;
 }
 
-/** Writes one drain into the ledger: steps become entries, and registrations numbers. */
+/** Writes one drain to the ledger: steps become entries, and registrations become numbers. */
 export class Journal {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #drainId: string;
   /** By number. */
   readonly #registrations: Registration[];
-  /** So many of them were found by an earlier process. */
+  /** The number of registrations that an earlier process found. */
   readonly #foundBefore: number;
-  /** By number: what was written of the trouble with a registration that lasts. */
+  /** By number: the lasting trouble of a registration that was written last. */
   readonly #troubles = new Map<number, string>();
   #last: number;
   #joined = 0;
-  /** What was written comes to together. */
+  /** All requests that were written, joined. */
   readonly #joint = new JointRequest({ isGuarded: true });
   #accepted: Promise<void> = Promise.resolve();
   #noted: Promise<void> = Promise.resolve();
-  /** What has happened in this moment to several registrations alike. */
+  /** Steps of the same kind that happen in the same turn to several registrations. */
   #group: Group | undefined;
 
   constructor({ ledger, clock, drainId, record }: JournalOptions) {
@@ -54,7 +56,7 @@ export class Journal {
     this.#foundBefore = this.#registrations.length;
   }
 
-  /** All that the drain has found, also what earlier processes have. */
+  /** Everything that the drain has found, including what earlier processes have found. */
   get registrations(): readonly Registration[] {
     return this.#registrations.filter((one) => one !== LOST);
   }
@@ -79,7 +81,10 @@ export class Journal {
     }
   }
 
-  /** Resolves once the drain would outlive the process, with the requests so far. Rejects with `ledger-unavailable`. */
+  /**
+   * Resolves when the drain, with its requests so far, would survive the end of the process. Rejects with
+   * `ledger-unavailable`.
+   */
   get accepted(): Promise<void> {
     return this.#accepted;
   }
@@ -91,7 +96,7 @@ export class Journal {
     return noted;
   }
 
-  /** No later process resumes it. */
+  /** No later process resumes the drain. */
   dropped(): void {
     this.#append({ type: "ended", outcome: { status: "abandoned", registrations: [] } });
   }
@@ -106,7 +111,7 @@ export class Journal {
     const form = writtenForm(step, this.#numberOf);
     if (form === undefined) return;
     this.#accepted = this.#ledger.append(this.#entry(form));
-    // For callers that ask for it; a caller that waits for the drain itself does not.
+    // For callers that ask for it. A caller that waits for the drain itself does not.
     this.#accepted.catch(() => {});
   }
 
@@ -155,7 +160,7 @@ export class Journal {
     return number >= 0 ? number : this.#numberBefore(registration);
   };
 
-  /** A registration that is found again after a restart is another object. */
+  /** After a restart, a registration that is found again is another object. */
   #numberBefore(registration: Registration): number {
     if (this.#foundBefore === 0) return -1;
     const key = keyOf(registration);
@@ -189,8 +194,8 @@ export class Journal {
   }
 }
 
-/** In place of a registration whose entry is missing. */
+/** Stands for a registration whose entry is missing. */
 const LOST = {} as Registration;
-/** Entries of these are about one registration each. */
+/** Each entry of these steps is about one registration. */
 const ALONE: ReadonlySet<Step["type"]> = new Set(["registered", "register-failed"]);
 const NO_NUMBER = () => -1;

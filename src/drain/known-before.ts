@@ -7,16 +7,16 @@ import type { JointRequest } from "./request.ts";
 
 /** What an earlier process has done about a registration. */
 export interface Past extends RegistrationState {
-  /** Deregistered then, in milliseconds since the epoch. */
+  /** When it was deregistered, in milliseconds since the epoch. */
   readonly since: number;
-  /** It is listed as draining now. */
+  /** The cloud lists it as draining now. */
   readonly isDraining?: true;
 }
 
-/** Undefined: nothing. */
+/** Undefined: nothing is known. */
 export type PastOf = (registration: Registration) => Past | undefined;
 
-/** What remained of the drain itself. */
+/** What remained of the drain itself, from an earlier process. */
 interface OwnLife {
   readonly pastOf: PastOf;
   readonly past: readonly Registration[];
@@ -25,9 +25,9 @@ interface OwnLife {
 }
 
 interface KnowledgeOptions {
-  /** Absent: nothing is remembered. */
+  /** Absent: no earlier drains are known. */
   readonly ledger?: Pick<Ledger, "remembered" | "unknownSince"> | undefined;
-  /** By an earlier process. */
+  /** What remained of this drain when an earlier process ended. */
   readonly resumed: OwnLife | undefined;
 }
 
@@ -40,17 +40,18 @@ interface SearchingRun {
 const HOLDING = { state: "holding", cameBack: 0, isOurs: false } as const;
 
 /**
- * What is known of a node's registrations from before a search: from the drain's own earlier life, from drains that ended
- * short, and from another process's try. Answered at once, from the record and the ledger's index.
+ * What is known about a node's registrations from before a search: from the drain's own earlier life, from drains that
+ * ended before their holds, and from a try of another process. It is answered synchronously, from the record and the
+ * ledger's index.
  */
 export class KnownBefore {
   readonly #run: SearchingRun;
   readonly #resumed: OwnLife | undefined;
   readonly #begunAt: number;
   readonly #unreleased: Unreleased;
-  /** Keys of what an earlier life has released. */
+  /** Keys of the registrations that an earlier life has released. */
   readonly #released: ReadonlySet<string>;
-  /** By key: found live by an earlier life, and nothing more. */
+  /** By key: registrations that an earlier life found live, and did nothing else about. */
   readonly #foundLive: ReadonlyMap<string, Registration>;
 
   /** `now`: when the search begins. */
@@ -59,7 +60,7 @@ export class KnownBefore {
     this.#resumed = resumed;
     this.#begunAt = now;
     const { past = [], pastOf, open = [] } = resumed ?? {};
-    // An earlier life has taken over already what drains before it had left.
+    // An earlier life has already taken over what the drains before it were still holding.
     this.#unreleased =
       resumed === undefined && ledger !== undefined ? unreleasedOf(run.node.id, ledger, now) : new Map();
     this.#released = new Set(past.filter((one) => pastOf?.(one)?.state === "released").map(keyOf));
@@ -67,8 +68,9 @@ export class KnownBefore {
   }
 
   /**
-   * Those of a search that have to go: what was released is listed as draining for minutes. Each as it was found first, where
-   * it drains now and did not: only this drain is known to have deregistered it.
+   * The found registrations that have to be deregistered or held. Released ones are not among them, although the cloud
+   * lists them as draining for minutes. A target that was first found live and is draining now is returned as it was
+   * found first, because only this drain knows that it deregistered it.
    */
   listed(found: readonly Registration[]): readonly Registration[] {
     if (this.#resumed === undefined) return found;
@@ -78,7 +80,7 @@ export class KnownBefore {
     });
   }
 
-  /** Of one that is listed now. Undefined: nothing. */
+  /** What is known about a registration that is listed now. Undefined: nothing. */
   of(one: Registration, now: number): Past | undefined {
     if (this.#resumed?.open.includes(one)) return { ...HOLDING, since: now, isDraining: true };
     if (one.state !== "draining") return undefined;
@@ -86,28 +88,37 @@ export class KnownBefore {
     return past && { ...past, isDraining: true };
   }
 
-  /** Those to be held that the cloud lists no more, as far as a search has not found them. */
+  /**
+   * The registrations that have to be held although the cloud does not list them any more, unless a search finds them.
+   */
   get unlisted(): readonly Registration[] {
     return this.#resumed?.open ?? [...this.#unreleased.values()].map(({ registration }) => registration);
   }
 
-  /** What an earlier life has found and is gone was deregistered at an unknown time: held as if it were at the restart. */
+  /**
+   * A registration that an earlier life has found and that is gone was deregistered at an unknown time. It is held as
+   * if that were the time of the restart.
+   */
   ofUnlisted(one: Registration): Past | undefined {
     return this.#resumed === undefined ? this.#unreleased.get(keyOf(one))?.past : { ...HOLDING, since: this.#begunAt };
   }
 
-  /** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
+  /**
+   * An earlier try may have deregistered any target that is draining. The cloud's list has to show when its delay is
+   * over.
+   */
   #earlierTry(now: number): Past | undefined {
     return this.#run.asked.earlierTries.length === 0 ? undefined : { ...HOLDING, since: now, isEarlier: true };
   }
 }
 
 /**
- * When those began to search who know what earlier tries of the requests had left: what they deregistered since is known.
- * In milliseconds since the epoch. Undefined: no other process has tried, and nothing that this one has tried is unknown.
+ * When the drains began to search that know what earlier tries of the requests have done, in milliseconds since the
+ * epoch. What was deregistered since then is known. Undefined: no other process has tried, and everything that this
+ * process has tried is known.
  *
- * A drain knows once it has asked every pool: what was registered then it has deregistered and written down itself, and
- * what was not had been deregistered before it began. One that failed before that knows nothing.
+ * A drain knows this after it has read every pool: it deregistered what was registered then and wrote that down, and
+ * everything else had been deregistered before it began. A drain that failed before that knows nothing.
  */
 export function unknownUntil(
   { id, node, asked }: SearchingRun,
@@ -118,7 +129,7 @@ export function unknownUntil(
     drain === id ? resumed?.hadSearched === true : hasSearched,
   );
   const unknown: number[] = [];
-  // Entries are missing, or may be: of this drain, or of others of its node.
+  // Entries are missing or may be missing, of this drain or of other drains of its node.
   if (resumed?.hadSearched === false) unknown.push(searchedAt);
   const lost = ledger?.unknownSince(node.id);
   if (lost !== undefined) unknown.push(Math.min(searchedAt, lost));
@@ -130,13 +141,16 @@ export function unknownUntil(
   return unknown.length === 0 ? undefined : Math.max(...unknown);
 }
 
-/** What earlier drains of a node were still holding when they ended, by its key. */
+/** The registrations that earlier drains of a node were still holding when they ended, by key. */
 type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
-/** The registrations of a node that are still to be held because its last drains ended short: the cloud may list them no more. */
+/**
+ * The registrations of a node that must still be held because its last drains ended before their holds. The cloud may
+ * not list them any more.
+ */
 function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">, now: number): Unreleased {
   const unreleased = new Map<string, { readonly registration: Registration; readonly past: Past }>();
-  // What an undo has registered again was held for nothing.
+  // The hold of a target that an undo has registered again does not count.
   const registeredAgain = new Set<string>();
   for (const memory of shortDrains(ledger.remembered(nodeId), now)) {
     for (const key of memory.registeredAgain) registeredAgain.add(key);
@@ -151,15 +165,15 @@ function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">, now: n
 }
 
 /**
- * Until when earlier drains were to hold what their entries do not name any more, in milliseconds since the epoch. Undefined:
- * there is nothing like that.
+ * Until when earlier drains were to hold registrations that their entries do not name any more, in milliseconds since
+ * the epoch. Undefined: there are none.
  */
 export function lostHeldUntil(nodeId: string, ledger: Pick<Ledger, "remembered">, now: number): number | undefined {
   const until = [...shortDrains(ledger.remembered(nodeId), now)].flatMap((memory) => memory.lostHeldUntil ?? []);
   return until.length === 0 ? undefined : Math.max(...until);
 }
 
-/** Those since the last one that did not end short, the newest first. A refused one has held nothing. */
+/** The drains since the last one that held everything to the end, newest first. A refused drain has held nothing. */
 function* shortDrains(memories: readonly RememberedDrain[], now: number): Generator<RememberedDrain> {
   for (const memory of memories) {
     const { end } = memory;

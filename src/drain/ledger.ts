@@ -8,10 +8,10 @@ import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Step } from "./steps.ts";
 
-/** Which registrations of a drain are meant: their numbers, in the order of `found`, from 0. */
+/** The registrations of a drain that are meant: their numbers in the order of `found`, from 0. */
 type Of = readonly number[];
 
-/** A dry run is no drain: nothing of it is written down. */
+/** A dry run is not a drain: nothing of it is written to the ledger. */
 export type EndOfDrain = Exclude<DrainOutcome, { readonly status: "planned" }>;
 
 export interface RecordedError {
@@ -29,7 +29,7 @@ export type RecordedUndone = Omit<UndoneResult, "registration" | "error"> & {
   readonly error?: RecordedError;
 };
 
-/** A `DrainOutcome` whose registrations are numbers. */
+/** A `DrainOutcome` with numbers in place of registrations. */
 export interface RecordedOutcome {
   readonly status: EndOfDrain["status"];
   readonly registrations: readonly RecordedResult[];
@@ -41,12 +41,14 @@ export interface RecordedOutcome {
   readonly error?: RecordedError;
 }
 
-/** What the entries of these steps have is not what the steps have; and what is no step, but of the ledger itself. */
+/**
+ * The entries whose fields differ from those of their steps, and the entries of the ledger itself, which are not steps.
+ */
 export interface OwnForms {
   /** The first entry of each drain. */
   readonly accepted: { readonly node: Node; readonly startedAt: number; readonly request: AskedRequest };
   readonly joined: { readonly request: AskedRequest };
-  /** As the cloud listed it, with all that registering it again needs. */
+  /** As the cloud listed it, with everything that is needed to register it again. */
   readonly found: {
     /** The number of the first one. */
     readonly first: number;
@@ -59,8 +61,8 @@ export interface OwnForms {
     readonly warnings: readonly string[];
   };
   /**
-   * `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. `isEarlier`:
-   * see `HoldProgress`.
+   * `since`: the hold counts from then instead of from the entry's own time, because the target was deregistered before
+   * a restart. `isEarlier`: see `HoldProgress`.
    */
   readonly deregistered: {
     readonly of: Of;
@@ -74,8 +76,8 @@ export interface OwnForms {
   /** The process was stopped before the drain had ended. */
   readonly interrupted: object;
   /**
-   * A start of the service has found that entries are missing before this one, or could not be read. Of a drain without a
-   * beginning the only entry: `node` is its node's id, and absent where that may be any node.
+   * At its start, the service found that entries before this one are missing or could not be read. For a drain without
+   * a beginning this is the only entry: `node` is the id of its node, and is absent if that may be any node.
    */
   readonly gap: { readonly node?: string };
 }
@@ -87,18 +89,18 @@ type CommonForm<S> = S extends unknown
       (S extends { readonly error: DrainError } ? { readonly error: RecordedError } : unknown)
   : never;
 
-/** A step as the ledger has it. A step without a form of its own has the common one. */
+/** A step as the ledger has it. A step without a form of its own has the common form. */
 export type LedgerStep =
   | CommonForm<Exclude<Step, { readonly type: keyof OwnForms }>>
   | { [T in keyof OwnForms]: { readonly type: T } & OwnForms[T] }[keyof OwnForms];
 
-/** Moments are milliseconds since the epoch. */
+/** Times are milliseconds since the epoch. */
 export type LedgerEntry = LedgerStep & {
   readonly drain: string;
-  /** Counts a drain's entries from 1. One that is missing could not be stored. */
+  /** Counts a drain's entries from 1. A missing number is an entry that could not be stored. */
   readonly n: number;
   readonly at: number;
-  /** What other clocks said then. `StampedLedger` writes it, and reads by it. */
+  /** What other clocks showed at that time. `StampedLedger` writes it and uses it. */
   readonly clock?: ClockStamp;
 };
 
@@ -107,17 +109,17 @@ export interface DrainSummary {
   readonly drain: string;
   readonly node: Pick<Node, "id" | "name" | "network" | "cluster">;
   readonly startedAt: number;
-  /** Of its first entry. */
+  /** The stamp of its first entry. */
   readonly clock?: ClockStamp;
-  /** Why, in the callers' words. */
+  /** The reasons that the callers gave. */
   readonly reasons: readonly string[];
-  /** Absent while it runs. */
+  /** Absent while the drain runs. */
   readonly end?: Stamped & { readonly status: EndOfDrain["status"] };
   /** Absent: it was not cancelled. */
   readonly undo?: "running" | "ended";
 }
 
-/** By what drains can be listed: whether they run, or how they have ended. */
+/** The states by which drains can be listed: running, or how they have ended. */
 export const DRAIN_STATES = [
   "running",
   "ended",
@@ -138,94 +140,100 @@ export interface HeldAtEnd {
   readonly registration: Registration;
   /** In milliseconds since the epoch. */
   readonly heldSince: number;
-  /** How long the hold was to be, in milliseconds. */
+  /** The planned length of the hold, in milliseconds. */
   readonly holdMs: number;
   readonly cameBack: number;
 }
 
-/** What a ledger remembers of one drain for the next one of its node, so that this has to wait for no disk. */
+/**
+ * What a ledger remembers of one drain for the next drain of its node, so that the next one does not wait for a disk.
+ */
 export interface RememberedDrain {
   readonly drain: string;
-  /** When its first request came, in milliseconds since the epoch. */
+  /** When its first request arrived, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** Of its first entry. */
+  /** The stamp of its first entry. */
   readonly clock?: ClockStamp | undefined;
-  /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
+  /** Every pool was read, and what was registered was written down, so that nothing before that is unknown. */
   readonly hasSearched: boolean;
-  /** The ids of the events that asked for it, and had been tried by no process before. */
+  /** The ids of the events that asked for it and that no process had tried before. */
   readonly firstTries: readonly string[];
-  /** Absent while it runs. */
+  /** Absent while the drain runs. */
   readonly end: (Stamped & { readonly status: EndOfDrain["status"] }) | undefined;
-  /** Empty while it runs. */
+  /** Empty while the drain runs. */
   readonly held: readonly HeldAtEnd[];
-  /** Until when it was to hold registrations whose entries are missing, in milliseconds since the epoch. Absent: there are none. */
+  /**
+   * Until when it was to hold registrations whose entries are missing, in milliseconds since the epoch. Absent: no
+   * entries are missing.
+   */
   readonly lostHeldUntil: number | undefined;
-  /** The keys of what an undo has registered again. */
+  /** The keys of the registrations that an undo has registered again. */
   readonly registeredAgain: readonly string[];
 }
 
-/** Whether nothing is left to be done about a drain. */
+/** Whether nothing remains to be done about a drain. */
 export function isOver({ end, undo }: Pick<DrainSummary, "end" | "undo">): boolean {
   return end !== undefined && undo !== "running";
 }
 
 /** The longest wait for an entry to be appended. */
 export const APPENDED_WITHIN_MS = 5_000;
-/** The same for an entry to be noted. A deregistration waits for that, so that a hold is never forgotten. */
+/** The same for an entry to be noted. A deregistration waits for this, so that a hold is never forgotten. */
 export const NOTED_WITHIN_MS = 250;
 
 /**
- * What drains were accepted, and what has become of them. Implementations: a file, and memory.
+ * Which drains were accepted, and what has happened in them. Implementations: a file, and memory.
  *
- * A drain that has not ended is retained whole, for the next process to resume; of those that have ended the newest, up to
- * the implementation's bounds. Entries are stored in the order in which they are given, each once. Nothing here stops a
- * drain: what can't be stored is lost, and the gap in the numbers says so. Readers delay no drain: what is written comes first.
+ * A drain that has not ended is kept whole, so that the next process can resume it. Of the drains that have ended, the
+ * newest are kept, within the bounds of the implementation. Entries are stored in the order in which they are given,
+ * each once. The ledger never stops a drain: what can't be stored is lost, and the gap in the numbers shows it. Reads
+ * do not delay drains, because writes come first.
  */
 export interface Ledger {
-  /** Takes it down, in time. */
+  /** Accepts an entry to be written soon. */
   note(entry: LedgerEntry): void;
 
   /**
-   * Resolves once the death of this process can't lose what was given so far, or rejects if that can't be promised:
+   * Resolves when the entries given so far would survive the end of this process. Rejects if that can't be promised,
    * after `NOTED_WITHIN_MS` at the latest.
    */
   noted(): Promise<void>;
 
   /**
-   * Resolves once nothing but the loss of its storage can lose the entry. Rejects with `ledger-unavailable` when
-   * that fails, or takes longer than `APPENDED_WITHIN_MS`; the entry may be stored later all the same.
+   * Resolves when the entry can be lost only together with its storage. Rejects with `ledger-unavailable` if that
+   * fails, or takes longer than `APPENDED_WITHIN_MS`. The entry may be stored later all the same.
    */
   append(entry: LedgerEntry): Promise<void>;
 
-  /** The newest drains first, `max` at most. */
+  /** The newest drains first, at most `max`. */
   list(max: number): readonly DrainSummary[];
 
-  /** All drains of the node with this id, the newest first. Takes no longer when there are many of other nodes. */
+  /** All drains of the node with this id, newest first. Drains of other nodes do not make it slower. */
   listOf(nodeId: string): readonly DrainSummary[];
 
   /**
-   * What is remembered of the drains of the node with this id, the newest first. Answered at once, whatever the disk is
-   * at, for a drain that is about to begin asks.
+   * What is remembered of the drains of the node with this id, newest first. It is answered at once, whatever the disk
+   * is doing, because a drain that is about to begin asks.
    */
   remembered(nodeId: string): readonly RememberedDrain[];
 
   /**
-   * Until when drains may have deregistered targets of the node of which nothing is known, because their entries are
-   * missing: in milliseconds since the epoch. Undefined: nothing is missing. Answered at once.
+   * Until when drains may have deregistered targets of the node about which nothing is known because entries are
+   * missing, in milliseconds since the epoch. Undefined: nothing is missing. It is answered at once.
    */
   unknownSince(nodeId: string): number | undefined;
 
-  /** Everything stored of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
+  /** All entries of a drain, in order. Undefined: there is no drain of that id. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;
 
-  /** Hands over each entry of a drain as it is given, until the returned function is called. */
+  /** Passes each entry of a drain to `onEntry` when it is given, until the returned function is called. */
   follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void;
 
   /** The entries of each drain that is not over (`isOver`), oldest first. Throws `ledger-unavailable`. */
   unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]>;
 }
 
-/** Brings a drain's summary up to date. Undefined: the drain's beginning is not known. */
+/** Updates the summary of a drain. Undefined: the drain's beginning is not known. */
 export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntry): DrainSummary | undefined {
   switch (entry.type) {
     case "accepted": {

@@ -4,7 +4,7 @@ import { asDrainError, type DrainError } from "./errors.ts";
 import { REPEAT_MS } from "./hold.ts";
 import type { DrainLimit } from "./plan.ts";
 
-/** Why a drain's signal aborted: its time was up. */
+/** The reason of a drain's signal when its time is up. */
 export class LimitPassed {
   readonly limit: DrainLimit;
 
@@ -13,7 +13,7 @@ export class LimitPassed {
   }
 }
 
-/** Does `work` until `limit`, when its signal aborts with `LimitPassed` and so, at the latest, does the promise. */
+/** Does `work` until `limit`. Then its signal aborts with `LimitPassed`, and the promise rejects at the latest. */
 export async function withLimit<T>(
   {
     clock,
@@ -45,10 +45,10 @@ export async function withLimit<T>(
   }
 }
 
-/** As long as nothing is known of a node, a request without a limit is retried for this long, in milliseconds. */
+/** While nothing is known about a node, a request without a limit is retried for this long, in milliseconds. */
 export const TRIED_WITHOUT_LIMIT_MS = 60_000;
 
-/** How long to wait after so many failures: each time twice as long, in milliseconds. */
+/** How long to wait after this number of failures, in milliseconds. Each wait is twice as long as the one before. */
 export function backOffMs(
   failures: number,
   { firstMs, maxMs }: { readonly firstMs: number; readonly maxMs: number },
@@ -58,14 +58,16 @@ export function backOffMs(
 
 export interface RepeatOptions {
   readonly clock: Clock;
-  /** No try begins after this, in milliseconds since the epoch. Asked again before each one. */
+  /** No attempt begins after this moment, in milliseconds since the epoch. It is called again before each attempt. */
   readonly until: () => number;
   readonly signal: AbortSignal;
-  /** Hears of each failure that is followed by another try. */
+  /** Called for each failure that will be retried. */
   readonly onFailure?: (error: DrainError) => void;
 }
 
-/** Does `work` until it succeeds, fails for good, or there is no time for another try: then it throws the failure. */
+/**
+ * Does `work` until it succeeds, fails permanently, or no time remains for another attempt. Then it throws the failure.
+ */
 export async function repeatWhilePassing<T>(
   { clock, until, signal, onFailure }: RepeatOptions,
   work: () => Promise<T>,

@@ -3,17 +3,19 @@ import { keyOf, type Registration } from "./cloud-provider.ts";
 import type { HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** The longest deregistration delay that AWS takes, in milliseconds: of what ended longer ago every hold is over. */
+/**
+ * The longest deregistration delay that AWS accepts, in milliseconds. After that every hold of an ended drain is over.
+ */
 export const HOLD_MAX_MS = 3_600_000;
-/** Events whose first request a drain remembers. Of more it says that it does not know. */
+/** The number of events whose first request a drain remembers. If there are more, it says that it does not know. */
 const FIRST_TRIES_MAX = 200;
 
-/** Puts together what is remembered of one drain. Its entries are taken in their order. */
+/** Collects what is remembered of one drain, from its entries in their order. */
 export class DrainMemory implements RememberedDrain {
   readonly drain: string;
   readonly startedAt: number;
   readonly clock: ClockStamp | undefined;
-  /** By number. Emptied where nothing will be asked of them any more. */
+  /** By number. Emptied when it is not needed any more. */
   #found: (Registration | undefined)[] = [];
   #firstTries: readonly string[] = [];
   #hasSearched = false;
@@ -80,7 +82,7 @@ export class DrainMemory implements RememberedDrain {
     }
   }
 
-  /** Of what it held every hold is over. */
+  /** All holds of the drain are over. */
   forgetHolds(): void {
     this.#found = [];
     this.#held = [];
@@ -99,7 +101,7 @@ export class DrainMemory implements RememberedDrain {
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
     this.#held = registrations.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
       if (state !== "holding") return [];
-      // A drain may go on with what one before it has deregistered, and that within the longest hold.
+      // A drain may continue what an earlier one has deregistered, within the longest hold.
       const heldSince = at - heldMs < this.startedAt - HOLD_MAX_MS ? at : at - heldMs;
       const registration = this.#found[of];
       if (registration !== undefined) return [{ registration, heldSince, holdMs, cameBack }];

@@ -9,16 +9,16 @@ import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
 export interface NodeLookupOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  /** The node with this id, where it is being drained. */
+  /** The node with this id, if it is being drained. */
   readonly running: (id: string) => Node | undefined;
-  /** Hears of each failure to find a node that is followed by another try. */
+  /** Called for each failed attempt to find a node that will be retried. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
 }
 
 type Asked = DrainRequest & AskedRequest;
 
 /**
- * EC2 may answer with a machine's state of some seconds ago.
+ * EC2 may answer with the state that a machine had some seconds ago.
  * https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
  */
 const STATE_LAG_MS = 30_000;
@@ -28,7 +28,7 @@ const STATE_READ_INTERVAL_MS = 5_000;
 interface LookedUp {
   readonly node?: Node;
   readonly error?: unknown;
-  /** Why it was not found yet, where a call was being repeated when time was up. */
+  /** Why it was not found yet, if a call was being retried when the time was up. */
   readonly trouble?: DrainError | undefined;
 }
 
@@ -43,10 +43,10 @@ interface Within {
   readonly repeats: (error: DrainError) => void;
 }
 
-/** Finds the nodes that requests for drains name. Callers who ask for one node at once share one lookup. */
+/** Finds the nodes that requests for drains name. Callers that ask for one node at the same time share one lookup. */
 export class NodeLookups {
   readonly #options: NodeLookupOptions;
-  /** Those under way, by the reference and the deadline. */
+  /** The lookups in progress, by reference and deadline. */
   readonly #underWay = new Map<string, Lookup>();
 
   constructor(options: NodeLookupOptions) {
@@ -54,8 +54,8 @@ export class NodeLookups {
   }
 
   /**
-   * Of a node that is being drained already nothing is asked, unless the request depends on its state. The error is
-   * `Superseded` where what the request announces no longer holds.
+   * A node that is being drained already is not looked up, unless the request depends on its state. The error is
+   * `Superseded` if the announcement of the request does not apply any more.
    */
   async find(asked: Asked, limit: DrainLimit | undefined, signal: AbortSignal): Promise<LookedUp> {
     const { node, deadline, holdsWhile } = asked;
@@ -66,7 +66,7 @@ export class NodeLookups {
     const known = this.#underWay.get(key);
     if (known?.signal === signal && endsFirst(known.limit, limit)) {
       const found = await known.found;
-      // Its time was up, and this caller's is not.
+      // The lookup's time was up, and this caller's is not.
       const goesOn = wasOutOfTime(found.error) && known.limit?.at !== limit?.at;
       return goesOn ? this.find(asked, limit, signal) : found;
     }
@@ -101,7 +101,7 @@ export class NodeLookups {
       const known = node.by === "id" ? cloud.recall(node.value) : undefined;
       return known ?? this.#ask(asked, limit, within);
     }
-    // The remembered state may be older than the one that the request tells of, and so may the cloud's first answer.
+    // The remembered state may be older than the state that the request is about, and so may the cloud's first answer.
     const { machine, saidAt = Number.NEGATIVE_INFINITY } = holdsWhile;
     for (;;) {
       const found = await this.#ask(asked, limit, within);
@@ -114,7 +114,7 @@ export class NodeLookups {
     }
   }
 
-  /** What fails in passing is tried again until the request's limit. */
+  /** Temporary failures are retried until the request's limit. */
   #ask(asked: Asked, limit: DrainLimit | undefined, { signal, repeats }: Within): Promise<Node> {
     const { cloud, clock, onLookupFailed } = this.#options;
     const { node, askedAt, deadline } = asked;
@@ -129,7 +129,7 @@ function wasOutOfTime(error: unknown): boolean {
   return error instanceof LimitPassed || (error !== undefined && asDrainError(error).isPassing);
 }
 
-/** Whether the one ends no later than the other. */
+/** Whether the first one ends no later than the second one. */
 function endsFirst(one: DrainLimit | undefined, other: DrainLimit | undefined): boolean {
   return (one?.at ?? Number.POSITIVE_INFINITY) <= (other?.at ?? Number.POSITIVE_INFINITY);
 }

@@ -12,9 +12,9 @@ import { type Asker, HTTP, type NodeReference } from "./request.ts";
 import { type UndoneNode, type UndoOutcome, undoFailure } from "./undo.ts";
 import { type Undoable, undoablesOfRecord } from "./undoable.ts";
 
-/** The cloud is asked for so long which machine is meant; by then the ledger has to know it. */
+/** How long the cloud is asked which machine the name means. After that the ledger has to know it. */
 const FOUND_WITHIN_MS = 30_000;
-/** So many drains are searched for the name of a machine that the cloud does not know any more. */
+/** The number of drains that are searched for the name of a machine that the cloud does not know any more. */
 const SEARCHED_MAX = 10_000;
 
 const NO_LEDGER: Pick<Ledger, "list" | "listOf" | "read"> = {
@@ -25,7 +25,7 @@ const NO_LEDGER: Pick<Ledger, "list" | "listOf" | "read"> = {
 
 export interface NodeUndoOptions {
   readonly cloud: Pick<CloudProvider, "resolve" | "words">;
-  /** Absent: there is none. */
+  /** Absent: no cluster is configured. */
   readonly cluster?: Cluster | undefined;
   readonly clock: Clock;
   /** Absent: no drain is known. */
@@ -36,25 +36,29 @@ export interface NodeUndoOptions {
 export interface NodeUndoRequest {
   readonly node: NodeReference;
   readonly asker?: Asker;
-  /** Make the node schedulable, whichever program has cordoned it. Absent: only what this program has cordoned. */
+  /**
+   * Make the node schedulable, no matter which program has cordoned it. Absent: only if this program has cordoned it.
+   */
   readonly uncordons?: boolean;
 }
 
-/** What was given back to a node. */
+/** The result of the undo of a node. */
 export interface NodeUndo {
   readonly node: UndoneNode;
-  /** Each drain that was undone, the newest first. Empty: there was nothing to undo. */
+  /** The undone drains, newest first. Empty: there was nothing to undo. */
   readonly drains: readonly UndoOutcome[];
-  /** The name of the Node object that is schedulable now. Absent: that was not asked for, or there is none. */
+  /**
+   * The name of the Node object that is schedulable now. Absent: that was not requested, or there is no Node object.
+   */
   readonly uncordoned?: string;
-  /** Why the cluster still has its mark or cordon. Absent: it has not, or there is no cluster. */
+  /** Why the cluster still has this program's mark or cordon. Absent: it has not, or no cluster is configured. */
   readonly error?: DrainError;
 }
 
 /**
- * Gives a node all back that drains have taken: cancels the one that runs, and undoes those that have ended, from the
- * newest to the last one that was undone. Safe to repeat. Throws `DrainError`: `machine-leaves` where the running drain
- * was requested because the machine is about to be terminated.
+ * Undoes the drains of a node: cancels the running one, and undoes those that have ended, from the newest to the last
+ * one that was undone. It is safe to repeat. Throws `DrainError`, with `machine-leaves` if the running drain was
+ * requested because the machine is about to be terminated.
  */
 export async function undoNode(
   { node: reference, asker, uncordons = false }: NodeUndoRequest,
@@ -79,12 +83,14 @@ export async function undoNode(
   };
 }
 
-/** The first failure in it. Undefined: all is given back. */
+/** The first failure in it. Undefined: everything is undone. */
 export function nodeUndoFailure({ drains, error }: NodeUndo): DrainError | undefined {
   return drains.map(undoFailure).find((failure) => failure !== undefined) ?? error;
 }
 
-/** By the cloud, or by the drains of the node: its machine may be gone, or the cloud may not answer. */
+/**
+ * Finds the node in the cloud, or in the drains of the ledger: its machine may be gone, or the cloud may not answer.
+ */
 async function findNode(
   reference: NodeReference,
   { cloud, clock, ledger = NO_LEDGER }: NodeUndoOptions,
@@ -121,12 +127,12 @@ async function recordOf(
   return entries && drainRecord(entries);
 }
 
-/** All of it. What has failed is tried again. */
+/** Whether all of it is undone. A failed undo is tried again. */
 function isUndone({ undo }: DrainRecord): boolean {
   return undo?.end?.registrations.every(({ state }) => state !== "failed") ?? false;
 }
 
-/** Whether a drain that came after has taken out the same, and was undone: nothing is left of these. */
+/** Whether a later drain has deregistered the same targets and was undone, so that nothing remains of these. */
 export function isGivenBack(undoables: readonly Undoable[], undone: readonly UndoOutcome[]): boolean {
   if (undone.length === 0) return false;
   const back = new Set(
@@ -139,7 +145,7 @@ export function isGivenBack(undoables: readonly Undoable[], undone: readonly Und
   return undoables.filter(isOpen).every(({ registration }) => back.has(keyOf(registration)));
 }
 
-/** Registered again, the node would lose the requests that come while its machine is terminated. */
+/** If the node were registered again, requests that arrive while its machine is terminated would be lost. */
 function refuseLeaving({ id, node, end, requests }: DrainRecord): void {
   if (end !== undefined) return;
   const leaving = requests.find(
@@ -152,7 +158,10 @@ function refuseLeaving({ id, node, end, requests }: DrainRecord): void {
   );
 }
 
-/** An undo includes the node itself. Without one, a mark or cordon of a drain that no ledger knows is taken away here. */
+/**
+ * An undo of a drain includes the node itself. Without one, this removes a mark or cordon of a drain that no ledger
+ * knows.
+ */
 async function includedIn(
   node: Pick<Node, "id" | "name">,
   {

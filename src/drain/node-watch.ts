@@ -2,12 +2,15 @@ import { newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 
-/** One call asks about all nodes that are held. EC2 refills 20 such calls a second. */
+/** One call reads all held nodes. EC2 refills 20 such calls a second. */
 const WATCH_INTERVAL_MS = 15_000;
 
 const WHEN_THERE_IS_ROOM = () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const;
 
-/** - `terminated`: nothing can send it traffic any more. - `runs`: though it was said to stop. */
+/**
+ * - `terminated`: nothing can send it traffic any more.
+ * - `runs`: although it was said to stop.
+ */
 export type WatchEnd = "terminated" | "runs";
 
 interface Watched {
@@ -23,8 +26,8 @@ interface WatchedDrain {
 }
 
 /**
- * Notices that a machine is already terminated, so that no caller waits for traffic that can't reach it, and that one runs
- * again which is drained only because it had stopped.
+ * Notices that a machine is already terminated, so that no caller waits for traffic that can't reach it. Also notices
+ * that a machine runs again that is drained only because it had stopped.
  */
 export class NodeWatch {
   readonly #cloud: CloudProvider;
@@ -38,8 +41,8 @@ export class NodeWatch {
   }
 
   /**
-   * Resolves when the cloud says that the machine is terminated; or that it runs, where it matters then that it does
-   * (`holdsWhileStopped`, asked again each time: others may join). Rejects when `signal` aborts.
+   * Resolves when the cloud reports that the machine is terminated, or that it runs if that matters at the time
+   * (`holdsWhileStopped`, read again each time because other requests may join). Rejects when `signal` aborts.
    */
   untilDecided(
     { id: drainId, node }: WatchedDrain,
@@ -48,7 +51,7 @@ export class NodeWatch {
   ): Promise<WatchEnd> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      // Two drains never share a node, but they may share an equal object.
+      // Two drains never share a node, but they may have equal objects.
       const watched = { ...node };
       const leave = () => {
         signal.removeEventListener("abort", abandon);
@@ -79,7 +82,7 @@ export class NodeWatch {
         await this.#look("terminated", () => true, signal);
         await this.#look("runs", ({ holdsWhileStopped }) => holdsWhileStopped(), signal);
       } catch {
-        // Not knowing costs nothing but time: the holds end by themselves.
+        // A failed read only costs time, because the holds end by themselves.
       }
     }
   }

@@ -7,9 +7,12 @@ import { type DrainTimes, drainLimit } from "./plan.ts";
 import { isOut } from "./registration-state.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
+/** No drain takes longer, whatever the timeouts of its callers, so that no caller waits for an older one. */
 const RESUMED_WITHIN_MS = 86_400_000;
-/** Nothing is announced so long before or after: such a deadline is a wrong number, and would end the drain at once. */
+/**
+ * No event announces anything so long before or after. Such a deadline is a wrong number, and would end the drain at
+ * once.
+ */
 const DEADLINE_WITHIN_MS = 400 * 86_400_000;
 
 /** What remained of a drain when an earlier process ended. */
@@ -17,13 +20,13 @@ export interface ResumedState {
   /** Deregistered: held since then, or released already. */
   readonly past: readonly Registration[];
   readonly pastOf: PastOf;
-  /** Found, without a word of an acknowledged deregistration. */
+  /** Found, without an entry of an acknowledged deregistration. */
   readonly open: readonly Registration[];
-  /** Every pool had been asked then, and all that was done since is known. */
+  /** Every pool was read by then, and everything that was done since is known. */
   readonly hadSearched: boolean;
 }
 
-/** `records`: of one node. Of a registration that several have, the one that is to be held longest decides. */
+/** `records`: those of one node. If several have the same registration, the one with the longest hold decides. */
 export function resumedStateOf(...records: readonly DrainRecord[]): ResumedState {
   const known = heldLongest(records);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
@@ -56,14 +59,14 @@ function heldLongest(records: readonly DrainRecord[]): readonly RecordedRegistra
     if (one === undefined) continue;
     const known = longest.get(keyOf(one.registration));
     const held = known === undefined || isHeldLonger(one, known) ? one : known;
-    // The drain that has found it draining goes on as the one that has deregistered it.
+    // The drain that found it draining continues as the one that deregistered it.
     const isOurs = one.isOurs || known?.isOurs === true;
     longest.set(keyOf(one.registration), held.isOurs === isOurs ? held : { ...held, isOurs });
   }
   return [...longest.values()];
 }
 
-/** What is open is held from now on, or is still to be deregistered. */
+/** An open registration is held from now on, or has still to be deregistered. */
 function isHeldLonger(one: RecordedRegistration, other: RecordedRegistration): boolean {
   const rank = (known: RecordedRegistration) =>
     !isOut(known) ? 2 : known.state === "holding" || known.unknownUntil !== undefined ? 1 : 0;
@@ -71,12 +74,12 @@ function isHeldLonger(one: RecordedRegistration, other: RecordedRegistration): b
   return rank(one) === rank(other) ? since(one) > since(other) : rank(one) > rank(other);
 }
 
-/** Nothing was heard of it for so long that its node may have been put to use again. */
+/** The last entry is so old that the node may be in use again. */
 export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - entries.reduce((latest, { at }) => Math.max(latest, at), 0) > RESUMED_WITHIN_MS;
 }
 
-/** Those of each node, in the order in which they came. What is only to be undone, or is stale, is alone. */
+/** The records of each node, in order. A drain that only has to be undone, or that is too old, is alone. */
 export function resumedTogether(
   records: readonly DrainRecord[],
   now: number,
@@ -92,7 +95,10 @@ export function resumedTogether(
   return [...groups.values()];
 }
 
-/** What the requests of a drain still ask for: where entries are missing, so may be a request that insists. */
+/**
+ * The requests that a drain still has to answer. If entries are missing, a request that must not be refused may be
+ * missing too.
+ */
 export function requestsOf({ requests, isConsistent }: DrainRecord): readonly AskedRequest[] {
   return requests.map(({ deadline, holdsWhile, ...asked }) => ({
     ...asked,
@@ -101,7 +107,7 @@ export function requestsOf({ requests, isConsistent }: DrainRecord): readonly As
   }));
 }
 
-/** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+/** How the node's last drain ended. If the ledger can't be read, what only the ledger knows is missing. */
 export async function lastDrainOf(
   nodeId: string,
   ledger: Pick<Ledger, "listOf" | "read">,
@@ -117,7 +123,7 @@ export async function lastDrainOf(
   return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
 }
 
-/** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */
+/** The longest timeout first, because a timeout that has passed ends the drain only if no other caller waits. */
 export function mostPatientFirst(requests: readonly AskedRequest[], times: DrainTimes): readonly AskedRequest[] {
   const until = (asked: AskedRequest) =>
     drainLimit({ startedAt: asked.askedAt, deadline: undefined, waiting: [asked], times })?.at ?? Number.MAX_VALUE;

@@ -13,27 +13,27 @@ import {
 } from "./cloud-provider.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
 
-/** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
+/** What a drain would do now, and how long it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {
   readonly node: Node;
   readonly registrations: readonly PlannedRegistration[];
-  /** What it is made from was so then, and may have changed since, in milliseconds since the epoch. */
+  /** When the data of the plan was read, in milliseconds since the epoch. It may have changed since. */
   readonly asOf: number;
-  /** They stay as they are: see `FoundRegistrations`. */
+  /** These registrations are not changed: see `FoundRegistrations`. */
   readonly elsewhere: readonly Registration[];
   /** The longest hold of all, in milliseconds. */
   readonly longestHoldMs: number;
   readonly limit: DrainLimit;
-  /** What the guard would say now. Absent where there is none, and of a drain that has begun. */
+  /** What the guard would decide now. Absent without a guard, and in the plan of a drain that has begun. */
   readonly guard?: PlannedGuard;
-  /** Absent: it is not taken, or is off. */
+  /** Absent: the fast path is not used, or is disabled. */
   readonly fastPath?: PlannedFastPath;
   /** Sentences about the whole drain that an operator should read. */
   readonly warnings: readonly string[];
 }
 
 export interface PlannedGuard {
-  /** Why a voluntary drain would be refused. Absent: it would not be. */
+  /** Why a voluntary drain would be refused. Absent: it would be allowed. */
   readonly refusal?: Refusal;
   /** The pools in which the node is healthy. */
   readonly pools: readonly GuardedPool[];
@@ -41,17 +41,17 @@ export interface PlannedGuard {
 
 interface PlannedRegistration {
   readonly registration: Registration;
-  /** The pod that the target is, as `namespace/name`. Absent: it is none, or not known. */
+  /** The pod that the target is, as `namespace/name`. Absent: it is not a pod, or is not known. */
   readonly pod?: string;
-  /** `hold` if another program has already deregistered it: traffic continues all the same. */
+  /** `hold` if another program has already deregistered the target. Its traffic continues all the same. */
   readonly action: "deregister" | "hold";
-  /** Whether the configured policy lets it be deregistered. */
+  /** Whether the configured policy allows the deregistration. */
   readonly isWritable: boolean;
-  /** How long it waits for its deregistration, because the request quota allows no sooner, in milliseconds. */
+  /** How long the deregistration waits for the request quota, in milliseconds. */
   readonly waitMs: number;
   /** How long it will be held, in milliseconds. A pool that reports the end may release earlier. */
   readonly holdMs: number;
-  /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
+  /** By how much the limit is too early for this hold, in milliseconds. 0: the hold fits. */
   readonly shortByMs: number;
   /** Traffic that is lost even if the drain succeeds, because the cloud offers no way to save it. */
   readonly unsaved: readonly UnsavedTraffic[];
@@ -68,18 +68,18 @@ export interface DrainLimit {
 export interface DrainTimes {
   /** How long a drain may take, in milliseconds. Absent: the longest hold and a minute. */
   readonly timeoutMs?: number;
-  /** What people call the timeout who set it. Absent: TIMEOUT. */
+  /** The name of the option or field that set the timeout. Absent: TIMEOUT. */
   readonly timeoutName?: string;
   /** A drain ends this long before its deadline, so that there is time to answer. */
   readonly deadlineMarginMs: number;
-  /** Whether health checks may be made to fail where a notice is too short (`CloudProvider.fastPath`). */
+  /** Whether health checks may be made to fail when a notice is too short (`CloudProvider.fastPath`). */
   readonly hasFastPath?: boolean;
 }
 
-/** Less than this is not worth a word. */
+/** Shorter waits are not mentioned. */
 const WAIT_SHOWN_MS = 5_000;
 
-/** Room for reading back and noticing the end, where no timeout is configured. */
+/** Time to read back and to notice the end, if no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
 
 /** By `useOf` of the pool. Undefined: the pool has vanished. */
@@ -94,16 +94,16 @@ export interface PlanInput {
   readonly startedAt: number;
   readonly now: number;
   readonly deadline?: number | undefined;
-  /** Where there is no deadline, the fast path is planned for the shortest notice. Absent: it is not taken then. */
+  /** Without a deadline, the fast path is planned for the shortest notice. Absent: it is not planned then. */
   readonly assumesNotice?: true;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** Since when registrations are held whose pools have had their call, in milliseconds since the epoch. */
+  /** When the holds of registrations began whose pools have had their call, in milliseconds since the epoch. */
   readonly heldSince?: ReadonlyMap<Registration, number>;
   readonly cloud: PlanningCloud;
 }
 
-/** What a plan asks of the cloud, all of it without a call. */
+/** The methods of the cloud that a plan needs. None of them makes a call. */
 type PlanningCloud = Pick<CloudProvider, "msToDeregister" | "termsAfterDelay" | "fastPath" | "words">;
 
 export function makePlan(input: PlanInput): DrainPlan {
@@ -165,7 +165,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, ...added, warnings: sentences };
 }
 
-/** A text: a warning, that it is not taken. */
+/** A string is a warning: the fast path is not used. */
 function plannedFastPath(
   { found: { elsewhere }, now, deadline, assumesNotice, times, cloud }: PlanInput,
   found: readonly { readonly registration: Registration; readonly terms: PoolTerms; readonly since: number }[],
@@ -174,7 +174,7 @@ function plannedFastPath(
   return cloud.fastPath({ found, elsewhere, now, ...(deadline !== undefined && { noticeMs: deadline - now }) });
 }
 
-/** By pool id: the pools in the order in which they are called. */
+/** By pool id, in the order in which the pools are called: how long each waits. */
 function deregisterWaits({ found, heldSince, cloud }: PlanInput): ReadonlyMap<string, number> {
   const pools = new Map<string, Pool>();
   for (const registration of found.registrations) {
@@ -205,16 +205,16 @@ export interface LimitInput {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly deadline: number | undefined;
-  /** Everybody who waits for the drain. */
+  /** All callers that wait for the drain. */
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** Absent before there is a plan. */
+  /** Absent until there is a plan. */
   readonly hold?: LongestHold | undefined;
 }
 
 /**
- * The deadline, less its margin, or else the moment when the last caller's timeout has passed: a deadline is a fact
- * about the machine and bounds the drain for everybody, a timeout is one caller's patience.
+ * The deadline less its margin, or the moment when the last caller's timeout has passed. A deadline is a fact about the
+ * machine, so that it limits the drain for all callers. A timeout is one caller's.
  */
 export function drainLimit({ startedAt, deadline, waiting, times, hold }: LimitInput): DrainLimit | undefined {
   const timeouts = waiting.map((patience) => timeoutLimit(patience, times, hold));
@@ -232,8 +232,9 @@ export function deadlineLimit({
 }
 
 /**
- * A timeout that a caller gave counts from the request. The default one counts from the last deregistration, if that is
- * later, so that a program that registers a node again does not use up its time; before there is a plan there is none.
+ * A timeout that a caller gave counts from the request. The default one counts from the last deregistration if that is
+ * later, so that a program that registers a node again does not use up the time. Until there is a plan there is no
+ * default timeout.
  */
 export function timeoutLimit(
   { askedAt, timeoutMs }: Patience,
@@ -246,7 +247,7 @@ export function timeoutLimit(
   return { reason: "timeout", at: Math.max(askedAt, hold.since) + hold.longestMs + TIMEOUT_SLACK_MS };
 }
 
-/** Of two limits of which there may be none. */
+/** The earlier one of two limits, each of which may be absent. */
 export function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
   return one === undefined || (other !== undefined && other.at < one.at) ? other : one;
 }
@@ -255,7 +256,7 @@ function byTime(one: DrainLimit, other: DrainLimit): number {
   return one.at - other.at;
 }
 
-/** Of a short notice at most half is kept to answer: the other half can still save requests. */
+/** Of a short notice, at most half is kept for the answer. The other half can still save requests. */
 function marginMs(startedAt: number, deadline: number, times: DrainTimes): number {
   return Math.min(times.deadlineMarginMs, Math.max(0, deadline - startedAt) / 2);
 }
@@ -306,13 +307,13 @@ function warnings(input: {
   return sentences;
 }
 
-/** What is said wherever a drain has ended `possibly-registered`: which targets, why, and what to do. */
+/** The text for all drains that end as `possibly-registered`: which targets, why, and what to do. */
 export function possiblyRegisteredText(elsewhere: readonly Registration[]): string {
   const targets = doubtful(elsewhere).map(({ pool, target, doubt }) => `${target} in ${pool.name} (${doubt})`);
   return `these targets may be the node's and were not deregistered: ${targets.join("; ")}. If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or OTHER_VPCS=ignore, so that it is not considered`;
 }
 
-/** Those that may be another machine's. */
+/** The registrations that may belong to another machine. */
 export function doubtful(elsewhere: readonly Registration[]): readonly Registration[] {
   return elsewhere.filter(({ doubt }) => doubt !== undefined);
 }

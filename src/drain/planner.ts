@@ -29,11 +29,14 @@ import { podAt, readPods, unreadPods, withPods } from "./pod-targets.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
 import type { Ceiling, Reservations } from "./reservations.ts";
 
-/** A look at a node that takes longer has no answer. */
+/** The longest time for which the state of a node is read. */
 const STATUS_TIMEOUT_MS = 60_000;
-/** A look that takes longer is answered from memory. */
+/** If a read takes longer, the answer comes from memory. */
 const STATUS_PATIENCE_MS = 500;
-/** All other failures say something of the node, or are faults of this program. */
+/**
+ * With these codes the cloud can't be asked. All other failures say something about the node, or are faults of this
+ * program.
+ */
 const CANT_BE_ASKED: ReadonlySet<DrainErrorCode> = new Set([
   "access-denied",
   "no-credentials",
@@ -64,8 +67,8 @@ export class Planner {
   }
 
   /**
-   * What `drain` would do now, and until when it would hold, from memory if that is complete.
-   * Changes nothing. Throws `DrainError`.
+   * What `drain` would do now, and how long it would hold, from memory if the memory is complete. Changes nothing.
+   * Throws `DrainError`.
    */
   async plan(request: DrainRequest, by: CallFor): Promise<DrainPlan> {
     const { cloud, clock } = this.#options;
@@ -86,7 +89,7 @@ export class Planner {
     return { ...plan, registrations, ...(guard && { guard }), warnings };
   }
 
-  /** With the addresses of its pods, where the cluster knows them. `unread`: why it does not. */
+  /** Adds the addresses of the node's pods, if the cluster knows them. `unread`: why it does not. */
   async #withPods(node: Node, signal: AbortSignal) {
     const { cloud, cluster, clock } = this.#options;
     if (cluster === undefined || !cloud.mayHoldAddresses(node)) return { node, pods: [], unread: [] };
@@ -99,7 +102,9 @@ export class Planner {
     }
   }
 
-  /** The remembered registrations of the node, or else the result of a search; and since when it may have changed. */
+  /**
+   * The remembered registrations of the node, or else the result of a search, and from when on they may have changed.
+   */
   async known(node: Node, by: CallFor): Promise<FoundRegistrations & { readonly asOf: number }> {
     const { cloud, clock } = this.#options;
     const asOf = clock.now();
@@ -116,13 +121,13 @@ export class Planner {
     return { registrations, elsewhere, asOf, ...(warnings.size > 0 && { warning: [...warnings].join("; ") }) };
   }
 
-  /** The plan for what was found. */
+  /** The plan for the registrations that were found. */
   make(input: Omit<PlanInput, "now" | "times" | "cloud">): DrainPlan {
     const { cloud, clock, times } = this.#options;
     return makePlan({ ...input, now: clock.now(), times, cloud });
   }
 
-  /** The plan of a drain that runs: of what it has found until now, and is not released yet. */
+  /** The plan of a running drain: for what it has found until now and has not released yet. */
   planOf({ node, startedAt, deadline, waiting, elsewhere, warnings, registrations: all }: DrainRun): DrainPlan {
     const unreleased = all.filter(({ wasReleased }) => !wasReleased);
     const registrations = unreleased.map(({ registration }) => registration);
@@ -134,7 +139,7 @@ export class Planner {
     return this.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
   }
 
-  /** From the current knowledge. */
+  /** From what is known now. */
   async #guardOf(
     node: Node,
     registrations: readonly Registration[],
@@ -178,8 +183,8 @@ export class Planner {
   }
 
   /**
-   * Where the node is registered now, and how its drain stands. Where the cloud does not say so soon, or can't be asked,
-   * the answer is what was last known, with a warning that says how old it is.
+   * Where the node is registered now, and the state of its drain. If the cloud does not answer soon, or can't be asked,
+   * the answer is what was known last, with a warning that states its age.
    */
   async status(
     reference: NodeReference,
@@ -200,7 +205,7 @@ export class Planner {
       const drain = drainOf(found.node);
       return { ...found, ...(drain && { drain }) };
     } finally {
-      // No caller waits for them any more.
+      // No caller waits for the read any more.
       reading.catch(() => {});
       slow.catch(() => {});
       enough.abort(WOKEN);
@@ -226,7 +231,10 @@ export class Planner {
     }
   }
 
-  /** What is known where the cloud can't be asked. Throws the failure where it says something of the node, or nothing is known. */
+  /**
+   * What is known when the cloud can't be asked. Throws the failure if it says something about the node, or if nothing
+   * is known.
+   */
   #insteadOf(failure: unknown, reference: NodeReference): LastKnown {
     const isAnswer = !(failure instanceof DrainError && CANT_BE_ASKED.has(failure.code));
     const known = isAnswer ? undefined : this.#lastKnown(reference, failure);

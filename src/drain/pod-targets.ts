@@ -9,22 +9,22 @@ import { CLUSTER_WITHIN_MS, type TakeOut } from "./exclusion.ts";
 import { REPEAT_MS } from "./hold.ts";
 import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
 
-/** How often the pods of a node are read while targets wait for their end. */
+/** How often the pods of a node are read while targets wait for the end of their pods. */
 const READ_MS = 2_000;
-/** How often pods are looked for that have started on the node while it drained. */
+/** How often the search looks for pods that have started on the node during its drain. */
 const LOOKS_MAX = 2;
 
 export interface PodTargetsOptions {
   readonly cluster: Pick<Cluster, "podsOf">;
   readonly cloud: Pick<CloudProvider, "describe" | "termsAfterDelay" | "mayHoldAddresses">;
   readonly clock: Clock;
-  /** Whether the drain evicts this pod, as far as is known. */
+  /** Whether the drain evicts this pod, as far as that is known. */
   readonly evicts: (pod: string) => boolean;
 }
 
 /**
- * The targets that are pods of a node. Their controller registers them again as long as the pod is not terminating: where
- * pods are evicted, a target leaves with its pod.
+ * The targets that are pods of a node. Their controller registers them again until the pod is terminating. If pods are
+ * evicted, a target is deregistered when its pod leaves.
  */
 export class PodTargets {
   readonly #run: DrainRun;
@@ -32,7 +32,7 @@ export class PodTargets {
   readonly #signal: AbortSignal;
   #pods: readonly ClusterPod[] = [];
   #warned: string | undefined;
-  /** Targets, by the pods that they wait for. */
+  /** Targets, with the pods that they wait for. */
   readonly #waiting = new Map<DrainingRegistration, ClusterPod>();
   #isFollowing = false;
 
@@ -43,8 +43,8 @@ export class PodTargets {
   }
 
   /**
-   * Before the search: which pods there are, and with which addresses. A cluster that does not answer delays that by
-   * `CLUSTER_WITHIN_MS`: then the search goes by the addresses that the cloud knows, and the drain says so.
+   * Before the search: reads which pods there are, and their addresses. A cluster that does not answer delays this by
+   * at most `CLUSTER_WITHIN_MS`. The search then uses the addresses that the cloud knows, and the drain reports that.
    */
   async learn(): Promise<void> {
     if (!this.#options.cloud.mayHoldAddresses(this.#run.node)) return;
@@ -58,7 +58,7 @@ export class PodTargets {
     }
   }
 
-  /** The same as `takeOut`, except that what leaves with its pod waits for that. */
+  /** Wraps `takeOut`, so that targets that leave with their pods wait for them. */
   before(takeOut: TakeOut): TakeOut {
     return (registrations) => {
       const now = registrations.filter((draining) => !this.#waits(draining));
@@ -109,7 +109,7 @@ export class PodTargets {
     return true;
   }
 
-  /** What waits is to be planned like everything else. */
+  /** Waiting registrations are planned like all others. */
   async #describe(pool: Pool, waiting: readonly DrainingRegistration[]): Promise<void> {
     const { cloud, clock } = this.#options;
     const repeat = { clock, until: () => this.#run.mustEndBy, signal: this.#signal };
@@ -118,7 +118,7 @@ export class PodTargets {
     for (const draining of waiting) draining.described(terms ?? cloud.termsAfterDelay(pool));
   }
 
-  /** Takes each out once its pod is terminating or gone. Resolves when none waits. */
+  /** Deregisters each when its pod is terminating or gone. Resolves when none waits. */
   async #follow(takeOut: TakeOut): Promise<void> {
     const { clock } = this.#options;
     let unreadSince: number | undefined;
@@ -141,7 +141,7 @@ export class PodTargets {
     this.#isFollowing = false;
   }
 
-  /** With its pod, or in time for its hold. */
+  /** It leaves with its pod, or early enough for its hold. */
   #leaves({ terms }: DrainingRegistration, { uid }: ClusterPod): boolean {
     const pod = this.#pods.find((one) => one.uid === uid);
     if (pod === undefined || pod.isLeaving) return true;
@@ -165,12 +165,12 @@ export class PodTargets {
 const WITHOUT_PODS =
   "pod targets were looked for by the addresses that EC2 lists for the node, and deregistered at once; their controller may register them again while the pods run";
 
-/** What a search misses without them, in a sentence for people. */
+/** What a search misses without the pods, in a sentence for people. */
 export function unreadPods({ id }: Pick<Node, "id">, why: string): string {
   return `the pods of ${id} could not be read (${why}): ${WITHOUT_PODS}`;
 }
 
-/** The pods on the node, where the cluster answers within `CLUSTER_WITHIN_MS`. Throws `DrainError`. */
+/** The pods on the node, if the cluster answers within `CLUSTER_WITHIN_MS`. Throws `DrainError`. */
 export async function readPods(
   node: Node,
   { cluster, clock, read = "now" }: Pick<PodTargetsOptions, "cluster" | "clock"> & { readonly read?: PodsRead },
@@ -197,7 +197,7 @@ export function podAt(pods: readonly ClusterPod[], registration: Registration): 
     : pods.find(({ addresses }) => addresses.some((one) => inShortForm(one) === address));
 }
 
-/** As AWS writes addresses. */
+/** The form in which AWS writes addresses. */
 function inShortForm(address: string): string {
   return isIPv6(address) ? new SocketAddress({ address, family: "ipv6" }).address : address;
 }

@@ -5,11 +5,16 @@ import type { DrainingRegistration } from "./draining-registration.ts";
 import { type HoldTerms, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
 import { type Purpose, Rises, type Urgency, type Urgent } from "./urgency.ts";
 
-/** How urgent the calls to one pool are, and whom they are for: as urgent as the most urgent drain that waits. */
+/**
+ * How urgent the calls to one pool are, and for which drains they are made. A call is as urgent as the most urgent
+ * drain that waits for it.
+ */
 export class PoolUrgency {
   readonly #callRank: number;
   readonly #turn: number;
-  /** Reading every registration for each call that waits would be most of the work when thousands leave at once. */
+  /**
+   * When thousands of nodes leave at once, reading every registration for each waiting call would be most of the work.
+   */
   readonly #reckoned = new Map<Purpose, Urgency>();
   readonly #rises = new Rises();
 
@@ -18,12 +23,12 @@ export class PoolUrgency {
     this.#turn = turn;
   }
 
-  /** Fewer wait now: its calls are no more urgent than before. */
+  /** Fewer registrations wait now, so that the calls are no more urgent than before. */
   fell(): void {
     this.#reckoned.clear();
   }
 
-  /** Others wait now, or their drains are to end at another time. */
+  /** Other registrations wait now, or the limits of their drains have changed. */
   changed(): void {
     this.fell();
     this.#rises.announce();
@@ -33,7 +38,7 @@ export class PoolUrgency {
     return this.#rises.on;
   }
 
-  /** `registrations`: who waits for the call. They are read after a change alone. */
+  /** `registrations`: those that wait for the call. They are read only after a change. */
   of(purpose: Purpose, registrations: () => Iterable<DrainingRegistration>): Urgency {
     const known = this.#reckoned.get(purpose);
     if (known !== undefined) return known;
@@ -46,7 +51,8 @@ export class PoolUrgency {
       someKnown ||= !owner.isRefused;
     }
     const rank = 2 * this.#callRank + (someHealthy ? 0 : 1);
-    // Whom the cloud does not know gets no traffic from it, most likely: no other target is to wait for that.
+    // A node that the cloud does not know gets no traffic, most likely. No other target must wait for its
+    // deregistration.
     const isLast = purpose === "deregister" && !someKnown;
     const urgency: Urgency = { purpose: isLast ? "confirm" : purpose, deadline, rank, turn: this.#turn };
     this.#reckoned.set(purpose, urgency);
@@ -54,8 +60,8 @@ export class PoolUrgency {
   }
 
   /**
-   * Whom to deregister now: by the end of their drains, those with traffic before those without. A call that names
-   * a call with a target that the cloud does not know is refused for all: they wait until they are among themselves.
+   * The registrations to deregister now: by the limits of their drains, and those with traffic first. A call with a
+   * target that the cloud does not know is refused for all targets, so unknown ones wait until only they are left.
    */
   batch(registrations: Iterable<DrainingRegistration>, max: number): readonly DrainingRegistration[] {
     const all = [...registrations];
@@ -70,21 +76,21 @@ export class PoolUrgency {
   }
 }
 
-/** As a subtraction, but infinities are equal to themselves. */
+/** Like a subtraction, except that infinities are equal to themselves. */
 function compare(a: number, b: number): number {
   return a === b ? 0 : a - b;
 }
 
 export interface PollScheduleOptions {
   readonly clock: Clock;
-  /** The pool's. */
+  /** The terms of the pool. */
   readonly terms: () => HoldTerms;
 }
 
-/** Whose poll is due so soon after another one's shares it. */
+/** Polls that are due within this time share one call. */
 const SHARED_WITHIN_MS = 1_000;
 
-/** When to poll a pool on behalf of those that it holds. Times are milliseconds since the epoch. */
+/** When to poll a pool for the registrations that it holds. Times are milliseconds since the epoch. */
 export class PollSchedule {
   readonly #options: PollScheduleOptions;
   /** When each registration whose last poll failed is due again. */
@@ -101,7 +107,7 @@ export class PollSchedule {
     return due.reduce((last, at) => (at <= first + SHARED_WITHIN_MS ? Math.max(last, at) : last), first);
   }
 
-  /** When a poll may end a wait; before that it only confirms. */
+  /** When a poll may end a wait. Before that it only confirms. */
   endsFor(held: Iterable<DrainingRegistration>): number {
     const { terms } = this.#options;
     let at = Number.POSITIVE_INFINITY;
@@ -117,7 +123,7 @@ export class PollSchedule {
     this.#repeats.set(draining, this.#options.clock.now() + REPEAT_MS);
   }
 
-  /** It was polled, or has left. */
+  /** The registration was polled, or was dropped. */
   done(draining: DrainingRegistration): void {
     this.#repeats.delete(draining);
   }
@@ -129,9 +135,11 @@ export class PollSchedule {
   }
 }
 
-/** One call to a pool on behalf of registrations. Once all of them have left, no caller waits for it, and it is given up. */
+/**
+ * One call to a pool for registrations. When all of them were dropped, nothing waits for the call, and it is aborted.
+ */
 export class PoolCall {
-  /** Those that are here still. */
+  /** The registrations that were not dropped. */
   readonly registrations = new Set<DrainingRegistration>();
   readonly signal: AbortSignal;
   readonly #abort = newAbort();

@@ -5,43 +5,46 @@ import { READ_BACK_MS, REPEAT_MS, STALE_READ_MAX_MS } from "./hold.ts";
 import type { UndoneResult } from "./outcome.ts";
 import type { Undoable } from "./undoable.ts";
 
-/** What was not seen registered again within this time will not be. */
+/** A target that is not seen as registered again within this time never will be. */
 const SEEN_WITHIN_MS = 300_000;
-/** While a pool locks an address: nothing but the end of its delay is to be seen. */
+/** While a pool locks an address, only the end of its delay is of interest. */
 const DELAYED_READ_MS = 10_000;
-/** What the cloud has accepted and not done so often it does not do. */
+/** If the cloud has acknowledged the call this many times without an effect, it is not repeated. */
 const REGISTERED_MAX = 5;
 
 export interface PoolUndoOptions {
-  /** Of the drain that is undone. */
+  /** The drain that is being undone. */
   readonly drainId: string;
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  /** As it is now. */
+  /** The node as it is now. */
   readonly node: Node;
-  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
+  /** From when on the drain deregisters nothing more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
   readonly onEnded: (result: UndoneResult) => void;
 }
 
-/** One registration on its way back. Times are milliseconds since the epoch. */
+/** One registration that is being registered again. Times are milliseconds since the epoch. */
 interface Return extends Undoable {
-  /** It is known to be out, and may be registered again. */
+  /** It is known to be deregistered, and may be registered again. */
   isOut: boolean;
   /** See `PoolTerms.locksAddresses`. */
   readonly isDelayed: boolean;
-  /** It is not looked at before. */
+  /** It is not read before this moment. */
   readFrom: number;
   readonly giveUpAt: number;
   /** When the last registration was acknowledged. */
   registeredAt?: number;
   registeredTimes: number;
-  /** A look has seen it draining or absent: a live state after that is not an old read. */
+  /** A read has seen it draining or absent, so that a live state after that is not an old read. */
   seenOut: boolean;
   error?: DrainError;
 }
 
-/** Registers again what a drain has taken out of one pool, until each was seen there, or it is known that it can't be. */
+/**
+ * Registers again what a drain has deregistered from one pool, until each target was seen there, or it is known that it
+ * can't be registered.
+ */
 export class PoolUndo {
   readonly #pool: Pool;
   readonly #options: PoolUndoOptions;
@@ -52,7 +55,7 @@ export class PoolUndo {
     this.#options = options;
   }
 
-  /** Resolves when `onEnded` has heard of each. Rejects with `signal`'s reason alone. */
+  /** Resolves when `onEnded` was called for each. Rejects only with `signal`'s reason. */
   async run(undoables: readonly Undoable[], signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     try {
@@ -88,7 +91,7 @@ export class PoolUndo {
         ...one,
         isOut: isOurs && !isDelayed(one),
         isDelayed: isDelayed(one),
-        // An unknown one is polled once no old read can show its earlier state.
+        // A registration of unknown state is read when no old read can show its earlier state any more.
         readFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
         giveUpAt: now + delayMs + SEEN_WITHIN_MS,
         registeredTimes: 0,
@@ -97,7 +100,7 @@ export class PoolUndo {
     });
   }
 
-  /** Those that are known to be out, as many as one call takes. Returns whether there are more. */
+  /** Registers those that are known to be deregistered, as many as one call takes. Returns whether there are more. */
   async #registerAgain(signal: AbortSignal): Promise<boolean> {
     const { cloud, clock, node } = this.#options;
     const waiting = [...this.#open.values()].filter(({ isOut, registeredAt }) => isOut && registeredAt === undefined);
@@ -137,7 +140,7 @@ export class PoolUndo {
     }
   }
 
-  /** What may pass is tried again at the next turn. */
+  /** A temporary failure is retried in the next round. */
   #failed(returns: readonly Return[], error: unknown): void {
     const why = asDrainError(error);
     for (const one of returns) {
@@ -164,28 +167,28 @@ export class PoolUndo {
   #judge(one: Return, { state, at }: { readonly state: RegistrationState; readonly at: number }): void {
     const { registration, isDelayed, registeredAt } = one;
     const isIn = state === "live" || state === "initial";
-    // What keeps it from being registered is no news of a look.
+    // A read says nothing about the failure that prevents its registration.
     if (registeredAt !== undefined || !one.isOut) delete one.error;
     one.readFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_READ_MS : REPEAT_MS);
     if (!isIn) one.seenOut = true;
     if (registeredAt === undefined) {
-      // While it drains its address is locked.
+      // Its address is locked while it is draining.
       if (!isIn) one.isOut = state === "absent" || !isDelayed;
       else if (one.deregisteredBy === "perhaps" && !one.seenOut) this.#end(registration, "untouched");
       else if (this.#isProof(one, state, at)) this.#end(registration, "registered");
     } else if (at < registeredAt) {
-      // Asked before the call was acknowledged.
+      // The read was sent before the call was acknowledged.
     } else if (isIn) {
       if (this.#isProof(one, state, at)) this.#end(registration, "registered");
     } else if (at - registeredAt >= STALE_READ_MAX_MS) this.#registerOnceMore(one);
   }
 
-  /** What was live until a moment ago may still be shown so, though it is out. */
+  /** A target that was live until a moment ago may still be listed as live although it is deregistered. */
   #isProof({ seenOut, since }: Return, state: RegistrationState, at: number): boolean {
     return state === "initial" || seenOut || at - (since ?? this.#options.stoppedAt) >= STALE_READ_MAX_MS;
   }
 
-  /** The call was acknowledged and did nothing, or another program has deregistered it since. */
+  /** The call was acknowledged and did nothing, or another program has deregistered the target since. */
   #registerOnceMore(one: Return): void {
     delete one.registeredAt;
     if (one.registeredTimes < REGISTERED_MAX) return;

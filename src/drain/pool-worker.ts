@@ -12,18 +12,18 @@ export interface PoolWorkerOptions {
   readonly clock: Clock;
   /** Shared with all other pools. */
   readonly turns: WorkTurns;
-  /** The pool's place among all that were begun. */
+  /** The position of the pool among all pools whose work has begun. */
   readonly begun: number;
 }
 
 type Task = "describing" | "deregistering" | "polling";
 
-/** A pool's terms are asked for so long. */
+/** How long reads of a pool's terms are retried. */
 const DESCRIBED_WITHIN_MS = 600_000;
 
 /**
- * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one poll
- * for all that are held. The registrations notify their owner of each change.
+ * Deregisters registrations from one pool for all drains: one call for all that wait, one poll for all that are held.
+ * The registrations notify their owner of each change.
  */
 export class PoolWorker {
   readonly #pool: Pool;
@@ -34,10 +34,10 @@ export class PoolWorker {
   readonly #held = new Set<DrainingRegistration>();
   readonly #schedule: PollSchedule;
   #terms: PoolTerms | undefined;
-  /** The calls under way, or the last ones. */
+  /** The call in progress, or the last one. */
   #deregistering: PoolCall | undefined;
   #polling: PoolCall | undefined;
-  /** Aborts when no registration is present any more. */
+  /** Aborts when the worker has no registrations any more. */
   #present = newAbort();
   #busy = new Set<Task>();
   #wake = newAbort();
@@ -58,7 +58,7 @@ export class PoolWorker {
     return new Set([...this.#waiting, ...this.#leaving, ...this.#held]);
   }
 
-  /** Those whose deregistration is under way, and some that are held since. */
+  /** The registrations whose deregistration is in progress, and some that are held since. */
   get #leaving(): ReadonlySet<DrainingRegistration> {
     return this.#deregistering?.registrations ?? new Set();
   }
@@ -66,7 +66,7 @@ export class PoolWorker {
   readonly #isHere = (draining: DrainingRegistration): boolean =>
     [this.#waiting, this.#leaving, this.#held].some((some) => some.has(draining));
 
-  /** Takes them out, side by side with all others that are here. */
+  /** Deregisters them together with all others of the pool. */
   add(registrations: readonly DrainingRegistration[]): void {
     for (const draining of registrations) {
       if (draining.foundDraining) this.#acknowledged(draining, this.#options.clock.now());
@@ -77,7 +77,7 @@ export class PoolWorker {
     this.#startTasks();
   }
 
-  /** The drain of some of them is to end at another time, or the cloud does not know their node. */
+  /** The limit of the drain of some of them has changed, or the cloud does not know their node. */
   urgencyChanged(): void {
     this.#urgency.changed();
   }
@@ -87,7 +87,7 @@ export class PoolWorker {
     this.#wake.abort(WOKEN);
   }
 
-  /** Does nothing more for them. */
+  /** Stops all work for them. */
   drop(registrations: Iterable<DrainingRegistration>): void {
     for (const draining of registrations) this.#leave(draining);
   }
@@ -108,11 +108,11 @@ export class PoolWorker {
     busy.add(task);
     const { signal } = this.#present;
     work(signal)
-      // A fault of ours must end these drains, not leave them waiting forever.
+      // A fault of this program must end these drains, and not leave them waiting for ever.
       .catch((error: unknown) => signal.aborted || this.#fail(this.#here, asDrainError(error)))
       .finally(() => {
         busy.delete(task);
-        // What came while it was ending.
+        // Registrations that were added while the task was ending.
         if (!signal.aborted) this.#startTasks();
       });
   }
@@ -151,12 +151,13 @@ export class PoolWorker {
       };
       try {
         await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
-        // An answer may come although no registration is present: one that has come since is not this loop's.
+        // An answer may arrive when no registration is left. A registration that was added since belongs to another
+        // loop.
         signal.throwIfAborted();
         const now = clock.now();
         for (const draining of call.registrations) {
           await turns.next(1);
-          // It may have left meanwhile.
+          // The registration may have been dropped meanwhile.
           if (call.registrations.has(draining)) this.#acknowledged(draining, now);
         }
         signal.throwIfAborted();
@@ -181,7 +182,7 @@ export class PoolWorker {
     await later;
   }
 
-  /** `now`: when the cloud has said so. */
+  /** `now`: when the cloud acknowledged it. */
   #acknowledged(draining: DrainingRegistration, now: number): void {
     this.#held.add(draining);
     draining.acknowledged(now);
@@ -203,7 +204,8 @@ export class PoolWorker {
       if (dueAt <= clock.now() || this.#held.size === 0) return;
       const ended = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", ended, { once: true });
-      // Node's timers may be a millisecond early, and a registration that has come may be due earlier: asked again.
+      // Node's timers may be a millisecond early, and a registration that was added may be due earlier, so this is
+      // computed again.
       await clock.sleep(dueAt - clock.now(), woken).catch(() => {});
       signal.removeEventListener("abort", ended);
       signal.throwIfAborted();
@@ -243,7 +245,7 @@ export class PoolWorker {
     if (this.#waiting.size > 0) this.#startTasks();
   }
 
-  /** A poll that still waits for its turn then may end a wait from then on. */
+  /** From that moment on, a poll that still waits for its permit may end a wait. */
   #riseAt(endsAt: number, answered: AbortSignal): void {
     const { clock } = this.#options;
     const ms = endsAt - clock.now();
@@ -263,7 +265,7 @@ export class PoolWorker {
     const { owner, registration } = draining;
     try {
       const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("poll", call));
-      // It may have left meanwhile.
+      // The registration may have been dropped meanwhile.
       if (!this.#held.has(draining)) return;
       if (owned.length === 0) this.#apply(draining, { state: "absent", at, isAnothers: true });
       else if (draining.again(because, clock.now())) {
@@ -281,17 +283,17 @@ export class PoolWorker {
     draining.failedForNow("poll-failed", asDrainError(error));
   }
 
-  /** Records what a poll has seen. What remains to be done: to wait, or to deregister it again. */
+  /** Applies what a poll has seen. Returns what remains to be done: wait, or deregister again. */
   #apply(draining: DrainingRegistration, poll: Parameters<typeof judge>[2]) {
     const { clock } = this.#options;
     const { progress } = draining;
-    // Deregistered again while the poll was under way: what it saw is from before.
+    // The target was deregistered again during the poll, so that the poll shows the state before that.
     if (progress === undefined || progress.since > poll.at) return "wait";
     const verdict = judge(this.#heldBy, progress, poll);
     draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
     if (verdict === "over" || verdict === "idle") draining.released(clock.now(), { isEarly: verdict === "idle" });
-    // Not from when it was asked: that may have been before it was deregistered.
+    // Not from the moment of the read, which may be before the deregistration.
     if (verdict === "anew") draining.heldAnew(clock.now());
     return "wait";
   }
@@ -316,7 +318,7 @@ export class PoolWorker {
     this.#busy = new Set();
   }
 
-  /** Nothing is polled before its terms were read. */
+  /** No pool is polled before its terms were read. */
   get #heldBy(): PoolTerms {
     return this.#terms ?? this.#options.cloud.termsAfterDelay(this.#pool);
   }
@@ -333,7 +335,7 @@ export class PoolWorker {
         owner.rises.announce();
       }
     };
-    // Until then a poll can't end a wait.
+    // Before that, a poll can't end a wait.
     const endsAt = purpose === "poll" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
     const drains = () =>

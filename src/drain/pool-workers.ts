@@ -4,8 +4,8 @@ import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { PoolWorker, type PoolWorkerOptions } from "./pool-worker.ts";
 
 /**
- * The workers of all pools that nodes leave: one a pool, as long as it has something to do. A pool that another kind of load
- * balancer has taken into use meanwhile has two: what was found before is held by the terms of then.
+ * The workers of all pools that nodes leave: one for each pool, as long as it has work. A pool that another kind of
+ * load balancer has begun to use has two, because what was found before is held by the earlier terms.
  */
 export class PoolWorkers {
   readonly #options: Omit<PoolWorkerOptions, "begun">;
@@ -17,7 +17,10 @@ export class PoolWorkers {
     this.#options = options;
   }
 
-  /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
+  /**
+   * Starts in all pools at once. From then on each pool is held by its own terms, and a slow or refusing pool delays no
+   * other.
+   */
   deregister(registrations: readonly DrainingRegistration[]): void {
     for (const [pool, leaving] of byPool(registrations)) {
       const use = useOf(pool);
@@ -27,17 +30,17 @@ export class PoolWorkers {
     }
   }
 
-  /** They are more urgent now, or less. */
+  /** The urgency of the drain has changed. */
   urgencyChanged({ registrations }: DrainRun): void {
     for (const { registration } of registrations) this.#workers.get(useOf(registration.pool))?.urgencyChanged();
   }
 
-  /** Its hold may end now. */
+  /** The hold of the registration may end now. */
   lookAgain({ registration }: DrainingRegistration): void {
     this.#workers.get(useOf(registration.pool))?.lookAgain();
   }
 
-  /** Nothing more is done for them. */
+  /** Stops all work for the drain. */
   release({ registrations }: DrainRun): void {
     for (const [pool, leaving] of byPool(registrations)) {
       const worker = this.#workers.get(useOf(pool));

@@ -19,14 +19,14 @@ import {
 import type { AskedRequest } from "./request.ts";
 import type { OfType } from "./steps.ts";
 
-/** Which other fields it has depends on its type: `web/drain-schemas.ts` describes them. */
+/** Its other fields depend on its type: `web/drain-schemas.ts` describes them. */
 export interface StepReport {
   readonly id: number;
   readonly at: string;
   readonly type: LedgerEntry["type"];
 }
 
-/** Drains of the ledger as outsiders get them in JSON. As in `report.ts`, no field is renamed or taken away. */
+/** Drains of the ledger in the JSON of the API. As in `report.ts`, no field is renamed or removed. */
 export function drainListReport(summaries: readonly DrainSummary[]) {
   return { drains: summaries.map(summaryReport) };
 }
@@ -43,7 +43,7 @@ function summaryReport({ drain, node, startedAt, reasons, end, undo }: DrainSumm
   };
 }
 
-/** Without its steps, which may be thousands. `now`: how it stands, while it runs. */
+/** Without its steps, of which there may be thousands. `now`: its state, while it runs. */
 export function drainReport(record: DrainRecord, now: RunningDrain | undefined) {
   const { id, node, startedAt, requests, elsewhere, missing, end, undo } = record;
   return {
@@ -84,7 +84,7 @@ function requestReport({ askedAt, deadline, timeoutMs, reason, evict, asker }: A
   };
 }
 
-/** By the names that requests have for it. */
+/** With the names that requests use. */
 function evictionReport(options: EvictionOptions) {
   const { gracePeriodSeconds, podSelector, deletesEmptyDirData, evictsUnmanaged, disablesEviction } = options;
   return {
@@ -96,7 +96,7 @@ function evictionReport(options: EvictionOptions) {
   };
 }
 
-/** One step of a drain. `record`: of the drain, at least up to this step. */
+/** One step of a drain. `record`: the record of the drain, at least up to this step. */
 export function stepReport(entry: LedgerEntry, record: KnownRecord): StepReport {
   const own = OWN_REPORTS[entry.type as keyof typeof OWN_REPORTS] as OwnReport<never> | undefined;
   const more = own === undefined ? commonReport(entry, record) : own(entry as never, record);
@@ -106,7 +106,7 @@ export function stepReport(entry: LedgerEntry, record: KnownRecord): StepReport 
 type KnownRecord = Pick<DrainRecord, "registrations"> & Partial<DrainRecord>;
 type OwnReport<E> = (entry: E, record: KnownRecord) => object;
 
-/** What the entry has, with registrations in place of their numbers. */
+/** The fields of the entry, with registrations in place of their numbers. */
 function commonReport(entry: LedgerEntry, record: KnownRecord): object {
   const { drain: _, n: __, at: ___, type: ____, clock: _____, of, ...more } = entry as LedgerEntry & { of?: Numbers };
   return { ...(of && meant(of, record)), ...more };
@@ -122,7 +122,7 @@ function meant(of: Numbers, { registrations }: KnownRecord) {
 
 const askedReport = ({ request }: { readonly request: AskedRequest }) => ({ request: requestReport(request) });
 
-/** Of the steps whose reports have other fields than their entries, or other units. */
+/** The steps whose reports have other fields than their entries, or other units. */
 const OWN_REPORTS = {
   accepted: askedReport,
   joined: askedReport,
@@ -147,13 +147,13 @@ const OWN_REPORTS = {
   }),
   ended: (_, { end }) => ({ ...(end && { outcome: outcomeReport(end.outcome) }) }),
   undone: (_, { undo }) => ({ registrations: (undo?.end?.registrations ?? []).map(undoneReport) }),
-  // Which node it may be is for the next start alone.
+  // The node is for the next start only.
   gap: () => ({}),
 } satisfies { readonly [T in LedgerEntry["type"]]?: OwnReport<OfType<LedgerEntry, T>> };
 
 export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
 
-/** How all drains of a node were undone. */
+/** The results of undoing all drains of a node. */
 export function nodeUndoReport(undo: NodeUndo) {
   const { node, drains, uncordoned, error } = undo;
   const undone = drains.length > 0 ? ("undone" as const) : ("nothing-to-undo" as const);

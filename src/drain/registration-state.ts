@@ -2,25 +2,28 @@ import type { EvictionResult } from "./eviction.ts";
 import type { LedgerStep } from "./ledger.ts";
 import type { RegistrationStep, Step } from "./steps.ts";
 
-/** What steps have made of one registration, in a drain that runs and in its record. Moments are milliseconds since the epoch. */
+/**
+ * The state of one registration as its steps have made it, in a running drain and in its record. Times are milliseconds
+ * since the epoch.
+ */
 export interface RegistrationState {
   /**
-   * - `open`: found, and nothing is known of an acknowledged deregistration; or it is to be made again.
+   * - `open`: found, without an acknowledged deregistration that is known; or it has to be deregistered again.
    * - `holding`: deregistered.
-   * - `released`: the pool has stopped sending.
-   * - `kept`: left registered until the machine goes.
-   * - `failed`: could not be taken out.
+   * - `released`: the pool has stopped sending traffic.
+   * - `kept`: stays registered until the machine goes.
+   * - `failed`: could not be deregistered.
    */
   readonly state: "open" | "holding" | "released" | "kept" | "failed";
-  /** When the last acknowledged deregistration was. Absent: there was none. */
+  /** When the last deregistration was acknowledged. Absent: there was none. */
   readonly since?: number | undefined;
-  /** For how long it was held, in milliseconds, once that is over. */
+  /** How long it was held, in milliseconds. Absent while it is held. */
   readonly heldMs?: number;
-  /** Its hold ended early: see `RegistrationStep`. The ledger has it in the outcome alone. */
+  /** The hold ended early: see `RegistrationStep`. The ledger has this in the outcome only. */
   readonly idleMs?: number;
   /** How often another program registered it again. */
   readonly cameBack: number;
-  /** Deregistered by this drain, and not by another program before it. */
+  /** Whether this drain deregistered it, and not another program before. */
   readonly isOurs: boolean;
   /** An undo has registered it again. */
   readonly isBack?: true;
@@ -30,10 +33,13 @@ export interface RegistrationState {
 
 export const OPEN: RegistrationState = { state: "open", cameBack: 0, isOurs: false };
 
-/** A step, or its entry. */
+/** A step, or its ledger entry. */
 type Change = RegistrationStep | Extract<LedgerStep, { readonly of: readonly number[] }>;
 
-/** How a registration stands after a step. The only way in which it changes. `isFoundLive`: it was not draining when it was found. */
+/**
+ * The state of a registration after a step. This is the only way in which it changes. `isFoundLive`: it was not
+ * draining when it was found.
+ */
 export function apply(
   known: RegistrationState,
   change: Change,
@@ -42,7 +48,7 @@ export function apply(
   switch (change.type) {
     case "deregistered": {
       const { foundDraining = false, isEarlier, since = at } = change;
-      // Held already, and found draining a second time: it has come and gone unseen.
+      // A held target that is found draining for the second time was registered and deregistered unseen in between.
       const isAnew = known.state === "holding" && foundDraining && change.since === undefined;
       const cameBack = known.cameBack + (isAnew ? 1 : 0);
       const isOurs = known.isOurs || !foundDraining || isFoundLive;
@@ -65,7 +71,7 @@ export function apply(
     case "registered":
       return { ...known, isBack: true };
     default:
-      // It stands where it stood.
+      // The step does not change the registration.
       return known;
   }
 }
@@ -76,17 +82,17 @@ function over(known: RegistrationState, state: "released" | "kept" | "failed", a
   return isBack ? { ...ended, isBack } : ended;
 }
 
-/** What was released without a deregistration belongs to a machine that is gone: 0. */
+/** 0 if it was released without a deregistration, because its machine is gone. */
 export function heldMsAt({ state, since = 0, heldMs = 0 }: RegistrationState, at: number): number {
   return state === "holding" || heldMs > 0 ? Math.round(Math.max(0, at - since)) : 0;
 }
 
-/** Whether its pool may send it nothing new any more, once it was deregistered. */
+/** Whether the pool of a deregistered target may send nothing new to it any more. */
 export function isOut({ state, since }: RegistrationState): boolean {
   return (state === "holding" || state === "released") && since !== undefined;
 }
 
-/** How far the eviction of a node's pods has come. */
+/** The state of the eviction of the node's pods after a step. */
 export function evictionAfter(result: EvictionResult | undefined, step: Step): EvictionResult | undefined {
   const { evicted = 0, remaining = [] } = result ?? {};
   switch (step.type) {

@@ -25,8 +25,8 @@ export type RunningReport = ReturnType<typeof runningReport>;
 export type RegistrationReport = ReturnType<typeof registrationReport>;
 
 /**
- * Outcomes and plans as outsiders get them in JSON: from `POST /drain` and from `--json`. Times are seconds, moments
- * are ISO 8601. Fields may be added, but none renamed or taken away.
+ * Outcomes and plans in the JSON of `POST /drain` and `--json`. Durations are seconds, and times are ISO 8601. Fields
+ * may be added, but none is renamed or removed.
  */
 export function outcomeReport(outcome: DrainOutcome) {
   const { status } = outcome;
@@ -119,7 +119,7 @@ export function acceptedReport({ id, node }: AcceptedDrain, hasBegun = true) {
   };
 }
 
-/** Where a node is registered now, and the drain that runs for it. */
+/** Where a node is registered now, and its running drain. */
 export function nodeStatusReport(status: NodeStatus) {
   return {
     node: nodeReport(status.node),
@@ -166,7 +166,7 @@ function endedReport({ drainId, node, eviction }: Begun & { readonly drainId: st
   return { drainId, node: nodeReport(node), ...(eviction && { eviction }) };
 }
 
-/** Where the node was not found there was no drain. */
+/** If the node was not found, there was no drain. */
 function begunReport({ drainId, node, eviction }: Begun) {
   return { ...(node && { drainId, node: nodeReport(node) }), ...(eviction && { eviction }) };
 }
@@ -214,7 +214,7 @@ function poolReport({ kind, loadBalancer, name, place }: Pool) {
   return { kind, loadBalancer, pool: name, ...(place === undefined ? {} : { place }) };
 }
 
-/** What it takes to register it again, besides what people read. */
+/** What is needed to register it again, in addition to what people read. */
 function identityReport({ pool, listed, alsoListed }: Registration) {
   return { poolId: pool.id, ...(listed === undefined ? {} : { listed }), ...(alsoListed && { alsoListed }) };
 }
@@ -252,7 +252,7 @@ export function moment(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** As `GuardedPool` has it. Empty: the health of the pool could not be read. */
+/** The fields of `GuardedPool`. Empty: the health of the pool could not be read. */
 export function standingReport(standing: Standing | undefined) {
   if (standing === undefined) return {};
   const { zone, healthyNow, wouldStay, needed } = standing;
@@ -262,7 +262,7 @@ export function standingReport(standing: Standing | undefined) {
 export type UndoReport = ReturnType<typeof undoReport>;
 export type UndoneReport = ReturnType<typeof undoneReport>;
 
-/** How a drain was undone, as outsiders get it in JSON. As in `report.ts`, no field is renamed or taken away. */
+/** How a drain was undone, in JSON. As in `report.ts`, no field is renamed or removed. */
 export function undoReport(outcome: UndoOutcome) {
   const { drainId, node, registrations, stillExcluded } = outcome;
   const status = undoFailure(outcome) === undefined ? ("undone" as const) : ("not-undone" as const);

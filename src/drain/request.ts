@@ -2,74 +2,83 @@ import { isIP } from "node:net";
 import { printable } from "./errors.ts";
 import { changesEviction, type EvictionOptions, type JointEviction, jointEviction } from "./eviction.ts";
 
-/** How the one who asks names the node. */
+/** How a caller names the node. */
 export type NodeReference =
   | { readonly by: "id"; readonly value: string }
   | { readonly by: "ip"; readonly value: string }
   | { readonly by: "name"; readonly value: string };
 
-/** Who asks, as far as it is known. For ledger and reports alone: nothing is decided by it. */
+/** The caller, as far as it is known. It is for the ledger and reports only: nothing is decided by it. */
 export interface Asker {
-  /** By what kind of event the request came: `HTTP`, or what a message announced, such as `spot-interruption`. */
+  /** The kind of event by which the request came: `HTTP`, or what a message announced, such as `spot-interruption`. */
   readonly via: string;
-  /** That event's own id. */
+  /** The id of that event. */
   readonly event?: string;
-  /** The client address of the connection: that of the proxy, if there is one. */
+  /** The client address of the connection. Behind a proxy, that is the proxy's. */
   readonly address?: string;
-  /** What it calls itself. */
+  /** The name that the caller gives itself. */
   readonly agent?: string;
-  /** The trace that it is in, by W3C's headers: https://www.w3.org/TR/trace-context/ */
+  /** The trace of the request, by W3C's headers: https://www.w3.org/TR/trace-context/ */
   readonly traceparent?: string;
   readonly tracestate?: string;
-  /** The user of its token, such as `system:serviceaccount:ci:deployer`, as the cluster's API server has confirmed it. */
+  /**
+   * The user of the caller's token, such as `system:serviceaccount:ci:deployer`, as the cluster's API server has
+   * confirmed it.
+   */
   readonly user?: string;
 }
 
-/** `Asker.via` of a request that a caller has sent, and no event. */
+/** `Asker.via` of a request that a caller has sent, as opposed to an event. */
 export const HTTP = "http";
 
 export interface DrainRequest {
   readonly node: NodeReference;
   /** When the machine may be gone, in milliseconds since the epoch. Absent: unknown. */
   readonly deadline?: number;
-  /** How long the one who asks waits at most, in milliseconds; others may wait longer for the same drain. Absent: TIMEOUT. */
+  /**
+   * How long this caller waits at most, in milliseconds. Others may wait longer for the same drain. Absent: TIMEOUT.
+   */
   readonly timeoutMs?: number;
-  /** Why the node is to go, in the caller's words. For logs and reports alone. */
+  /** Why the node goes, in the caller's words. It is for logs and reports only. */
   readonly reason?: string;
   /** Absent: unknown. */
   readonly asker?: Asker;
-  /** Answer with the plan and change nothing. */
+  /** Answer with the plan, and change nothing. */
   readonly dryRun: boolean;
-  /** The caller accepts refusal, and is refused if too few healthy targets would remain. Absent: the machine goes anyway. */
+  /**
+   * The caller accepts refusal, and is refused if too few healthy targets would remain. Absent: the machine goes in any
+   * case.
+   */
   readonly isVoluntary?: boolean;
-  /** The caller wants no guard: nothing is refused and nothing waits. */
+  /** The caller wants no guard: nothing is refused, and nothing waits. */
   readonly force?: boolean;
   /**
-   * Since when the same request may have been tried, perhaps by a process that is gone, in milliseconds since the epoch:
-   * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
+   * Since when the same request may have been tried, perhaps by a process that has ended, in milliseconds since the
+   * epoch. A registration that is found draining, or is not found, may have been deregistered by that process. Absent:
+   * this is the first attempt.
    */
   readonly firstTriedAt?: number;
   /**
-   * The cluster's controllers have begun to deregister the node, because of what the request announces: some of its
-   * registrations may be gone that no search has seen. Absent: they have not.
+   * The cluster's controllers have begun to deregister the node because of the event that the request announces. Some
+   * of its registrations may be gone before any search has seen them. Absent: they have not.
    */
   readonly isExcludedBefore?: true;
-  /** Evict the pods of the node, once its traffic has ended. Absent: they stay, or another program evicts them. */
+  /** Evict the pods of the node when its traffic has ended. Absent: they stay, or another program evicts them. */
   readonly evict?: EvictionOptions;
-  /** The one that removes the machine evicts its pods itself. */
+  /** The program that removes the machine evicts its pods itself. */
   readonly isEvictedByOwner?: true;
-  /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
+  /** The state of the machine that the request depends on. Absent: the request applies in every state. */
   readonly holdsWhile?: HoldsWhile;
 }
 
 /**
- * - `stops`: the machine is stopped or on its way there. A request that tells of that may come late: the machine may have
- *   been started since. Once it runs again, a drain that nothing else has asked for ends.
- * - `runs`: what the request announces was to stop the machine by now. It has happened where the machine does not run.
+ * - `stops`: the machine has stopped or is stopping. Such a request may come late, when the machine was started again.
+ *   When it runs again, a drain that no other request has asked for ends.
+ * - `runs`: the machine was to stop by now. If it does not run, that has happened.
  */
 export interface HoldsWhile {
   readonly machine: "stops" | "runs";
-  /** When the request was made, in milliseconds since the epoch. What the cloud says may be a moment older. */
+  /** When the request was made, in milliseconds since the epoch. The cloud's answer may be a moment older. */
   readonly saidAt?: number;
 }
 
@@ -107,7 +116,10 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([
 const KUBECTL_PREFIX = /^nodes?\//i;
 const PROVIDER_ID = /^aws:\/\/\/[a-z0-9-]+\/(i-[0-9a-f]+)$/i;
 
-/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. `given`: as it was typed. */
+/**
+ * Throws `RangeError` with what to give instead, if `value` does not have the form that `by` requires. `given`: as it
+ * was typed.
+ */
 export function nodeReference(by: NodeReference["by"], value: string, given = value): NodeReference {
   switch (by) {
     case "id":
@@ -127,8 +139,8 @@ export function nodeReference(by: NodeReference["by"], value: string, given = va
 }
 
 /**
- * The same for what a person gives, as kubectl prints it, or with blanks around it. Ids and names are taken in any letter
- * case: all of AWS's are in lower case.
+ * The same for a name that a person gives, as kubectl prints it, or with blanks around it. Ids and names are accepted
+ * in upper and lower case, because all of AWS's are in lower case.
  */
 export function typedNodeReference(by: NodeReference["by"], given: string): NodeReference {
   const text = given.trim();
@@ -142,23 +154,23 @@ export function typedNodeReference(by: NodeReference["by"], given: string): Node
 export function parseNodeReference(given: string): NodeReference {
   const text = given.trim().replace(KUBECTL_PREFIX, "");
   if (/^i-/i.test(text) && !text.includes(".")) return typedNodeReference("id", given);
-  // No node is named by digits and dots alone: that is a mistyped address.
+  // No node name consists of digits and dots only, so this is a mistyped address.
   if (isIP(text) !== 0 || /^[\d.]+$/.test(text)) return nodeReference("ip", text, given);
   return typedNodeReference("name", given);
 }
 
-/** A request may have been tried before, perhaps by a process that is gone. */
+/** A request that may have been tried before, perhaps by a process that has ended. */
 export interface EarlierTry {
-  /** The id of the event that asks. Undefined: it has none. */
+  /** The id of the event of the request. Undefined: the event has none. */
   readonly event: string | undefined;
   /** Milliseconds since the epoch. */
   readonly firstTriedAt: number;
 }
 
-/** Different reasons that a drain remembers. */
+/** The number of different reasons that a drain keeps. */
 const REASONS_MAX = 20;
 
-/** What all requests for one node come to together: one that does not accept refusal, or wants no guard, decides for all. */
+/** The requests for one node, joined. One request that does not accept refusal, or wants no guard, decides for all. */
 export class JointRequest {
   readonly #isGuarded: boolean;
   readonly #reasons = new Set<string>();
@@ -171,7 +183,7 @@ export class JointRequest {
   #isEvictedByOwner = false;
   #evictionAsked: Promise<void> | undefined;
   #onEviction: () => void = () => {};
-  /** By the event that asked for it. */
+  /** By the event of the request. */
   readonly #earlierTries = new Map<string | undefined, number>();
   #insisted: Promise<void> | undefined;
   #insist: () => void = () => {};
@@ -201,7 +213,10 @@ export class JointRequest {
     if (!this.#isVoluntary || this.#isForced) this.#insist();
   }
 
-  /** Resolves once a request has come that asks for an eviction. Like `insisted` made when it is asked for: few drains do. */
+  /**
+   * Resolves when a request for an eviction has arrived. The promise is made when a caller asks for it, because few drains
+   * need it. So is that of `insisted`.
+   */
   get evictionAsked(): Promise<void> {
     this.#evictionAsked ??= new Promise((resolve) => {
       if (this.#eviction !== undefined) resolve();
@@ -210,7 +225,7 @@ export class JointRequest {
     return this.#evictionAsked;
   }
 
-  /** Resolves once a request has come that must not be refused. */
+  /** Resolves when a request that must not be refused has arrived. */
   get insisted(): Promise<void> {
     this.#insisted ??= new Promise((resolve) => {
       if (!this.#isVoluntary || this.#isForced) resolve();
@@ -219,7 +234,7 @@ export class JointRequest {
     return this.#insisted;
   }
 
-  /** Whether the drain goes by the request in another way than by those before: its reason and its patience aside. */
+  /** Whether the request changes how the drain proceeds. Its reason and its timeout do not count. */
   decides({
     deadline,
     isVoluntary = false,
@@ -237,17 +252,17 @@ export class JointRequest {
     );
   }
 
-  /** The earliest. Absent: no request has one. */
+  /** The earliest deadline. Absent: no request has a deadline. */
   get deadline(): number | undefined {
     return this.#deadline;
   }
 
-  /** Of each event that may have been tried before: see `DrainRequest.firstTriedAt`. */
+  /** For each event that may have been tried before: see `DrainRequest.firstTriedAt`. */
   get earlierTries(): readonly EarlierTry[] {
     return [...this.#earlierTries].map(([event, firstTriedAt]) => ({ event, firstTriedAt }));
   }
 
-  /** All requests were made because the machine stops: once it runs, the drain has no purpose. */
+  /** All requests were made because the machine stops. When it runs again, the drain has no purpose. */
   get holdsWhileStopped(): boolean {
     return this.#holdsWhileStopped;
   }
@@ -257,7 +272,7 @@ export class JointRequest {
     return this.#isExcludedBefore;
   }
 
-  /** What all that ask for an eviction come to. Absent: no request does. */
+  /** The eviction that all requests for one ask for together. Absent: no request asks for an eviction. */
   get eviction(): JointEviction | undefined {
     return this.#eviction;
   }
@@ -271,7 +286,7 @@ export class JointRequest {
     return [...this.#reasons];
   }
 
-  /** All accept refusal. */
+  /** All requests accept refusal. */
   get isVoluntary(): boolean {
     return this.#isVoluntary;
   }
@@ -280,7 +295,7 @@ export class JointRequest {
     return this.#isForced;
   }
 
-  /** The drain may be refused: nothing of it is deregistered before the guard has allowed it. */
+  /** The drain may be refused, so that nothing is deregistered before the guard has allowed it. */
   get isRefusable(): boolean {
     return this.#isGuarded && this.#isVoluntary && !this.#isForced;
   }

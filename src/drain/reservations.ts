@@ -10,19 +10,22 @@ import {
 } from "./guard.ts";
 
 /**
- * Who leaves which pool, over all drains: each is judged without those that others take away. Nothing here waits, so
- * that no other drain can come between a check and its reservation.
+ * Which targets leave which pool, over all drains: each drain is judged without the targets that others deregister.
+ * Nothing here is asynchronous, so that no other drain can come between a check and its reservation.
  */
 export class Reservations {
   readonly #minHealthy: GuardOptions["minHealthy"];
-  /** By pool id: of pools that a node leaves. */
+  /** By pool id, for pools that a node leaves. */
   readonly #tallies = new Map<string, PoolTally>();
 
   constructor(minHealthy: GuardOptions["minHealthy"]) {
     this.#minHealthy = minHealthy;
   }
 
-  /** Where the pool would stand without these targets of one node, in each part where one of them is healthy. */
+  /**
+   * What each part of the pool would have without these targets of one node, for each part in which one of them is
+   * healthy.
+   */
   standings(
     pool: Pool,
     targets: readonly string[],
@@ -53,13 +56,15 @@ export class Reservations {
   }
 }
 
-/** A drain, as far as the ceiling goes. Requests that join it may change its mind. */
+/** A drain as the ceiling counts it. Requests that join the drain may change this. */
 interface CountedDrain {
-  /** Its caller accepts refusal. */
+  /** Its callers accept refusal. */
   readonly isRefusable: boolean;
 }
 
-/** So many voluntary drains at once, and no more: a selector that fits every node must not empty a cluster. */
+/**
+ * Limits the number of voluntary drains that run at once: a selector that matches every node must not empty a cluster.
+ */
 export class Ceiling {
   readonly #options: GuardOptions;
   readonly #running = new Set<CountedDrain>();
@@ -68,7 +73,7 @@ export class Ceiling {
     this.#options = options;
   }
 
-  /** Why one more would be too many. `nodes`: all that are registered in the pools of the node that is meant. */
+  /** Why one more drain would be too many. `nodes`: all that are registered in the pools of the node in question. */
   refusal(nodes: number): Refusal | undefined {
     const { maxVoluntary } = this.#options;
     const allowed = amountOf(maxVoluntary, nodes);
@@ -101,22 +106,22 @@ interface Part {
   registered: number;
   serving: number;
   healthy: number;
-  /** Of the healthy ones. */
+  /** The healthy ones that leave. */
   leaving: number;
   doomed: number;
 }
 
 /**
- * Counts one pool, and who leaves it. A read is counted once, however many drains ask: hundreds of drains in pools of a
- * thousand targets would count for minutes otherwise.
+ * Counts one pool and the targets that leave it. A read is counted once for all drains: otherwise hundreds of drains in
+ * pools of a thousand targets would count for minutes.
  */
 export class PoolTally {
   readonly #going = new Map<string, Going>();
-  /** The data that is counted below. */
+  /** The data that the fields below count. */
   #counted: PoolHealth | undefined;
   /** The part of each target that is healthy, or may be. */
   #partOf = new Map<string, Part>();
-  /** Those that may be healthy: they are no part's healthy ones. */
+  /** Targets that may be healthy. They do not count as healthy in any part. */
   #uncertain = new Set<string>();
   #whole: Part = emptyPart();
 
@@ -136,8 +141,8 @@ export class PoolTally {
   }
 
   /**
-   * One count for each part of the pool in which one of `own` is healthy. For a drain that can
-   * be refused, the doomed count as gone. Where all are doomed, one has to be the last.
+   * One count for each part of the pool in which a target of `own` is healthy. For a drain that can be refused, doomed
+   * targets count as gone. If all are doomed, one has to be the last.
    */
   countsOf(own: readonly string[], health: PoolHealth, forWhom: "voluntary" | "involuntary"): readonly Count[] {
     this.#read(health);
@@ -157,7 +162,7 @@ export class PoolTally {
       });
     }
     return [...counts].map(([{ zone, registered, serving, healthy }, { uncertain, ...count }]) => {
-      // As if it were healthy, because it leaves: those that stay are the same.
+      // It counts as healthy because it leaves, so that those that remain are the same.
       const now = { registered, serving, healthy: healthy + uncertain };
       return { ...(zone === undefined ? {} : { zone }), ...now, ...count };
     });
@@ -173,7 +178,7 @@ export class PoolTally {
     const parts = new Map<string, Part>();
     for (const { target, state, isHealthy, mayBeHealthy = false } of targets) {
       const zone = zoneOf?.(target);
-      // A target of unknown zone counts in no zone.
+      // A target of an unknown zone counts in no zone.
       const part = zone === undefined ? this.#whole : (parts.get(zone) ?? { ...emptyPart(), zone });
       if (zone !== undefined) parts.set(zone, part);
       for (const one of new Set([part, this.#whole])) {

@@ -1,66 +1,71 @@
 import type { Clock } from "./clock.ts";
 
-/** A clock that is kept is nearer than this to the server's, and a message may be as long on its way. */
+/**
+ * A clock that is synchronized differs less than this from the server's, and a message may be under way for as long.
+ */
 const SKEW_MIN_MS = 5_000;
-/** Answers tell whole seconds. */
+/** The times of answers are whole seconds. */
 const SECOND_MS = 1_000;
 
-/** The server's clock is ahead by something between these, in milliseconds. */
+/** The server's clock is ahead by a value between these, in milliseconds. */
 interface Bounds {
   readonly least: number;
   readonly most: number;
 }
 
 /**
- * How this process's clock and a server's differ: what the server announces has its times, drains have this process's. Every
- * answer says when it was made, so that neither has to be set right.
+ * How this process's clock and a server's differ. What the server announces has the server's times, and drains have
+ * this process's. Every answer contains its time, so that no clock has to be right.
  */
 export class ServerTime {
   readonly #clock: Clock;
   readonly #onSkew: (aheadMs: number) => void;
-  /** Absent: no answer has come. */
+  /** Absent: no answer has arrived. */
   #bounds: Bounds | undefined;
-  /** Of the last answer, where it contradicts those before it. */
+  /** The bounds of the last answer, if they contradict those before. */
   #doubt: Bounds | undefined;
-  /** The same by what messages say, while no answer has said it. */
+  /** The difference by the times of messages, until an answer has shown it. */
   #saidMs: number | undefined;
   #reportedMs = 0;
 
-  /** `onSkew`: hears of a difference of five seconds or more, when it changes, and with 0 when it is over. */
+  /** `onSkew`: called with a difference of five seconds or more when it changes, and with 0 when it is over. */
   constructor(clock: Clock, onSkew: (aheadMs: number) => void = () => {}) {
     this.#clock = clock;
     this.#onSkew = onSkew;
   }
 
-  /** How much the server's clock is ahead of this process's, in milliseconds. Undefined: not known yet. */
+  /** How far the server's clock is ahead of this process's, in milliseconds. Undefined: not known yet. */
   get aheadMs(): number | undefined {
     if (this.#bounds === undefined) return this.#saidMs;
     return (this.#bounds.least + this.#bounds.most) / 2;
   }
 
-  /** By this process's clock, of a moment by the server's. Both in milliseconds since the epoch. */
+  /** Converts a time of the server's clock to this process's clock. Both are milliseconds since the epoch. */
   here(at: number): number {
     return at - this.#skewMs;
   }
 
-  /** The other way round. */
+  /** Converts a time of this process's clock to the server's clock. */
   there(at: number): number {
     return at + this.#skewMs;
   }
 
-  /** Something has just happened, and the server says when: milliseconds since the epoch. Answers know better. */
+  /**
+   * Something has just happened, at this time of the server's clock, in milliseconds since the epoch. Answers are more
+   * reliable.
+   */
   receivedNow(at: number): void {
     if (this.#bounds !== undefined) return;
     this.#saidMs = at - this.#clock.now();
     this.#tell();
   }
 
-  /** The server says of a moment that it has passed: milliseconds since the epoch. Answers know better. */
+  /** This time of the server's clock has passed, in milliseconds since the epoch. Answers are more reliable. */
   passed(at: number): void {
     if (at - this.#clock.now() >= SKEW_MIN_MS) this.receivedNow(at);
   }
 
-  /** To be called before a request is sent; what it returns, with the `Date` of its answer. */
+  /** Must be called before a request is sent. The returned function must be called with the `Date` of its answer. */
   sends(): (date: string | undefined) => void {
     const sentAt = this.#clock.now();
     return (date) => {
@@ -74,7 +79,7 @@ export class ServerTime {
     return Math.abs(aheadMs) < SKEW_MIN_MS ? 0 : aheadMs;
   }
 
-  /** One answer that contradicts all before it may be wrong; a second one that confirms it is not. */
+  /** One answer that contradicts all earlier ones may be wrong. A second one that confirms it is not. */
   #answered(madeAt: number, sentAt: number, receivedAt: number): void {
     const answer = { least: madeAt - receivedAt, most: madeAt + SECOND_MS - sentAt };
     const agreed = both(this.#bounds ?? answer, answer);

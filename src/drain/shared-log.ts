@@ -1,38 +1,39 @@
-/** One piece of a log: what was written, or the sentence that says what is missing here, or was changed. */
+/** One piece of a log: what was written, or a sentence that says what is missing or was changed. */
 export type LogPiece = { readonly bytes: Buffer } | { readonly damage: string };
 
 export interface TakenLog {
-  /** Nothing was ever written, as far as can be known. */
+  /** Nothing was ever written, as far as this can be known. */
   readonly isNew: boolean;
-  /** In order. Read once. */
+  /** In order. They can be read once. */
   readonly pieces: AsyncIterable<LogPiece>;
 }
 
 /**
- * Bytes that outlive this machine, which one process at a time appends to. Implementation: ConfigMaps in Kubernetes.
+ * Bytes that outlive this machine, and to which one process at a time appends. Implementation: ConfigMaps in
+ * Kubernetes.
  *
- * Every append is a compare-and-swap: a process whose log was taken over by another one can't append any more, whatever it
- * believes. Calls of one process follow each other: none begins before the last one has settled.
+ * Every append is a compare-and-swap: a process whose log was taken over by another one can't append any more, whatever
+ * it believes. The calls of one process follow each other: none begins before the last one has settled.
  */
 export interface SharedLog {
   /**
-   * Takes the log over and reads it: nothing that an earlier process has appended until then is missing, and it can
-   * append nothing afterwards. The first call. Throws `DrainError`.
+   * Takes the log over and reads it. Everything that an earlier process has appended until then is included, and that
+   * process can append nothing afterwards. This is the first call. Throws `DrainError`.
    */
   takeOver(signal: AbortSignal): Promise<TakenLog>;
 
   /**
-   * Resolves once the bytes outlive this machine, all of them. Throws `DrainError`: then they may be stored all the same.
-   * The next call repeats them, and goes on with others if it likes: what was stored already is not stored twice.
+   * Resolves when all of the bytes would outlive this machine. Throws `DrainError`, after which they may be stored all
+   * the same. The next call repeats them, and may add others. Bytes that were stored already are not stored twice.
    */
   append(bytes: Buffer, signal: AbortSignal): Promise<void>;
 
   /**
-   * Puts other bytes in the place of all that was written, in one step: a process that dies meanwhile leaves the old
-   * ones or the new ones. Throws as `append`, and leaves the old ones then.
+   * Replaces everything that was written, in one step: if the process dies meanwhile, the log has the old bytes or the
+   * new ones. Throws as `append`, and leaves the old ones then.
    */
   replace(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
 
-  /** Of how many pieces it consists: many are slow to read. `replace` makes them fewer. */
+  /** The number of its pieces. Many are slow to read, and `replace` reduces them. */
   readonly pieceCount: number;
 }

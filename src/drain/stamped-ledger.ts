@@ -10,19 +10,22 @@ import {
 import type { DrainSummary, Ledger, LedgerEntry, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** Accuracy of the comparison by the cloud's clock, which tells whole seconds and is some way off. */
+/** Accuracy of the comparison by the cloud's clock, which has whole seconds and is not exact. */
 const CLOUD_ACCURACY_MS = 2_000;
-/** The same by the machine's own count. */
+/** The same for the machine's own count. */
 const BOOT_ACCURACY_MS = 50;
-/** Entries without stamps: a slow disk writes later than this at most. */
+/** For entries without stamps: a slow disk writes at most this much later. */
 const WRITTEN_ACCURACY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** How the times of an earlier process differ from this one's. */
 export interface ClockDifference {
-  /** To be added to the earlier process's times, in milliseconds. */
+  /** What has to be added to the earlier process's times, in milliseconds. */
   readonly shiftMs: number;
-  /** `file`: when the file was written. `unknown`: nothing tells, so that no time is taken to have passed. */
+  /**
+   * `file`: by the time at which the file was written. `unknown`: there is no evidence, so that no time is assumed to
+   * have passed.
+   */
   readonly basis: Exclude<ElapsedBasis, "own"> | "file" | "unknown";
 }
 
@@ -30,18 +33,18 @@ export interface StampedLedgerOptions {
   readonly clock: Clock;
   readonly clocks: StampClocks;
   /**
-   * When the file was last written by the time of day then, and the time of its last entry, for entries of versions
-   * without stamps. In milliseconds since the epoch. Absent: not known.
+   * When the file was last written, by the time of day of that moment, and the time of its last entry. For entries of
+   * versions without stamps. In milliseconds since the epoch. Absent: not known.
    */
   readonly lastWritten?: { readonly at: number; readonly entryAt: number };
-  /** Hears of a difference between the clocks of this process and an earlier one, once. */
+  /** Called once if the clocks of this process and an earlier one differ. */
   readonly onDifference?: (difference: ClockDifference) => void;
 }
 
 /**
- * A ledger whose times are always those of this process's clock, though earlier processes have written entries by theirs,
- * which may have been set otherwise: no hold ends early, and no limit comes late, because a clock was set between two
- * processes. Every entry carries a stamp; what is read is moved by it.
+ * A ledger whose times are always those of this process's clock, although earlier processes have written entries by
+ * their own clocks. No hold ends early, and no limit comes late, because a clock was set between two processes. Every
+ * entry has a stamp, and the times that are read are moved by it.
  */
 export class StampedLedger implements Ledger {
   readonly #ledger: Ledger;
@@ -80,7 +83,7 @@ export class StampedLedger implements Ledger {
     return this.#ledger.remembered(nodeId).map((memory) => this.#memory(memory, now));
   }
 
-  /** Gaps have no stamp: what a clock that was ahead has noted may be of now. */
+  /** Gaps have no stamp: a gap that was written under a clock that was ahead may belong to now. */
   unknownSince(nodeId: string): number | undefined {
     const since = this.#ledger.unknownSince(nodeId);
     return since && Math.min(since, this.#options.clock.now());
@@ -91,7 +94,7 @@ export class StampedLedger implements Ledger {
     return entries && this.#moved(entries);
   }
 
-  /** Entries of this process alone. */
+  /** Only entries of this process. */
   follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
     return this.#ledger.follow(drain, ({ clock: _, ...entry }) => onEntry(entry));
   }
@@ -101,8 +104,8 @@ export class StampedLedger implements Ledger {
   }
 
   /**
-   * The id of a node whose unfinished drain is as old as only the cloud's clock tells, while that is not known: any call
-   * about it will do. Undefined: there is none.
+   * The id of a node with an unfinished drain whose age only the cloud's clock can show, while that clock is not known.
+   * Any call about the node shows it. Undefined: there is none.
    */
   async needsCloudTime(signal: AbortSignal): Promise<string | undefined> {
     const now = this.#now();
@@ -124,7 +127,7 @@ export class StampedLedger implements Ledger {
 
   #moved(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
     const now = this.#now();
-    /** By boot: when the last entry was made. */
+    /** By boot: the time of the last entry. */
     const lastAt = new Map<string | undefined, number>();
     for (const { at, clock } of entries) lastAt.set(clock?.boot, Math.max(at, lastAt.get(clock?.boot) ?? at));
     return entries.map(({ clock, ...entry }) => {
@@ -148,7 +151,10 @@ export class StampedLedger implements Ledger {
     return new MovedMemory(memory, begun, end === undefined ? 0 : this.#shiftOf(end, now));
   }
 
-  /** What to add to an entry's times. `lastAt`: of the last entry by the same clock as far as is known. */
+  /**
+   * What has to be added to an entry's times. `lastAt`: the time of the last entry by the same clock, as far as it is
+   * known.
+   */
   #shiftOf(entry: Stamped, now: Stamped, lastAt = entry.at): number {
     const { shiftMs, basis } = this.#differenceFrom(entry, now, lastAt);
     if (shiftMs === 0) return 0;
@@ -166,11 +172,11 @@ export class StampedLedger implements Ledger {
     if (basis === "own") return { shiftMs: this.#shiftOfUnstamped(now.at), basis: "file" };
     const shiftMs = Math.round(now.at - elapsed.ms - entry.at);
     if (basis === "boot") return { shiftMs: Math.abs(shiftMs) < BOOT_ACCURACY_MS ? 0 : shiftMs, basis };
-    // Held a second too long rather than too short.
+    // Holds are rather a second too long than too short.
     return { shiftMs: Math.abs(shiftMs) < CLOUD_ACCURACY_MS ? 0 : shiftMs + CLOUD_ACCURACY_MS / 2, basis };
   }
 
-  /** The last entry was made when the file was written: if its own time differs from that, its clock did. */
+  /** The last entry was written when the file was written. If its own time differs from that, its clock did. */
   #shiftOfUnstamped(now: number): number {
     const { lastWritten } = this.#options;
     if (lastWritten === undefined) return 0;
@@ -183,13 +189,13 @@ function stamped(at: number, clock: ClockStamp | undefined): Stamped {
   return clock === undefined ? { at } : { at, clock };
 }
 
-/** A memory by the clock of this process. It goes on with its drain, as the memory does. */
+/** A memory with the times of this process's clock. It follows its drain, as the memory does. */
 class MovedMemory implements RememberedDrain {
   readonly #memory: RememberedDrain;
   readonly #begunMs: number;
   readonly #endedMs: number;
 
-  /** How much to add to the times of its beginning, and of its end. */
+  /** What has to be added to the times of its beginning, and of its end. */
   constructor(memory: RememberedDrain, begunMs: number, endedMs: number) {
     this.#memory = memory;
     this.#begunMs = begunMs;
@@ -231,12 +237,12 @@ class MovedMemory implements RememberedDrain {
   }
 }
 
-/** What is older is old, whatever a clock says: a drain of then is not resumed. */
+/** Anything older is old by every clock, and such a drain is not resumed. */
 function withinADay(shiftMs: number): number {
   return Math.abs(shiftMs) < DAY_MS ? shiftMs : 0;
 }
 
-/** The entry with all its moments moved. */
+/** The entry with all its times moved. */
 function moved(entry: LedgerEntry, ms: number): LedgerEntry {
   const at = entry.at + ms;
   switch (entry.type) {

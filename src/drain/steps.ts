@@ -6,54 +6,55 @@ import type { DrainOutcome, UndoOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
 
-/** What happens to one registration, in a drain and in its undo. Moments are milliseconds since the epoch. */
+/** What happens to one registration, in a drain and in its undo. Times are milliseconds since the epoch. */
 export type RegistrationStep = { readonly registration: Registration } & (
   | {
       readonly type: "deregistered";
-      /** When the hold is expected to end. Absent while that is not known. */
+      /** When the hold is expected to end. Absent: not known yet. */
       readonly holdUntil?: number;
-      /** Another program, or an earlier process, had deregistered it before. */
+      /** Another program, or an earlier process, had deregistered the target before. */
       readonly foundDraining: boolean;
-      /** Held since then, where that is not now: an earlier process knew. */
+      /** The hold counts from this moment instead of from now, because an earlier process knew it. */
       readonly since?: number;
       /** See `HoldProgress`. */
       readonly isEarlier?: true;
     }
   /**
-   * The guard of an involuntary drain. `waiting`: for a replacement, because too few healthy targets would stay. Then one
-   * of: `waited`: enough would stay now. `overridden`: time was up. `kept`: time was up, none would stay, and so it stays.
+   * The guard of an involuntary drain. `waiting`: too few healthy targets would remain, so it waits for a replacement.
+   * It is followed by one of these: `waited`: enough would remain now. `overridden`: the time was up. `kept`: the time
+   * was up and no healthy target would remain, so the target stays registered.
    */
   | {
       readonly type: "guarded";
       readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      /** Absent if target health could not be read. */
+      /** Absent: target health could not be read. */
       readonly standing?: Standing;
     }
-  /** `back`: another program registered it again. `ignored`: the call was acknowledged and did nothing. */
+  /** `back`: another program registered the target again. `ignored`: AWS acknowledged the call, and did nothing. */
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  /** Both will be tried again. */
+  /** Both are retried. */
   | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
   | {
       readonly type: "released";
       readonly heldMs: number;
-      /** Its hold ended early: for how long there was no connection on the node, in milliseconds. */
+      /** The hold ended early: for how long there had been no connection on the node, in milliseconds. */
       readonly idleMs?: number;
-      /** Why it did not end early. Both absent: no agent has reported. */
+      /** Why the hold did not end early. Both absent: no agent has reported. */
       readonly notEarly?: NotEarly;
     }
   | { readonly type: "failed"; readonly error: DrainError }
-  /** Registered again by the undo, and seen so. */
+  /** The undo registered the target again, and its pool was seen to list it. */
   | { readonly type: "registered" }
   | { readonly type: "register-failed"; readonly error: DrainError }
 );
 
-/** Whether the cluster's controllers know that the node is to stay out of load balancers. */
+/** Whether the cluster's controllers know that the node must stay out of load balancers. */
 export type ExclusionStep =
-  /** `name`: of the Node object. Absent: the cluster has none for this machine. */
+  /** `name`: of the Node object. Absent: the cluster has no Node object for this machine. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
-  /** Health checks that ask its kube-proxy fail, or succeed again. `name` as above. */
+  /** The taint by which the health checks of the node's kube-proxy fail. `name` as above. */
   | { readonly type: "tainted" | "untainted"; readonly name?: string }
-  /** It is tried again beside the drain. Reported when the reason changes. */
+  /** It is retried beside the drain. Reported again when the reason changes. */
   | {
       readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
       readonly error: DrainError;
@@ -61,11 +62,11 @@ export type ExclusionStep =
 
 /** Pods are named as kubectl names them in all namespaces: `namespace/name`. */
 export type EvictionStep =
-  /** The node is cordoned, and these pods are asked to go. */
+  /** The node is cordoned, and these pods are being evicted. */
   | { readonly type: "evicting"; readonly pods: readonly string[] }
-  /** They are gone. */
+  /** These pods are gone. */
   | { readonly type: "evicted"; readonly pods: readonly string[] }
-  /** Reported again when the reason changes. `budget`: the disruption budget that does not allow it now. */
+  /** Reported again when the reason changes. `budget`: the disruption budget that does not allow the eviction now. */
   | {
       readonly type: "eviction-refused";
       readonly pod: string;
@@ -73,24 +74,29 @@ export type EvictionStep =
       readonly willRetry: boolean;
       readonly error: DrainError;
     }
-  /** The cluster can't be asked: it is tried again, unless the drain ends with it. Reported when the reason changes. */
+  /**
+   * The API server can't be asked. It is retried, unless the drain ends before. Reported again when the reason changes.
+   */
   | { readonly type: "evict-failed"; readonly error: DrainError };
 
-/** Everything that changes a drain or one of its registrations: written into the ledger, and told to those who watch. */
+/**
+ * Everything that changes a drain or one of its registrations. It is written to the ledger, and passed to the
+ * observers.
+ */
 export type Step =
-  /** A drain has begun; the first step of each. */
+  /** A drain has begun. This is the first step of each drain. */
   | { readonly type: "accepted"; readonly node: Node; readonly request: AskedRequest }
   /** Another request for the same node is answered by this drain. */
   | { readonly type: "joined"; readonly request: AskedRequest }
   /** An earlier process had begun it. */
   | { readonly type: "resumed" }
-  /** Registered so before anything was done about it. `elsewhere`: see `FoundRegistrations`. */
+  /** Written as found, before anything was done about it. `elsewhere`: see `FoundRegistrations`. */
   | {
       readonly type: "found";
       readonly registrations: readonly Registration[];
       readonly elsewhere: readonly Registration[];
     }
-  /** Every pool has been asked. Registrations that were found before are on their way out already, but in a dry run. */
+  /** Every pool was read. Registrations that were found before are being deregistered already, except in a dry run. */
   | { readonly type: "planned"; readonly plan: DrainPlan; readonly dryRun?: true }
   | ExclusionStep
   | EvictionStep
@@ -99,15 +105,15 @@ export type Step =
       readonly type: "ended";
       readonly outcome: DrainOutcome;
       readonly tookMs: number;
-      /** The earliest of all requests, in milliseconds since the epoch. Absent: no request had one. */
+      /** The earliest deadline of all requests, in milliseconds since the epoch. Absent: no request had a deadline. */
       readonly deadline?: number;
     }
-  /** Before or after the drain's end. Its undo begins once the drain has ended. */
+  /** May come before or after the end of the drain. The undo begins when the drain has ended. */
   | { readonly type: "cancelled"; readonly asker?: Asker }
-  /** All that can be undone is. */
+  /** Everything that can be undone is undone. */
   | { readonly type: "undone"; readonly outcome: UndoOutcome };
 
-/** The step, or the form that one has elsewhere, of this type. */
+/** The step of this type, or the form that it has elsewhere. */
 export type OfType<S, T> = S extends { readonly type: infer Own }
   ? T extends Own
     ? S & { readonly type: T }

@@ -8,7 +8,7 @@ import type { Undoable } from "./undoable.ts";
 
 export type { UndoneNode, UndoOutcome } from "./outcome.ts";
 
-/** What fails in passing is tried again for so long. */
+/** Temporary failures are retried for this long. */
 export const UNDONE_WITHIN_MS = 600_000;
 
 export interface UndoOptions {
@@ -17,16 +17,17 @@ export interface UndoOptions {
   readonly drainId: string;
   readonly node: UndoneNode;
   readonly undoables: readonly Undoable[];
-  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
+  /** From when on the drain deregisters nothing more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
-  /** Hears of each registration that is registered again or can't be, once that is known. */
+  /** Called for each registration when it is registered again, or when it is known that it can't be. */
   readonly onEnded?: (result: UndoneResult) => void;
 }
 
 /**
- * Registers again what a drain has deregistered, each exactly as it was, and resolves once it was seen or is known to be
- * impossible. That is no exception, but the result of that registration. So is a `DrainError` that `signal` aborts with,
- * of all that are open then; with any other reason it rejects.
+ * Registers again what a drain has deregistered, with exactly the same settings. Resolves when each target was seen in
+ * its pool, or when it is known that it can't be registered. Such a failure is the result of that registration, not an
+ * exception. If `signal` aborts with a `DrainError`, that is the result of all that are open. With any other reason it
+ * rejects.
  */
 export async function undo(options: UndoOptions, signal: AbortSignal): Promise<UndoOutcome> {
   const { drainId, node, undoables, onEnded = () => {} } = options;
@@ -53,7 +54,7 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
   return { drainId, node, registrations: inOrder([...results.values()]) };
 }
 
-/** Why not all is registered again; undefined where it is. */
+/** Why not everything is registered again. Undefined: everything is. */
 export function undoFailure({ registrations, stillExcluded }: UndoOutcome): DrainError | undefined {
   return registrations.find(({ state }) => state === "failed")?.error ?? stillExcluded;
 }
@@ -71,7 +72,7 @@ async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "
     );
   } catch (thrown) {
     signal.throwIfAborted();
-    // Terminated, or of another cluster than this one's.
+    // The machine is terminated, or belongs to another cluster than the configured one.
     const error = asDrainError(thrown);
     for (const { registration } of undoables) onEnded({ registration, state: "failed", error });
     return;

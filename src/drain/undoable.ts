@@ -6,28 +6,28 @@ import { OPEN, type RegistrationState } from "./registration-state.ts";
 export interface Undoable {
   readonly registration: Registration;
   /**
-   * Who has deregistered it.
-   * - `drain`: the drain; it is to be registered again.
-   * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
-   * - `others`: another program, before the drain.
+   * Which program deregistered it.
+   * - `drain`: the drain did. It has to be registered again.
+   * - `perhaps`: unknown. A call may have been in flight, so that it may still be registered.
+   * - `others`: another program did, before the drain.
    * - `none`: the drain was refused, and deregistered nothing.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others" | "none";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
   readonly since?: number;
-  /** An earlier try has registered it again, and nothing is left to do. */
+  /** An earlier try has registered it again, so that nothing remains to be done. */
   readonly isDone?: true;
 }
 
 type Known = RegistrationState & { readonly registration: Registration };
 
-/** What a `DrainRecord` has for it. */
+/** What a `DrainRecord` has for the registration. */
 interface Recorded {
   readonly registrations: readonly (Known | undefined)[];
   readonly end?: { readonly outcome: Pick<DrainOutcome, "status"> };
 }
 
-/** What there is to undo of a drain, as its record has it. */
+/** What has to be undone of a drain, from its record. */
 export function undoablesOfRecord({ registrations, end }: Recorded): readonly Undoable[] {
   const found = registrations.filter((known) => known !== undefined);
   if (end?.outcome.status !== "refused") return found.map(undoableOf);
@@ -35,8 +35,8 @@ export function undoablesOfRecord({ registrations, end }: Recorded): readonly Un
 }
 
 /**
- * What there is to undo of a drain that ended at `stoppedAt`, with these results. `found`: all that it ever found; what an
- * earlier process had begun with is not among the results before a search has been there.
+ * What has to be undone of a drain that ended at `stoppedAt` with these results. `found`: everything that it ever
+ * found. What an earlier process had begun with is among the results only after a search.
  */
 export function undoablesOf(
   results: readonly RegistrationResult[],

@@ -2,26 +2,29 @@ import { compareUrgency, Rises, type Urgency, type Urgent } from "./urgency.ts";
 
 interface Entry<T> {
   readonly item: T;
-  /** Of equally urgent items the one that came first goes first. */
+  /** Among equally urgent items, the lower number comes first. */
   readonly number: number;
-  /** As it was when it was last asked. Never less than it is now, unless the entry is among the risen ones. */
+  /**
+   * The urgency when it was last read. It is never less than the current one, unless the entry is among the risen ones.
+   */
   known: Urgency;
-  /** The reading that it was last asked in. */
+  /** The round in which it was last read. */
   askedIn: number;
   isRisen: boolean;
-  /** In the heap. */
+  /** Its index in the heap. */
   place: number;
   forget: () => void;
 }
 
 /**
- * Items by their urgency, which changes while they wait. An item says when it becomes more urgent; that it has become less
- * urgent is seen when its turn comes. So what is asked, and compared, is the logarithm of how many wait.
+ * Items by their urgency, which changes while they wait. An item announces when it becomes more urgent. That it has
+ * become less urgent is noticed when its turn comes. So the number of reads and comparisons is logarithmic in the
+ * number of items.
  */
 export class UrgencyQueue<T extends { readonly by: Urgent }> {
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly #entries = new Map<T, Entry<T>>();
-  /** A binary heap: no entry is more urgent than the one above it, as far as it is known. */
+  /** A binary heap: no entry is more urgent than its parent, by the known urgencies. */
   readonly #heap: Entry<T>[] = [];
   #risen: Entry<T>[] = [];
   readonly #rises = new Rises();
@@ -32,7 +35,7 @@ export class UrgencyQueue<T extends { readonly by: Urgent }> {
     return this.#entries.size;
   }
 
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#entries.keys();
   }
@@ -62,12 +65,12 @@ export class UrgencyQueue<T extends { readonly by: Urgent }> {
     if (entry.place === 0) this.#rises.announce();
   }
 
-  /** Returns whether it was there. */
+  /** Returns whether the item was in the queue. */
   delete(item: T): boolean {
     const entry = this.#entries.get(item);
     if (entry === undefined) return false;
     entry.forget();
-    // It is asked no more.
+    // It is not read again.
     entry.isRisen = false;
     this.#entries.delete(item);
     const last = this.#heap.pop();
@@ -77,7 +80,7 @@ export class UrgencyQueue<T extends { readonly by: Urgent }> {
     return true;
   }
 
-  /** The most urgent item, with its urgency now. Undefined: there is none. */
+  /** The most urgent item, with its current urgency. Undefined: the queue is empty. */
   get first(): { readonly item: T; readonly urgency: Urgency } | undefined {
     this.#reading += 1;
     const risen = this.#risen;
@@ -91,7 +94,7 @@ export class UrgencyQueue<T extends { readonly by: Urgent }> {
     }
   }
 
-  /** Calls `rises` when the first item may be more urgent than it was, until the returned function is called. */
+  /** Calls `rises` when the first item may be more urgent than before, until the returned function is called. */
   get onRise(): NonNullable<Urgent["onRise"]> {
     return this.#rises.on;
   }
@@ -100,7 +103,7 @@ export class UrgencyQueue<T extends { readonly by: Urgent }> {
     if (entry.isRisen) return;
     entry.isRisen = true;
     this.#risen.push(entry);
-    // Those who were told before have not asked since.
+    // Listeners that were called before have not read the queue since.
     if (this.#risen.length === 1) this.#rises.announce();
   }
 

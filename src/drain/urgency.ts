@@ -1,17 +1,17 @@
 /**
  * Why the cloud is called, most urgent first. Finding comes before polling, because a node that is not found yet still
- * gets traffic, while a poll only ends a wait. What may end a wait comes before what only confirms.
+ * gets traffic, while a poll only ends a wait. A call that may end a wait comes before one that only confirms.
  *
  * - `deregister`: ends a registration.
- * - `guard`: would enough targets remain without a node that leaves regardless? Until that is answered the node gets
- *   traffic in a pool that it was found in.
- * - `find`: where is the node, or its registrations?
- * - `register`: makes a registration again that a drain has ended. Waiting for it loses no traffic.
- * - `describe`: how does this pool release, and for how long is the node to be held?
- * - `poll`: has the pool released?
- * - `confirm`: was the change made, and not undone by another program?
- * - `verify`: is what was known of the node all there is?
- * - `refresh`: what has changed between drains?
+ * - `guard`: reads whether enough targets would remain without a node that leaves in any case. Until then the node gets
+ *   traffic in a pool in which it was found.
+ * - `find`: finds the node, or its registrations.
+ * - `register`: registers a target again that a drain has deregistered. Waiting for it loses no traffic.
+ * - `describe`: reads how the pool releases, and how long the node has to be held.
+ * - `poll`: reads whether the pool has released.
+ * - `confirm`: reads whether the change was made, and not undone by another program.
+ * - `verify`: reads whether what was known about the node is everything.
+ * - `refresh`: reads what has changed between drains.
  */
 export const PURPOSES = [
   "deregister",
@@ -33,28 +33,31 @@ const PLACES = Object.fromEntries(PURPOSES.map((purpose, place) => [purpose, pla
 /** How urgently a caller needs a call to the cloud. */
 export interface Urgency {
   readonly purpose: Purpose;
-  /** Until when it is of use, in milliseconds since the epoch. `Infinity`: unknown. */
+  /** Until when the call is useful, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly deadline: number;
-  /** Between equal deadlines the lower one first. Absent: 0. */
+  /** Among equal deadlines, the lower rank comes first. Absent: 0. */
   readonly rank?: number;
-  /** Between equal ranks the lower one first: who has begun is finished before the next one begins. Absent: 0. */
+  /**
+   * Among equal ranks, the lower turn comes first, so that work that has begun is finished before the next work begins.
+   * Absent: 0.
+   */
   readonly turn?: number;
 }
 
-/** Asked again whenever it matters: requests that join a wait may make it more urgent. */
+/** Called whenever the urgency matters, because requests that join a wait may increase it. */
 export type UrgencyNow = () => Urgency;
 
 /** A caller whose urgency may change while it waits. */
 export interface Urgent {
   readonly urgency: UrgencyNow;
   /**
-   * Calls `rises` each time when the urgency may have risen, until the returned function is called. That it has fallen need not
-   * be announced. Absent: it never rises.
+   * Calls `rises` each time when the urgency may have risen, until the returned function is called. A fall need not be
+   * announced. Absent: it never rises.
    */
   readonly onRise?: (rises: () => void) => () => void;
 }
 
-/** Tells those who wait by an urgency that it may have risen. */
+/** Announces to those who wait that their urgency may have risen. */
 export class Rises {
   readonly #listeners = new Set<() => void>();
 
@@ -69,7 +72,7 @@ export class Rises {
   }
 }
 
-/** Below 0 where `a` is the more urgent one. */
+/** Below 0 if `a` is more urgent. */
 export function compareUrgency(a: Urgency, b: Urgency): number {
   const byPurpose = PLACES[a.purpose] - PLACES[b.purpose];
   if (byPurpose !== 0) return byPurpose;

@@ -1,20 +1,20 @@
 import type { DrainOutcome } from "./outcome.ts";
 import { type DrainLimit, type DrainTimes, type LongestHold, type Patience, timeoutLimit } from "./plan.ts";
 
-/** A caller who waits for the outcome of a drain. */
+/** A caller that waits for the outcome of a drain. */
 export interface Waiter extends Patience {
   readonly answer: (outcome: DrainOutcome) => void;
 }
 
 /**
- * The callers of one drain, by the moments at which their timeouts pass. One more costs the same however many there
- * are: thousands may wait for one node.
+ * The callers of one drain, by the times at which their timeouts pass. The cost of one more does not depend on their
+ * number: thousands may wait for one node.
  */
 export class Waiters {
   readonly #times: DrainTimes;
-  /** Those whose timeout is known from the beginning, by its moment. */
+  /** Callers whose timeout is known from the beginning, by its time. */
   readonly #timed = new Ordered<Waiter>((waiter) => timeoutLimit(waiter, this.#times, undefined)?.at ?? 0);
-  /** Those whose timeout follows from the longest hold, by the moment of their request, which decides their order. */
+  /** Callers whose timeout follows from the longest hold, by the time of their request, which decides their order. */
   readonly #patient = new Ordered<Waiter>(({ askedAt }) => askedAt);
 
   constructor(times: DrainTimes) {
@@ -37,7 +37,7 @@ export class Waiters {
     return list.first === waiter;
   }
 
-  /** Returns whether it was there. */
+  /** Returns whether it was waiting. */
   delete(waiter: Waiter): boolean {
     return this.#listOf(waiter).delete(waiter);
   }
@@ -50,7 +50,7 @@ export class Waiters {
     return patient === undefined || (timed !== undefined && timed.at > patient.at) ? timed : patient;
   }
 
-  /** Whose timeout passes next, and when. Undefined: no timeout is known. */
+  /** The caller whose timeout passes next, and when. Undefined: no timeout is known. */
   next(hold?: LongestHold): { readonly waiter: Waiter; readonly limit: DrainLimit } | undefined {
     const [timed, patient] = [this.#nextOf(this.#timed.first, hold), this.#nextOf(this.#patient.first, hold)];
     return timed === undefined || (patient !== undefined && patient.limit.at < timed.limit.at) ? patient : timed;
@@ -70,10 +70,10 @@ export class Waiters {
   }
 }
 
-/** Items by a number that each has. Most come in that order already, and leave from the front. */
+/** Items, ordered by a number. Most arrive in that order, and leave from the front. */
 class Ordered<T> {
   readonly #numberOf: (item: T) => number;
-  /** Those before `#from` have left. */
+  /** The items before `#from` were removed. */
   #items: T[] = [];
   #from = 0;
 
@@ -126,7 +126,7 @@ class Ordered<T> {
     this.#from = 0;
   }
 
-  /** The place of the first item of whose number `isSo`, which is so of all after it. */
+  /** The index of the first item for which `isSo` holds. It must hold for all items after it. */
   #placeOf(isSo: (known: number) => boolean): number {
     let [low, high] = [this.#from, this.#items.length];
     while (low < high) {

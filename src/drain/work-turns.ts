@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 
-/** Registrations whose work is done in one turn of the event loop. Each takes 10 to 30 µs. */
+/** The number of registrations whose work is done in one turn of the event loop. Each takes 10 to 30 µs. */
 const PER_TURN_MAX = 250;
 
 interface Waiting {
@@ -9,8 +9,9 @@ interface Waiting {
 }
 
 /**
- * Divides what becomes due for many drains at one moment (one read ends the search of hundreds, one poll their holds) over
- * turns of the event loop, so that probes and requests are answered in between. First come, first served.
+ * Divides the work that becomes due for many drains at the same moment over turns of the event loop, so that probes and
+ * requests are answered in between. One read ends the search of hundreds, and one poll their holds. The order is first
+ * come, first served.
  */
 export class WorkTurns {
   readonly #clock: Clock;
@@ -23,8 +24,8 @@ export class WorkTurns {
   }
 
   /**
-   * Resolves when the work of so many registrations may be done: at once, or in a later turn. It is not divided: where it is
-   * more than one turn's share, the next turns begin nothing.
+   * Resolves when the work of this number of registrations may be done: at once, or in a later turn. The work is not
+   * divided: if it is more than the share of one turn, nothing begins in the next turns.
    */
   async next(registrations: number): Promise<void> {
     this.#schedule();

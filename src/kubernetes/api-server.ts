@@ -14,31 +14,34 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** From the root of the API, as `/api/v1/nodes/ip-10-0-0-1`: each name in it encoded by `segment`. */
+  /** From the root of the API, such as `/api/v1/nodes/ip-10-0-0-1`. Each name in it is encoded by `segment`. */
   readonly path: string;
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
   /** Absent: `application/json`. */
   readonly contentType?: string;
-  /** For the whole request, with its wait for a turn. Absent: 30 s. */
+  /** For the whole request, including its wait for a turn. Absent: 30 s. */
   readonly timeoutMs?: number;
-  /** When it is sent while others wait too. `background`: no drain waits for it, as for an Event. Absent: `in-order`. */
+  /**
+   * The order in which waiting requests are sent. `background`: no drain waits for it, as for an Event. Absent:
+   * `in-order`.
+   */
   readonly turn?: Turn;
-  /** The largest answer that is read. Absent: 8 MB. */
+  /** The largest answer that is accepted. Absent: 8 MB. */
   readonly bytesMax?: number;
 }
 
 export interface ApplyOptions {
   /** The name that owns the fields. https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
   readonly fieldManager: string;
-  /** Takes fields from other managers. Absent: false, and a conflict is a `KubernetesError` of status 409. */
+  /** Takes fields over from other managers. Absent: false, and a conflict is a `KubernetesError` of status 409. */
   readonly force?: boolean;
   readonly timeoutMs?: number;
   readonly turn?: Turn;
 }
 
-/** What a request is sent as. `Credentials` implements it. */
+/** The source of a request's identity. `Credentials` implements it. */
 export interface IdentitySource {
   readonly name: string;
   current(): Promise<Identity>;
@@ -48,10 +51,10 @@ export interface IdentitySource {
 
 export interface ApiServerOptions {
   readonly clock: Clock;
-  /** Hears what the server's answers say of its clock. */
+  /** Gets the server's time from its answers. */
   readonly time?: Pick<ServerTime, "sends">;
   readonly credentials: IdentitySource;
-  /** Asked before everything that changes something. Absent: no other process acts on the same objects. */
+  /** Called before every request that changes something. Absent: no other process acts on the same objects. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** Absent: 20 requests at a time and 50 a second. */
   readonly pace?: RequestPace;
@@ -59,37 +62,40 @@ export interface ApiServerOptions {
 
 export type RequestPace = Omit<PaceOptions, "clock">;
 
-/** One part of a collection. All parts of one list are of the same moment. */
+/** One part of a collection. All parts of one list show the same moment. */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly resourceVersion: string;
 }
 
 const TIMEOUT_MS = 30_000;
-/** The head of a watch comes at once: an API server that hangs is noticed by its absence. */
+/** The head of a watch's answer comes at once, so that an API server that hangs is noticed by its absence. */
 const HEAD_TIMEOUT_MS = 10_000;
 /** etcd holds objects of at most 1.5 MB. */
 const ANSWER_BYTES_MAX = 8 * 1_024 * 1_024;
 const PAGE_BYTES_MAX = 64 * 1_024 * 1_024;
 const LINE_BYTES_MAX = 8 * 1_024 * 1_024;
-/** Nodes of 15 KB: right after a list of 5,000 the process had up to 280 MB with pages of 500, and 156 MB with these. */
+/**
+ * With nodes of 15 KB, the process had up to 280 MB right after a list of 5,000 with pages of 500, and 156 MB with
+ * these.
+ */
 export const PAGE_ITEMS = 250;
-/** A slow list of a large cluster: each page has this long. */
+/** Listing a large cluster is slow. Each page has this long. */
 const PAGE_TIMEOUT_MS = 60_000;
-/** A continue token lives for five minutes; a list that is slower begins again, this often. */
+/** A continue token lives for five minutes. A list that takes longer begins again, at most this many times. */
 const LISTS_MAX = 3;
 /** A tenth of what API servers allow one client by default. */
 const PACE = { inFlightMax: 20, perSecond: 50, burst: 100 };
 
-/** A name as one segment of a path. */
+/** A name, encoded as one segment of a path. */
 export function segment(name: string): string {
   return encodeURIComponent(name);
 }
 
 /**
- * The Kubernetes API over JSON. Each request is bounded in time and size, waits for its turn, and is sent again once with
- * new credentials after a 401. Nothing else is repeated. Failures are `KubernetesError`, except for the reason of `signal`
- * and the `not-leader` of a term that is over.
+ * The Kubernetes API over JSON. Each request is bounded in time and size, waits for its turn, and is repeated once with
+ * new credentials after a 401. Nothing else is repeated. Failures are `KubernetesError`, except for the reason of
+ * `signal` and the `not-leader` of a term that is over.
  */
 export class ApiServer {
   readonly #clock: Clock;
@@ -106,17 +112,17 @@ export class ApiServer {
     this.#pace = new Pace({ clock, ...pace });
   }
 
-  /** The cluster as messages name it: the context, or `in-cluster`. */
+  /** The name of the cluster in messages: the context, or `in-cluster`. */
   get name(): string {
     return this.#credentials.name;
   }
 
-  /** Closes idle connections. Requests afterwards open new ones. */
+  /** Closes idle connections. Later requests open new ones. */
   close(): void {
     this.#credentials.close();
   }
 
-  /** The answer's object. `T` is what the API promises: nothing checks it. */
+  /** The answer's object. `T` is what the API promises. It is not validated. */
   async request<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     const what = `${request.method} ${pathAlone(request.path)}`;
     return this.#inTime(what, request.timeoutMs ?? TIMEOUT_MS, signal, (inTime) =>
@@ -146,7 +152,10 @@ export class ApiServer {
     return this.request({ ...more, method: "POST", path, body }, signal);
   }
 
-  /** Server-side apply. Fields that an earlier apply of the same manager had, and this one has not, are removed. */
+  /**
+   * Server-side apply. Fields that an earlier apply of the same manager set, and that this one does not have, are
+   * removed.
+   */
   apply<T>(path: string, object: KubernetesObject, options: ApplyOptions, signal: AbortSignal): Promise<T> {
     const { fieldManager, force = false, ...more } = options;
     // JSON is YAML, and the only form of it that is sent.
@@ -167,7 +176,7 @@ export class ApiServer {
     return this.request({ ...more, method: "DELETE", path }, signal);
   }
 
-  /** The whole collection, as of one moment. */
+  /** The whole collection, at one moment. */
   async list<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): Promise<Page<T>> {
     for (let attempt = 1; ; attempt++) {
       const items: T[] = [];
@@ -185,8 +194,8 @@ export class ApiServer {
   }
 
   /**
-   * The collection page by page. Throws `KubernetesError` with `isExpired` where the API server has forgotten the moment
-   * of the first page: begin again.
+   * The collection page by page. Throws `KubernetesError` with `isExpired` if the API server has forgotten the moment
+   * of the first page. The caller must begin again then.
    */
   async *pages<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): AsyncGenerator<Page<T>, void> {
     const limits = { timeoutMs: PAGE_TIMEOUT_MS, bytesMax: PAGE_BYTES_MAX, ...(turn !== undefined && { turn }) };
@@ -207,8 +216,9 @@ export class ApiServer {
   }
 
   /**
-   * Calls `onOpen` when the server has accepted the watch, and `onLine` with each line. Resolves when the server ends the
-   * answer. Throws after `limitMs`, whatever the server has sent: ask it to end before (`timeoutSeconds`).
+   * Calls `onOpen` when the server has accepted the watch, and `onLine` with each line. Resolves when the server ends
+   * the answer. Throws after `limitMs`, whatever the server has sent. Ask the server to end before that
+   * (`timeoutSeconds`).
    */
   async lines(
     { path, query, limitMs }: { readonly path: string; readonly query: Query; readonly limitMs: number },
@@ -228,21 +238,21 @@ export class ApiServer {
           if (error instanceof KubernetesError) throw error;
           throw localError("Unreachable", `${what}: the connection ended`, error);
         } finally {
-          // Without it a request whose head has not come in time would go on.
+          // Otherwise a request without a head in time would continue.
           end.abort(WOKEN);
         }
       }),
     );
   }
 
-  /** The time for the head ends before that for the whole, and the request must outlive it. */
+  /** The time for the head ends before the time for the whole, and the request must outlive it. */
   async #head(what: string, sent: Exchange, whole: AbortSignal): Promise<IncomingMessage> {
     return this.#inTime(what, HEAD_TIMEOUT_MS, whole, (inTime) =>
       this.#pace.run("first", inTime, () => this.#answered(sent, what, whole)),
     );
   }
 
-  /** The head of an answer of success. */
+  /** The head of a successful answer. */
   async #answered(sent: Exchange, what: string, signal: AbortSignal): Promise<IncomingMessage> {
     const identity = await this.#credentials.current();
     const answered = this.#time?.sends();

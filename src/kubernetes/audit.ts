@@ -21,7 +21,7 @@ interface TargetGroupBinding {
 
 const GATE_LABEL = "elbv2.k8s.aws/pod-readiness-gate-inject";
 
-/** What is left out of `facts` where it could not be read is named in `unread`. Rejects with the reason of `signal` alone. */
+/** What could not be read is missing in `facts` and named in `unread`. Rejects only with the reason of `signal`. */
 export async function auditCluster(
   server: ApiServer,
   signal: AbortSignal,
@@ -62,7 +62,7 @@ export async function auditCluster(
   return { facts, unread };
 }
 
-/** A Deployment is cluster-autoscaler's if a container runs the program of that name. */
+/** A Deployment is cluster-autoscaler's if one of its containers runs the program of that name. */
 function autoscalerOf({ metadata, spec }: Deployment): readonly AutoscalerFacts[] {
   const containers = spec?.template.spec?.containers ?? [];
   return containers.flatMap((container, containerIndex) => {
@@ -81,8 +81,8 @@ function runsAutoscaler({ command = [], args = [], image = "" }: Container): boo
 }
 
 /**
- * `--flag=value`, or `--flag value` in two words; one dash or two, and the last one counts, as in Go's package flag.
- * `from`: how many words stand before the list that can be patched.
+ * `--flag=value`, or `--flag value` in two words, with one dash or two. The last one counts, as in Go's package flag.
+ * `from`: the number of words before the list that can be patched.
  */
 function flagsOf(words: readonly string[], from: number): Pick<AutoscalerFacts, "flags" | "argumentIndex"> {
   const flags = new Map<string, string>();
@@ -106,7 +106,7 @@ function nodePoolOf({ metadata, spec }: NodePool): NodePoolFacts {
   };
 }
 
-/** Those with a TargetGroupBinding for addresses: their pods are targets. */
+/** Namespaces with a TargetGroupBinding of type ip: their pods are targets. */
 function podTargetNamespaces(
   namespaces: readonly Wire<V1Namespace>[],
   bindings: readonly TargetGroupBinding[],
@@ -135,7 +135,7 @@ function localServices(
     const ready = own
       .flatMap(({ endpoints }) => endpoints ?? [])
       .filter(({ conditions }) => conditions?.ready !== false);
-    // One pod has an endpoint in a slice of each address family.
+    // One pod has an endpoint in the slice of each address family.
     const pods = new Set(ready.map(({ targetRef, addresses }) => targetRef?.uid ?? addresses?.[0]));
     const nodes = new Set(ready.map(({ nodeName }) => nodeName));
     return { namespace, name, readyEndpoints: pods.size, nodes: nodes.size };

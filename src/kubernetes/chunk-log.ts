@@ -21,26 +21,26 @@ export interface ChunkLogOptions {
   readonly server: Pick<ApiServer, "create" | "delete" | "find" | "list">;
   readonly clock: Clock;
   readonly namespace: string;
-  /** What the names of the ConfigMaps begin with: at most 63 characters, as of a label. */
+  /** The beginning of the names of the ConfigMaps: at most 63 characters, as in a label. */
   readonly name: string;
-  /** Of this process, for those who read the ConfigMaps. */
+  /** The identity of this process, for people who read the ConfigMaps. */
   readonly identity: string;
   /** The size of a ConfigMap. Absent: half of what Kubernetes allows. */
   readonly chunkBytes?: number;
-  /** Another process has taken the log over: this one can write nothing more. */
+  /** Called when another process has taken the log over. This one can write nothing more. */
   readonly onReplaced?: (error: DrainError) => void;
-  /** ConfigMaps that are not needed any more could not be deleted. They are tried again later. */
+  /** Called when ConfigMaps that are not needed any more could not be deleted. It is tried again later. */
   readonly onNotDeleted?: (error: Error) => void;
 }
 
-/** Less than an append may take, so that its failure is told with its cause. */
+/** Less than an append may take, so that its failure is reported with its cause. */
 const REQUEST_WITHIN_MS = 4_000;
-/** A page of an answer, though each of them had the largest size. */
+/** A page that still fits into an answer if each chunk has the largest size. */
 const PAGE_CHUNKS = 50;
 const RETRY_MS = 1_000;
 /**
- * So many of the last takeovers keep their chunks: a process that was replaced, and stood still meanwhile, would find the
- * number free that it takes for the next one, if all of them were deleted.
+ * The chunks of this many last takeovers are kept. If all were deleted, a process that was replaced and stood still
+ * meanwhile would find the number free that it uses next.
  */
 const FENCES_KEPT = 20;
 
@@ -49,36 +49,36 @@ interface Recording {
   readonly id: string;
   readonly isGeneration: boolean;
   readonly isFence: boolean;
-  /** How many of its parts are stored, and the number of the first one. */
+  /** The number of its parts that are stored, and the number of the first one. */
   done: number;
   first: number;
 }
 
-/** An append that failed: the chunk that was sent last may be stored all the same. */
+/** An append that failed. The chunk that was sent last may be stored all the same. */
 interface Pending {
   readonly recording: Recording;
   readonly bytes: Buffer;
 }
 
 /**
- * A `SharedLog` of ConfigMaps. Each has a number in its name, and the API server creates no name twice: that is the
- * comparison which keeps a process out that was replaced. A new generation makes those before it superfluous, and they are
- * deleted once all of it is there.
+ * A `SharedLog` of ConfigMaps. Each has a number in its name, and the API server creates no name twice. This is the
+ * comparison that keeps out a process that was replaced. A new generation replaces the chunks before it, which are
+ * deleted when all of it is stored.
  */
 export class ChunkLog implements SharedLog {
   readonly #options: ChunkLogOptions;
   readonly #path: string;
   readonly #chunkBytes: number;
-  /** Tells this process's chunks, and those of this term of it, from all others. */
+  /** Distinguishes the chunks of this process in this term from all others. */
   readonly #writer: string;
   #next = 1;
   #base = 1;
-  /** Of the chunks that there are; of those with which a process has taken over, in order. */
+  /** The numbers of the existing chunks, and of those with which a process has taken over, in order. */
   readonly #numbers = new Set<number>();
   #fences: readonly number[] = [];
   #replaced: DrainError | undefined;
   #pending: Pending | undefined;
-  /** Of an append that failed the beginning, which is stored. */
+  /** The beginning of a failed append, which is stored. */
   #stored: Buffer = Buffer.of();
   #deleting: Promise<void> = Promise.resolve();
 
@@ -94,7 +94,7 @@ export class ChunkLog implements SharedLog {
   }
 
   async takeOver(signal: AbortSignal): Promise<TakenLog> {
-    // What another program has taken out of the list by its label.
+    // Chunks that another program has hidden from the list by changing their label.
     const unlisted = new Map<number, StoredChunk | undefined>();
     for (;;) {
       try {
@@ -103,7 +103,7 @@ export class ChunkLog implements SharedLog {
         this.#next = highest + 1;
         this.#base = before?.base ?? this.#next;
         const there = await this.#createdOrThere(fence(before === undefined), Buffer.of(), true, signal);
-        // The process before this one has appended once more.
+        // The earlier process has appended once more.
         if (there !== undefined) unlisted.set(there.number, placeOf(there.object, there.number));
         else return this.#taken(before === undefined, new Map([...unlisted, ...(await this.#list(signal))]), signal);
       } catch (error) {
@@ -115,8 +115,8 @@ export class ChunkLog implements SharedLog {
   }
 
   /**
-   * Nothing was appended before the fence that is not found now. Something after it: this process stood still between its
-   * list and the fence, and another one has taken over meanwhile.
+   * Everything that was appended before the fence is found now. There may be something after it: this process stood
+   * still between its list and the fence, and another one has taken over meanwhile.
    */
   #taken(isNew: boolean, found: FoundChunks, signal: AbortSignal): TakenLog {
     const order = inOrder(found);
@@ -129,7 +129,7 @@ export class ChunkLog implements SharedLog {
   }
 
   async append(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    // Whether a generation that failed has come through all the same, and stands for what is stored: this decides it.
+    // This decides whether a generation that failed was stored all the same, and stands for what is stored.
     if (this.#stored.length > 0 && this.#pending === undefined)
       await this.#put(recording(false), Buffer.of(), true, signal);
     await this.#finishPending(signal);
@@ -178,7 +178,7 @@ export class ChunkLog implements SharedLog {
     }
   }
 
-  /** Creates the chunk with the next number. Resolves with another one that has this number. */
+  /** Creates the chunk with the next number. Resolves with another chunk if it has this number. */
   async #createdOrThere(
     record: Recording,
     bytes: Buffer,
@@ -198,7 +198,7 @@ export class ChunkLog implements SharedLog {
       if (!(error instanceof KubernetesError && error.status === 409)) throw error;
       const there = await this.#found(number, signal);
       if (there === undefined) throw error;
-      // Or else an earlier try of the same chunk came through.
+      // Otherwise an earlier attempt for the same chunk was stored.
       if (there.record !== record.id || there.part !== place.part) return there;
     }
     record.done += 1;
@@ -209,7 +209,9 @@ export class ChunkLog implements SharedLog {
     return undefined;
   }
 
-  /** Goes on behind a chunk that this process has not heard of. Throws `not-leader` where another one has written it. */
+  /**
+   * Continues after a chunk that this process did not know of. Throws `not-leader` if another process has written it.
+   */
   #pass(there: StoredChunk): void {
     if (there.writer !== this.#writer) throw this.#wasReplaced(there.writer);
     this.#numbers.add(there.number);
@@ -267,14 +269,15 @@ export class ChunkLog implements SharedLog {
     }
   }
 
-  /** Beside what is appended meanwhile. */
+  /** Runs beside later appends. */
   #deleteOld(signal: AbortSignal): void {
     this.#deleting = this.#deleting.then(() => this.#delete(this.#base, signal));
   }
 
   async #delete(upTo: number, signal: AbortSignal): Promise<void> {
     const { server, name, onNotDeleted } = this.#options;
-    // A process that was replaced goes on with the number of its last chunk, if it has not heard of it, or with the next one.
+    // A process that was replaced continues with the number of its last chunk if it does not know of it, or with the
+    // next one.
     const kept = new Set(this.#fences.slice(-FENCES_KEPT).flatMap((number) => [number - 1, number]));
     try {
       for (const number of this.#numbers) {
@@ -293,7 +296,7 @@ function recording(isGeneration: boolean): Recording {
   return { id: randomUUID(), isGeneration, isFence: false, done: 0, first: 0 };
 }
 
-/** Of a log that is new it is the first generation. */
+/** In a new log it is the first generation. */
 function fence(isGeneration: boolean): Recording {
   return { ...recording(isGeneration), isFence: true };
 }
@@ -302,7 +305,7 @@ function orGone(error: unknown): void {
   if (!(error instanceof KubernetesError && error.status === 404)) throw error;
 }
 
-/** In parts of this size, and a last one. */
+/** In parts of this size, and a last smaller one. */
 async function* partsOf(source: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.of();
   for await (const bytes of source) {

@@ -1,6 +1,6 @@
 import type { StoredChunk } from "./ledger-chunk.ts";
 
-/** What the API server has under one number: a chunk, or something that does not say what it is. */
+/** What the API server has under each number: a chunk, or an object that can't be read as one. */
 export type FoundChunks = ReadonlyMap<number, StoredChunk | undefined>;
 
 /** One step through the log: a chunk that counts, or numbers whose chunks are missing or can't be read. */
@@ -9,15 +9,15 @@ export type OrderedChunk =
   | { readonly damaged: number; readonly upTo: number; readonly because: "missing" | "unreadable" };
 
 export interface ChunkOrder {
-  /** The first number of the generation that the log begins with. */
+  /** The number of the first chunk of the generation with which the log begins. */
   readonly base: number;
-  /** All numbers that there are, in order. */
+  /** All existing numbers, in order. */
   readonly numbers: readonly number[];
   readonly chunks: readonly OrderedChunk[];
 }
 
 /**
- * Which chunks make up the log, in order. What a writer that died, or was refused, has left of a record is not part of
+ * The chunks that make up the log, in order. The parts of a record whose writer died or was refused do not belong to
  * it: the next number has another record then. A number without a chunk was deleted by another program.
  */
 export function inOrder(found: FoundChunks): ChunkOrder | undefined {
@@ -39,7 +39,7 @@ export function inOrder(found: FoundChunks): ChunkOrder | undefined {
     const { parts, isWhole, isBroken } = partsFrom(found, chunk, highest);
     next = number + parts.length;
     const isBase = isGeneration(chunk) && chunk.base === base;
-    // A damaged record is read as far as it is there.
+    // A damaged record is read as far as it exists.
     const isMeant = isBase || (!isGeneration(chunk) && (isWhole || isBroken));
     if (isMeant) chunks.push(...parts.map((part) => ({ chunk: part })));
     if (isBase && !isWhole && !isBroken) chunks.push({ damaged: next, upTo: next, because: "missing" });
@@ -47,7 +47,7 @@ export function inOrder(found: FoundChunks): ChunkOrder | undefined {
   return { base, numbers, chunks };
 }
 
-/** The newest chunk of an append names it, and so does a newer generation that is whole. */
+/** The newest chunk of an append names it, and so does a newer generation that is complete. */
 function baseOf(found: FoundChunks, numbers: readonly number[], highest: number): number | undefined {
   let partial: number | undefined;
   for (const number of [...numbers].reverse()) {
@@ -61,7 +61,7 @@ function baseOf(found: FoundChunks, numbers: readonly number[], highest: number)
   return partial;
 }
 
-/** Or else it was deleted for a newer generation, of which parts are missing now. */
+/** Otherwise it was deleted for a newer generation, of which parts are missing now. */
 function isWholeBetween(found: FoundChunks, { base, number }: StoredChunk): boolean {
   const there = [...found.keys()].filter((each) => each >= base && each <= number);
   return there.length === number - base + 1;
@@ -74,11 +74,11 @@ function isGeneration({ number, part, base }: StoredChunk): boolean {
 interface Parts {
   readonly parts: readonly StoredChunk[];
   readonly isWhole: boolean;
-  /** Chunks beside it are missing or can't be read: it may have been whole. */
+  /** Neighbouring chunks are missing or can't be read, so that it may have been complete. */
   readonly isBroken: boolean;
 }
 
-/** The parts of the record that are there from this one on. */
+/** The existing parts of the record from this one on. */
 function partsFrom(found: FoundChunks, first: StoredChunk, highest: number): Parts {
   const parts = [first];
   let [last, next] = [first, found.get(first.number + 1)];

@@ -1,27 +1,27 @@
-/** What has happened to one object, as far as its projection shows. */
+/** How one object has changed, as far as its projection shows it. */
 export type Change<V> =
   | { readonly kind: "added"; readonly key: string; readonly value: V }
-  /** `before` is what this reader was given last: it is not given every step between. */
+  /** `before` is the value that this reader got last. It does not get every change in between. */
   | { readonly kind: "changed"; readonly key: string; readonly value: V; readonly before: V }
-  /** `value` is what this reader was given last. */
+  /** `value` is the value that this reader got last. */
   | { readonly kind: "deleted"; readonly key: string; readonly value: V };
 
 /** What a collection keeps of one object. */
 interface Kept<V> {
-  /** Another object of the same name has another one. */
+  /** Distinguishes it from another object of the same name. */
   readonly uid: string;
   readonly value: V;
 }
 
-/** A local copy of what the API server has, as far as it is projected, and the readers that follow its changes. */
+/** A local copy of the projected objects of the API server, and the readers that follow its changes. */
 export class Collection<V> {
   readonly #kept = new Map<string, Kept<V>>();
   readonly #readers = new Set<Reader<V>>();
   readonly #groupOf: (value: V) => string | undefined;
-  /** What belongs together, by its key. */
+  /** Objects of one group, by their keys. */
   readonly #groups = new Map<string, Map<string, V>>();
 
-  /** `groupOf`: by what objects are looked for together, such as the node of a pod. Undefined: not so. */
+  /** `groupOf`: the group by which objects are looked up together, such as the node of a pod. Undefined: none. */
   constructor(groupOf: (value: V) => string | undefined = () => undefined) {
     this.#groupOf = groupOf;
   }
@@ -34,12 +34,12 @@ export class Collection<V> {
     return this.#kept.get(key)?.value;
   }
 
-  /** All of one group. */
+  /** All objects of one group. */
   group(name: string): readonly V[] {
     return [...(this.#groups.get(name)?.values() ?? [])];
   }
 
-  /** A view, which changes as the collection does. */
+  /** A live view of the collection. */
   *entries(): IterableIterator<readonly [key: string, value: V]> {
     for (const [key, { value }] of this.#kept) yield [key, value];
   }
@@ -48,7 +48,7 @@ export class Collection<V> {
     return this.#kept.keys();
   }
 
-  /** `value` undefined: the object is not to be kept, as if it was deleted. */
+  /** `value` undefined: the object is not kept, as if it was deleted. */
   put(key: string, uid: string, value: V | undefined): void {
     if (value === undefined) {
       this.remove(key);
@@ -77,8 +77,8 @@ export class Collection<V> {
   }
 
   /**
-   * First everything that there is, as `added`, then each change. A reader that is slow gets fewer steps: what is kept
-   * for it is at most one entry for each object. Ends with the signal's reason.
+   * First every existing object as `added`, then each change. A slow reader gets fewer steps: at most one entry for
+   * each object is kept for it. Ends with the signal's reason.
    */
   async *changes(signal: AbortSignal): AsyncGenerator<Change<V>, never> {
     const reader = new Reader<V>(this.#kept);
@@ -105,7 +105,7 @@ function isSame<V>(value: V, other: V): boolean {
   return JSON.stringify(value) === JSON.stringify(other);
 }
 
-/** What one reader has been given, and which objects it has to look at. */
+/** What one reader has got, and which objects it has not seen yet. */
 class Reader<V> {
   readonly #kept: ReadonlyMap<string, Kept<V>>;
   readonly #given = new Map<string, Kept<V>>();

@@ -1,10 +1,10 @@
 import { onAbort } from "../drain/abort.ts";
 
-/** Waits until something is so. Each change that may make it so is followed by `changed`. */
+/** Waits until a condition is true. Every change that may make it true must be followed by `changed`. */
 export class Condition {
   readonly #looks = new Set<() => void>();
 
-  /** Resolves once `isSo`. Rejects with the signal's reason. */
+  /** Resolves when `isSo` returns true. Rejects with the signal's reason. */
   until(isSo: () => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);

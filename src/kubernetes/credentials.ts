@@ -6,10 +6,10 @@ export interface CredentialsOptions extends LoadOptions {
   readonly clock: Clock;
 }
 
-/** The kubelet replaces a token when 80% of its time has passed; client-go reads its file once a minute. */
+/** The kubelet replaces a token when 80% of its time has passed. client-go reads its file once a minute. */
 const READ_EVERY_MS = 60_000;
 
-/** Who this program is to the API server, kept up to date as files and tokens are replaced. */
+/** The identity of this program at the API server, kept up to date as files and tokens are replaced. */
 export class Credentials {
   readonly #options: CredentialsOptions;
   #config: LoadedConfig;
@@ -35,7 +35,10 @@ export class Credentials {
     return this.#config.name;
   }
 
-  /** The identity, read again once a minute. A read that fails changes nothing: the API server decides what is valid. */
+  /**
+   * The identity, which is read again once a minute. A failed read changes nothing, because the API server decides what
+   * is valid.
+   */
   async current(): Promise<Identity> {
     if (this.#options.clock.now() - this.#readAt < READ_EVERY_MS) return this.#identity;
     return this.#read(this.#config.isReadAgain).catch(() => this.#identity);
@@ -64,7 +67,7 @@ export class Credentials {
     try {
       if (isWhole) this.#config = await loadConfig(this.#options);
       const read = await this.#config.identity();
-      // The same certificates: connections that are open can be used further.
+      // The certificates are the same, so that open connections can still be used.
       this.#identity = read.tls === before.tls ? { ...read, agent: before.agent } : keptAlive(read);
       return this.#identity;
     } catch (error) {

@@ -7,9 +7,9 @@ import { applyToNode, DELAY_PREFIX } from "./nodes.ts";
 import type { Node } from "./objects.ts";
 import type { Watch } from "./watch.ts";
 
-/** cluster-autoscaler terminates no machine whose Node object has this annotation, for a while. */
+/** While a Node object has this annotation, cluster-autoscaler does not terminate its machine, for a limited time. */
 export const DELAY_ANNOTATION = `${DELAY_PREFIX}hasta-la-vista`;
-/** Owns the annotation alone. */
+/** Owns only this annotation. */
 const DELAY_MANAGER = "hasta-la-vista-deletion-delay";
 const RETRY = { firstMs: 2_000, maxMs: 60_000 };
 
@@ -28,15 +28,15 @@ export interface DeletionDelaysOptions {
 }
 
 /**
- * Keeps the annotation that delays a deletion on every node until it is drained. cluster-autoscaler looks for it before it
- * sets its taint: 20 ms after the taint is too late.
+ * Keeps the annotation that delays a deletion on every node until the node is drained. cluster-autoscaler looks for the
+ * annotation before it sets its taint, so that 20 ms after the taint is too late.
  * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#how-can-i-delay-the-deletion-of-a-node
  */
 export class DeletionDelays {
   readonly #options: DeletionDelaysOptions;
-  /** The ids of the instances that may go. */
+  /** The ids of the instances that may be terminated. */
   readonly #released = new Set<string>();
-  /** By the node's name: what is being written there. */
+  /** By the node's name: the request in progress. */
   readonly #writing = new Map<string, Promise<void>>();
   #signal: AbortSignal | undefined;
 
@@ -44,18 +44,18 @@ export class DeletionDelays {
     this.#options = options;
   }
 
-  /** The machine may go. */
+  /** The machine may be terminated. */
   release(instanceId: string): void {
     this.#released.add(instanceId);
     this.#mendInstance(instanceId);
   }
 
-  /** It stays. */
+  /** The machine stays. */
   retain(instanceId: string): void {
     if (this.#released.delete(instanceId)) this.#mendInstance(instanceId);
   }
 
-  /** Until `signal` aborts: rejects with its reason. */
+  /** Runs until `signal` aborts. Rejects with its reason. */
   async run(signal: AbortSignal): Promise<never> {
     this.#signal = signal;
     try {
@@ -76,7 +76,7 @@ export class DeletionDelays {
 
   #mend(key: string, signal: AbortSignal): void {
     if (this.#writing.has(key)) return;
-    // What it rejects with is the end of the program.
+    // It rejects only when the program ends.
     this.#writing.set(
       key,
       this.#untilAsWanted(key, signal).catch(() => {}),
@@ -92,7 +92,7 @@ export class DeletionDelays {
         const node = nodes.get(key);
         const wanted = node && this.#isWanted(node);
         if (node === undefined || wanted === undefined) return;
-        // What was just written may not have come back by the watch yet.
+        // The watch may not have shown the last change yet.
         if (wanted === (written ?? DELAY_ANNOTATION in node.annotations)) return;
         try {
           await this.#write(node, wanted, signal);
@@ -100,7 +100,7 @@ export class DeletionDelays {
         } catch (thrown) {
           signal.throwIfAborted();
           const error = thrown as KubernetesError;
-          // Deleted meanwhile.
+          // The node was deleted meanwhile.
           if (error.status === 404 || error.status === 409) return;
           if (attempt === 0) onTrouble({ node: node.name, wanted, error });
           await clock.sleep(backOffMs(attempt, RETRY), signal);
@@ -108,12 +108,12 @@ export class DeletionDelays {
         }
       }
     } finally {
-      // At once: what is wanted next begins anew.
+      // At once, so that the next change starts a new request.
       this.#writing.delete(key);
     }
   }
 
-  /** Undefined: as it is. */
+  /** Undefined: it is not changed. */
   #isWanted({ instanceId, taints }: ClusterNode): boolean | undefined {
     if (instanceId === undefined) return undefined;
     if (this.#released.has(instanceId)) return false;

@@ -1,10 +1,10 @@
 import { DrainError, type DrainErrorCode, printable } from "../drain/errors.ts";
 
-/** Reasons of failures that no API server has stated. They have the status 0. */
+/** Reasons of failures that do not come from the API server. They have the status 0. */
 export type LocalReason =
   /** The option, the kubeconfig or a file that it names can't be used. */
   | "Configuration"
-  /** The credentials could not be obtained: a token file is gone, or an exec plug-in failed. */
+  /** The credentials could not be read or obtained: a token file is gone, or an exec plug-in failed. */
   | "Credentials"
   /** There is no connection: refused, reset, unknown host, or TLS failed. */
   | "Unreachable"
@@ -23,23 +23,23 @@ interface ErrorFields {
   readonly cause?: unknown;
 }
 
-/** One of the details of a `Status`: for an eviction, `reason` names the budget that refuses it. */
+/** One detail of a `Status`. For an eviction, `reason` names the budget that refuses it. */
 export interface StatusCause {
   readonly reason?: string;
   readonly message?: string;
   readonly field?: string;
 }
 
-/** A request to the API server that failed. The message never has a token, a header or the content of a file. */
+/** A failed request to the API server. The message never contains a token, a header or the content of a file. */
 export class KubernetesError extends Error {
-  /** The HTTP status; 0 where there was no answer. */
+  /** The HTTP status. 0 if there was no answer. */
   readonly status: number;
   /**
-   * `Status.reason`, such as `NotFound`, `Conflict`, `Forbidden`, `Expired`, or a `LocalReason`; empty where the server
+   * `Status.reason`, such as `NotFound`, `Conflict`, `Forbidden`, `Expired`, or a `LocalReason`. Empty if the server
    * states none. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
    */
   readonly reason: string;
-  /** How long the server asks to wait before the next try, in milliseconds. Absent: it does not say. */
+  /** How long the server asks to wait before the next attempt, in milliseconds. Absent: it does not say. */
   readonly retryAfterMs: number | undefined;
   readonly causes: readonly StatusCause[];
 
@@ -57,7 +57,7 @@ export class KubernetesError extends Error {
     return this.status === 0 ? PASSING_REASONS.has(this.reason) : PASSING_STATUS.has(this.status);
   }
 
-  /** Whether the resource version or the continue token is too old: the collection must be listed again. */
+  /** Whether the resource version or the continue token is too old, so that the collection must be listed again. */
   get isExpired(): boolean {
     return this.status === 410;
   }
@@ -71,7 +71,7 @@ export function localError(reason: LocalReason, message: string, cause?: unknown
   return new KubernetesError(message, { status: 0, reason, ...(cause === undefined ? {} : { cause }) });
 }
 
-/** What the API server sends in place of an object. All of it comes from outside. */
+/** What the API server sends instead of an object. None of it is trusted. */
 interface Status {
   readonly code?: unknown;
   readonly reason?: unknown;
@@ -82,12 +82,12 @@ interface Status {
 /** A server's text may name a user, a resource and a webhook. */
 const MESSAGE_LENGTH_MAX = 500;
 const CAUSES_MAX = 10;
-/** A longer wait than this is not believed. */
+/** A longer wait than this is ignored. */
 const RETRY_AFTER_MAX_MS = 600_000;
 
 /**
- * The error that a `Status` object states. `what` is the request, as `PATCH /api/v1/nodes/a`; `httpStatus` counts where
- * the object has no code.
+ * The error of a `Status` object. `what` is the request, such as `PATCH /api/v1/nodes/a`. `httpStatus` counts if the
+ * object has no code.
  */
 export function statusError(
   what: string,
@@ -110,9 +110,12 @@ export function statusError(
   });
 }
 
-/** Refusals with 403 of which no role is the cause: a ResourceQuota that is used up, and a namespace that is being deleted. */
+/**
+ * Refusals with 403 that have nothing to do with roles: an exhausted ResourceQuota, and a namespace that is being
+ * deleted.
+ */
 const NO_MATTER_OF_ROLES = /exceeded quota: |is being terminated/;
-/** Only where a drain asks for it a pod is deleted. */
+/** A pod is deleted only if the request for a drain asks for that. */
 const POD_DELETION = /^DELETE \/api\/v1\/namespaces\/[^/]+\/pods\//;
 
 const REVIEW = /^POST \/apis\/(authentication|authorization)\.k8s\.io\/v1\/(tokenreviews|subjectaccessreviews)$/;
@@ -146,7 +149,7 @@ function textField(name: keyof StatusCause, given: unknown): StatusCause {
   return typeof given === "string" ? { [name]: printable(given, MESSAGE_LENGTH_MAX) } : {};
 }
 
-/** As the core knows it. What is no `KubernetesError` stays as it is. */
+/** As an error of the core. Anything that is not a `KubernetesError` is returned unchanged. */
 export function asClusterError(error: unknown): unknown {
   if (!(error instanceof KubernetesError)) return error;
   return new DrainError(codeOf(error), error.message, { cause: error });

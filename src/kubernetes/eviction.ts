@@ -9,12 +9,15 @@ import type { NodePods } from "./node-pods.ts";
 import type { Eviction as EvictionObject, KubernetesObject } from "./objects.ts";
 import { evictable, graceOf, type NodePod, obstacleTo } from "./pods.ts";
 
-/** A budget without a word about when to try again: as often as `kubectl drain` does. */
+/** For a budget that does not say when to try again: the same interval as `kubectl drain`. */
 const REFUSED_RETRY_MS = 5_000;
 const RETRY = { firstMs: 1_000, maxMs: 15_000 };
-/** How often the pods of the node are read while they end. */
+/** How often the pods of the node are read while they terminate. */
 const READ_MS = 2_000;
-/** The API server's own words: https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/pod/storage/eviction.go */
+/**
+ * The words of the API server:
+ * https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/pod/storage/eviction.go
+ */
 const TWO_BUDGETS = /more than one PodDisruptionBudget/i;
 const BUDGET_NAME = /disruption budget (\S+)/i;
 
@@ -26,7 +29,7 @@ export interface NodeEvictionOptions {
   readonly onEvent: (step: EvictionStep) => void;
 }
 
-/** Those on the node that the options select. */
+/** The pods on the node that the options select. */
 function selectedPods(
   pods: NodePods,
   node: string,
@@ -36,7 +39,7 @@ function selectedPods(
   return podSelectors === undefined ? pods.on(node, signal) : pods.selected(node, podSelectors, signal);
 }
 
-/** The pods that an eviction takes. Throws `not-evicted` where the options don't allow it. */
+/** The pods that an eviction applies to. Throws `not-evicted` if the options do not allow it. */
 export async function podsToEvict(
   pods: NodePods,
   node: string,
@@ -53,11 +56,11 @@ export async function podsToEvict(
 export class NodeEviction {
   readonly #options: NodeEvictionOptions;
   #node = "";
-  /** Those that it has taken, by uid. */
+  /** The pods that it has begun to evict, by uid. */
   readonly #taken = new Set<string>();
-  /** Those that are still there, by uid. */
+  /** The pods that still exist, by uid. */
   readonly #left = new Map<string, NodePod>();
-  /** Why those that can't be evicted can't, by uid. */
+  /** Why pods can't be evicted, by uid. */
   readonly #refused = new Map<string, string>();
   readonly #reported = new Map<string, string>();
 
@@ -66,8 +69,9 @@ export class NodeEviction {
   }
 
   /**
-   * Resolves once they are gone. Throws `not-evicted`, or the reason of `signal`. `cordon` marks the node unschedulable
-   * once its pods may be evicted, and resolves with its name and them; undefined: there is no such node.
+   * Resolves when the pods are gone. Throws `not-evicted`, or the reason of `signal`. `cordon` marks the node
+   * unschedulable when its pods may be evicted, and resolves with its name and the pods. Undefined: there is no such
+   * node.
    */
   async run(
     cordon: (signal: AbortSignal) => Promise<{ readonly name: string; readonly pods: readonly NodePod[] } | undefined>,
@@ -84,7 +88,7 @@ export class NodeEviction {
     throw notEvicted(remaining);
   }
 
-  /** Each promise resolves once the API server has accepted the pod's eviction, or it can't be evicted. */
+  /** Each promise resolves when the API server has accepted the pod's eviction, or when the pod can't be evicted. */
   #take(pods: readonly NodePod[], signal: AbortSignal): Promise<void>[] {
     for (const pod of pods) {
       this.#taken.add(pod.uid);
@@ -100,7 +104,7 @@ export class NodeEviction {
       );
   }
 
-  /** Resolves once the API server has accepted it, or it can't be evicted. */
+  /** Resolves when the API server has accepted the eviction, or when the pod can't be evicted. */
   async #evict(pod: NodePod, signal: AbortSignal): Promise<void> {
     const { clock, options } = this.#options;
     const obstacle = obstacleTo([pod], options);
@@ -112,7 +116,7 @@ export class NodeEviction {
       } catch (thrown) {
         signal.throwIfAborted();
         if (!(thrown instanceof KubernetesError)) throw thrown;
-        // It is gone, or another pod has its name.
+        // The pod is gone, or another pod has its name.
         if (thrown.status === 404 || thrown.status === 409) return;
         const { willRetry, waitMs } = judged(thrown, attempt);
         this.#refusedBy(pod, thrown, willRetry);
@@ -151,7 +155,7 @@ export class NodeEviction {
     else this.#report(pod, what, { willRetry, ...(budget !== undefined && { budget }) });
   }
 
-  /** It is not waited for. */
+  /** The eviction does not wait for this pod. */
   #refuse(pod: NodePod, why: DrainError): void {
     this.#refused.set(pod.uid, why.message);
     this.#report(pod, why, { willRetry: false });
@@ -167,7 +171,7 @@ export class NodeEviction {
     this.#options.onEvent({ type: "eviction-refused", pod, ...more, error });
   }
 
-  /** Resolves with what was asked of pods that the scheduler has put there before it knew of the cordon. */
+  /** Resolves with the evictions of pods that the scheduler has put on the node before it knew of the cordon. */
   async #untilGone(signal: AbortSignal): Promise<readonly Promise<void>[]> {
     const { pods, clock, options, onEvent } = this.#options;
     const asked: Promise<void>[] = [];
@@ -189,12 +193,12 @@ export class NodeEviction {
       if (gone.length > 0) onEvent({ type: "evicted", pods: gone.map(({ name }) => name) });
       const late = evictable(there, options).filter(({ uid }) => !this.#taken.has(uid));
       if (late.length > 0) asked.push(...this.#take(late, signal));
-      // Those that can't be evicted are not waited for.
+      // It does not wait for those that can't be evicted.
     } while ([...this.#left.keys()].some((uid) => !this.#refused.has(uid)));
     return asked;
   }
 
-  /** Repeats what fails in passing. */
+  /** Retries temporary failures. */
   async #untilDone<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock, onEvent } = this.#options;
     let told: string | undefined;
@@ -213,7 +217,7 @@ export class NodeEviction {
   }
 }
 
-/** How long the longest of them has to end, in milliseconds. */
+/** The longest grace period of the pods, in milliseconds. */
 export function longestGraceMs(pods: readonly NodePod[], options: JointEviction): number {
   return Math.max(0, ...pods.map((pod) => graceOf(pod, options))) * 1_000;
 }
@@ -221,7 +225,7 @@ export function longestGraceMs(pods: readonly NodePod[], options: JointEviction)
 function judged(error: KubernetesError, attempt: number): { readonly willRetry: boolean; readonly waitMs: number } {
   const { status, retryAfterMs, isPassing, causes, message } = error;
   if (status === 429) return { willRetry: true, waitMs: retryAfterMs ?? REFUSED_RETRY_MS };
-  // Of two budgets the API server can't tell which one counts: only an operator can mend that.
+  // With two budgets, the API server can't decide which one applies. Only an operator can change that.
   if (status === 500 && TWO_BUDGETS.test(message)) return { willRetry: false, waitMs: 0 };
   // Its namespace is being deleted, and the pod with it.
   const isEnding = causes.some(({ reason }) => reason === "NamespaceTerminating");

@@ -12,12 +12,13 @@ export interface Exchange {
   readonly contentType?: string;
 }
 
-/** A peer that has vanished without a word is noticed by the operating system within about half a minute. */
+/** With this, the operating system notices within about half a minute that a peer has vanished. */
 const TCP_KEEP_ALIVE_MS = 15_000;
 
 /**
- * Sends one request, and resolves with the head of its answer. Throws `KubernetesError` with the reason `Unreachable`, or
- * the signal's reason. A connection that was kept open and that the server has closed meanwhile is replaced once.
+ * Sends one request, and resolves with the head of its answer. Throws `KubernetesError` with the reason `Unreachable`,
+ * or the signal's reason. If the server has closed a kept connection meanwhile, the request is sent once more on a new
+ * one.
  */
 export async function exchange(identity: Identity, sent: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
   for (let attempt = 1; ; attempt++) {
@@ -53,24 +54,24 @@ function once({ server, agent, headers }: Identity, sent: Exchange, signal: Abor
     try {
       request = (url.protocol === "http:" ? requestHttp : requestHttps)(url, options);
     } catch (error) {
-      // A token with characters that no header may have.
+      // The token has characters that a header may not contain.
       return resolve({ outcome: error as Error, isReused: false });
     }
     request.once("socket", (socket) => socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS));
     request.once("response", (outcome) => resolve({ outcome, isReused: request.reusedSocket }));
     request.once("error", (outcome) => resolve({ outcome, isReused: request.reusedSocket }));
-    // After the answer has begun, its stream reports what happens to the connection.
+    // After the answer has begun, its stream reports errors of the connection.
     request.on("error", () => {});
     request.end(body);
   });
 }
 
-/** A query may have a continue token of kilobytes. */
+/** Without the query, which may have a continue token of several kilobytes. */
 export function pathAlone(path: string): string {
   return printable(path.split("?", 1)[0] ?? "", 200);
 }
 
-/** What Node calls failures of TLS: https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes */
+/** Node's names for failures of TLS: https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes */
 const UNTRUSTED =
   /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT|INVALID_CA|HOSTNAME_MISMATCH|INVALID_PURPOSE)/;
 const TLS_FAILED = /^(ERR_SSL_|ERR_TLS_|EPROTO|ERR_OSSL_)/;
@@ -99,15 +100,15 @@ function unreachable(what: string, { server }: Identity, error: NodeJS.ErrnoExce
   return localError("Unreachable", `${what}: ${where} could not be reached (${named})`, error);
 }
 
-/** Whether a replaced certificate or authority could explain the failure. */
+/** Whether a replaced certificate or authority could be the cause. */
 export function isTlsFailure({ reason, cause }: KubernetesError): boolean {
   const { code = "" } = (cause ?? {}) as NodeJS.ErrnoException;
   return reason === "Unreachable" && (UNTRUSTED.test(code) || TLS_FAILED.test(code));
 }
 
 /**
- * The whole body as text, at most `bytesMax` of it. Throws `KubernetesError`: `TooLarge`, or `Unreachable` where the
- * connection ends before the body does.
+ * The whole body as text, at most `bytesMax`. Throws `KubernetesError`: `TooLarge`, or `Unreachable` if the connection
+ * ends before the body does.
  */
 export async function bodyOf(answer: IncomingMessage, what: string, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -128,8 +129,8 @@ export async function bodyOf(answer: IncomingMessage, what: string, bytesMax: nu
 const LINE_END = 0x0a;
 
 /**
- * The lines of a stream, each without its end. Throws `KubernetesError` for a line of more than `bytesMax`: whatever
- * sends it, it is kept no longer than until then. A last line without an end was cut off, and is left out.
+ * The lines of a stream, each without its end. Throws `KubernetesError` for a line of more than `bytesMax`, and keeps
+ * no more of it than that. A last line without an end was cut off, and is skipped.
  */
 export async function* linesOf(source: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<string, void> {
   let parts: Buffer[] = [];

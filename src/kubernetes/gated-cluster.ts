@@ -12,15 +12,15 @@ const TIMEOUT_MS = 1_500;
 
 export interface KubernetesGateOptions {
   readonly server: ApiServer;
-  /** The Node objects as they were last seen, by their names. */
+  /** The Node objects as they were read last, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
   /** The cluster's clock, by which its programs state deadlines. */
   readonly time: Pick<ServerTime, "here">;
-  /** What a Node object announces. Undefined: no departure. */
+  /** The departure that a Node object announces. Undefined: none. */
   readonly departureOf: (node: ClusterNode) => { readonly evictBy?: number } | undefined;
 }
 
-/** What the eviction gate needs of a Kubernetes cluster, through its API server. Throws `DrainError`. */
+/** What the eviction gate reads of a Kubernetes cluster. Throws `DrainError`. */
 export class KubernetesGate implements GatedCluster {
   readonly #options: KubernetesGateOptions;
 

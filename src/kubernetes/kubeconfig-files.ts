@@ -4,10 +4,10 @@ import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
 
-/** How the host reads files, and what it says of those that it can't read. */
+/** How the host reads files, and how it describes failures. */
 export interface Files {
   readonly read: (path: string) => Promise<string>;
-  /** The problem of a file, as `there is no such file (ENOENT)`. */
+  /** The problem of a file, such as `there is no such file (ENOENT)`. */
   readonly problem: (error: NodeJS.ErrnoException) => string;
 }
 
@@ -18,8 +18,8 @@ interface ReadOptions {
 }
 
 /**
- * The files of a kubeconfig as kubectl reads them: of several, as KUBECONFIG names them, those that exist, and an entry of an
- * earlier one counts. Throws `KubernetesError` with the reason `Configuration`.
+ * Reads a kubeconfig as kubectl does. Of several files, as in KUBECONFIG, those that exist are read, and an entry of an
+ * earlier one wins. Throws `KubernetesError` with the reason `Configuration`.
  * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files
  */
 export async function readKubeconfig(path: string, options: ReadOptions): Promise<KubeConfig> {
@@ -59,7 +59,7 @@ async function readFile(path: string, { names, files }: ReadOptions): Promise<Re
   return { config, users: config.getUsers().map((user) => asClientsReadIt(user, parsed, folder)) };
 }
 
-/** Of the library's messages the one that names a place. */
+/** The only message of the library that names a place. */
 const MISSING = /^([\w.[\]-]{1,100}) is missing$/;
 
 async function readFiles(path: string, options: ReadOptions): Promise<readonly ReadFile[]> {
@@ -85,14 +85,17 @@ interface ParsedUser {
   readonly user?: { readonly tokenFile?: unknown } | null;
 }
 
-/** The document, so that malformed YAML is named by its line: the library's message would quote the file. */
+/**
+ * Parses the document itself, so that an error names the line of malformed YAML. The library's message would quote the
+ * file.
+ */
 function parse(text: string, given: string): readonly ParsedUser[] {
   let document: { readonly users?: unknown } | null | undefined;
   try {
     document = parseYaml(text) as typeof document;
   } catch (error) {
     const { mark } = error as { readonly mark?: { readonly line?: number } };
-    // Of an empty file it says that there is no document.
+    // For an empty file it says that there is no document.
     if (mark?.line !== undefined) {
       throw invalid(`${given}, which can't be used: it is not valid YAML in line ${mark.line + 1}`);
     }
@@ -104,8 +107,8 @@ function parse(text: string, given: string): readonly ParsedUser[] {
 }
 
 /**
- * The library leaves out `tokenFile`, and starts a plug-in from the current folder; kubectl reads the one and starts the
- * other from the folder of the file.
+ * The library ignores `tokenFile`, and starts a plug-in in the current folder. kubectl reads the former, and starts the
+ * latter in the folder of the file.
  */
 function asClientsReadIt(user: User, parsed: readonly ParsedUser[], folder: string): User {
   const tokenFile = parsed.find(({ name }) => name === user.name)?.user?.tokenFile;

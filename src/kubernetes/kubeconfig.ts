@@ -6,32 +6,32 @@ import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
 import { type Files, invalid, readKubeconfig } from "./kubeconfig-files.ts";
 
-/** Where the cluster is, and who this program is there. */
+/** Where the cluster is, and which identity this program has there. */
 export type ClusterSource =
-  /** `folder`: where the service account is mounted, if not at its usual place. */
+  /** `folder`: the mount path of the service account, if it is not the usual one. */
   | { readonly kind: "in-cluster"; readonly folder?: string }
-  /** `path`: of a file, or of several as KUBECONFIG names them. `context`: absent, the file's current context. */
+  /** `path`: of a file, or of several as in KUBECONFIG. `context`: absent, the file's current context. */
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
 
 export interface LoadOptions {
   readonly source: ClusterSource;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly files: Files;
-  /** The option that gave the source, and the one that gave the context, for messages. */
+  /** The options that gave the source and the context, for messages. */
   readonly names: { readonly source: string; readonly context: string };
-  /** The proxy on the way to a host. Absent, or undefined for a host: none. A kubeconfig's `proxy-url` wins. */
+  /** The proxy for a host. Absent, or undefined for a host: none. `proxy-url` of a kubeconfig wins. */
   readonly proxyFor?: (server: URL) => string | undefined;
-  /** The time that an exec plug-in has. Absent: 30 s, since it may have to ask a service for a token. */
+  /** The time limit of an exec plug-in. Absent: 30 s, because it may have to request a token from a service. */
   readonly execTimeoutMs?: number;
 }
 
-/** What a request needs to reach the API server as its user. */
+/** What a request needs to reach the API server with its identity. */
 export interface Identity {
   readonly server: URL;
   readonly agent: Agent;
   /** Authorization and impersonation. Secret. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Changes when the agent must be replaced. Secret. */
+  /** When it changes, the agent must be replaced. Secret. */
   readonly tls: string;
 }
 
@@ -43,9 +43,9 @@ const EXEC_TIMEOUT_MS = 30_000;
 
 /** A configuration that was read and checked. */
 export class LoadedConfig {
-  /** The cluster as messages name it. */
+  /** The name of the cluster in messages. */
   readonly name: string;
-  /** Whether reading it again at any time costs nothing: a plug-in's or an issuer's token is kept until it expires. */
+  /** Whether reading it again is cheap at any time. A plug-in's or an issuer's token is kept until it expires. */
   readonly isReadAgain: boolean;
   readonly #config: KubeConfig;
   readonly #cluster: Cluster;
@@ -101,7 +101,7 @@ export class LoadedConfig {
       return `${source} names the file '${printable(error.path)}', which can't be used: ${this.#options.files.problem(error)}`;
     }
     if (exec) {
-      // What a plug-in printed may be a token. What it said on stderr is for people.
+      // The output of a plug-in may be a token. Its stderr is for people.
       const isFormat = error instanceof SyntaxError || error instanceof TypeError;
       const why = isFormat
         ? "it printed no ExecCredential with a token or a client certificate"
@@ -112,7 +112,7 @@ export class LoadedConfig {
   }
 }
 
-/** Reads the configuration. Throws `KubernetesError` with the reason `Configuration` and every word of advice. */
+/** Reads the configuration. Throws `KubernetesError` with the reason `Configuration`, and all advice. */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   return options.source.kind === "in-cluster"
     ? inCluster(options, options.source.folder)
@@ -162,8 +162,8 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
 }
 
 /**
- * The library refreshes OIDC tokens at each read, without the client's secret or the issuer's authority, and sends no token
- * where that fails. So the token is used as it is, and read again as `kubectl` or another program replaces it.
+ * The library refreshes OIDC tokens at each read, without the client's secret or the issuer's authority, and sends no
+ * token if that fails. So the token is used as it is, and read again when `kubectl` or another program has replaced it.
  */
 function withIdToken({ authProvider, ...user }: User, source: string): User {
   if (authProvider?.name !== "oidc") return authProvider === undefined ? user : { ...user, authProvider };
@@ -190,7 +190,7 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     );
   }
   const provider = user.authProvider?.name;
-  // Ours for token files.
+  // The name that this program uses for token files.
   if (provider !== undefined && provider !== "tokenFile") {
     throw invalid(
       `${names.source} uses the auth-provider '${printable(String(provider))}', which Kubernetes 1.26 has removed: use an exec plug-in`,
@@ -201,7 +201,7 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
   }
   const proxyUrl = given.proxyUrl ?? proxyFor?.(server);
   if (proxyUrl !== undefined && !(URL.canParse(proxyUrl) && PROXIES.has(new URL(proxyUrl).protocol))) {
-    // It may have a password.
+    // It may contain a password.
     throw invalid(
       `${names.source} names a proxy-url that can't be used: give http://, https:// or socks5:// and the address of the proxy`,
     );
@@ -228,7 +228,10 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
   return new LoadedConfig(name, config, cluster, user, options);
 }
 
-/** What the plug-in is asked. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#input-and-output-formats */
+/**
+ * The request to the plug-in.
+ * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#input-and-output-formats
+ */
 function execInfo(
   apiVersion: unknown,
   { server, caData, skipTLSVerify, tlsServerName }: Cluster,
@@ -254,7 +257,7 @@ function execInfo(
   return { name: "KUBERNETES_EXEC_INFO", value: JSON.stringify(info) };
 }
 
-/** The library waits for a plug-in for ever, and lets it read the terminal. */
+/** The library waits for a plug-in without a limit, and lets it read the terminal. */
 function boundPlugIns(config: KubeConfig, timeout: number): void {
   for (const authenticator of config["authenticators"]) {
     if (!("execFn" in authenticator)) continue;
@@ -268,7 +271,7 @@ function boundPlugIns(config: KubeConfig, timeout: number): void {
       plugIn.once("exit", (_, signal) => {
         if (signal !== "SIGKILL") return;
         plugIn.emit("error", new Error(`it had not ended after ${timeout / 1_000} s`));
-        // Programs that it has started still have them open, and the library waits for their end.
+        // Programs that the plug-in has started may still hold them open, and the library would wait for their end.
         plugIn.stdout?.destroy();
         plugIn.stderr?.destroy();
       });
@@ -277,7 +280,7 @@ function boundPlugIns(config: KubeConfig, timeout: number): void {
   }
 }
 
-/** OpenSSL would take a file without certificates for an empty list, and name nothing. */
+/** OpenSSL would accept a file without certificates as an empty list, and report nothing. */
 function checkCertificates(source: string, { ca, cert, key }: { ca: unknown; cert: unknown; key: unknown }): void {
   if (ca !== undefined)
     attempt(`the certificate authority of ${source} is no PEM certificate`, () => new X509Certificate(ca as Buffer));

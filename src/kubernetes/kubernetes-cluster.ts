@@ -12,15 +12,15 @@ import type { Node } from "./objects.ts";
 import { checkMayEvict } from "./permissions.ts";
 import type { NodePod } from "./pods.ts";
 
-/** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
+/** Owns only the label: an apply without the label removes this manager's label, and no other manager's. */
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
-/** The same of `spec.unschedulable`: what `kubectl cordon` has set stays. */
+/** The same for `spec.unschedulable`, so that a cordon of `kubectl cordon` stays. */
 const CORDON_MANAGER = "hasta-la-vista-cordon";
 const NAMED_WITHIN_MS = 3_000;
 
-/** The Node objects, as far as they are known without a call. */
+/** The Node objects that are known without a call. */
 export interface KnownNodes {
-  /** Whether all are known. */
+  /** Whether all Node objects are known. */
   readonly isListed: boolean;
   byInstance(instanceId: string): ClusterNode | undefined;
 }
@@ -52,7 +52,7 @@ export class KubernetesCluster implements Cluster {
         await this.#apply(known, { [EXCLUDE_LABEL]: "true" }, false, signal);
       } catch (error) {
         if (!(error instanceof KubernetesError && error.status === 409) || isGone(error)) throw error;
-        // Another manager has given it a value. Those that some controller reads as "included" are replaced.
+        // Another manager has set the label. A value that some controller reads as "included" is replaced.
         const { labels } = clusterNode(await this.#options.server.get<Node>(nodePath(known.name), signal));
         const value = labels[EXCLUDE_LABEL];
         if (value === undefined || INCLUDES.test(value))
@@ -81,7 +81,7 @@ export class KubernetesCluster implements Cluster {
   uncordon(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     return this.#withNode(node, signal, async (known) => {
       await this.#applyCordon(known, {}, signal);
-      // With the uid, so that a node that was made anew under the name stays as it is.
+      // With the uid, so that a new node of the same name is not changed.
       const patch = { metadata: { uid: known.uid }, spec: { unschedulable: null } };
       await this.#options.server.mergePatch(nodePath(known.name), patch, signal);
     });
@@ -121,7 +121,7 @@ export class KubernetesCluster implements Cluster {
     const cordon = async (within: AbortSignal) => {
       let pods: readonly NodePod[] = [];
       const name = await this.#withNode(node, within, async (known) => {
-        // What may not be evicted is not cordoned either.
+        // If the pods may not be evicted, the node is not cordoned either.
         pods = await podsToEvict(this.#pods, known.name, options, within);
         await this.#applyCordon(known, { unschedulable: true }, within);
       });
@@ -130,12 +130,12 @@ export class KubernetesCluster implements Cluster {
     await new NodeEviction({ server, pods: this.#pods, clock, options, onEvent }).run(cordon, signal);
   }
 
-  /** Force: a manager that has made it schedulable before has done so for another purpose. */
+  /** Force, because a manager that has made the node schedulable before did so for another purpose. */
   #applyCordon(node: ClusterNode, spec: { readonly unschedulable?: true }, signal: AbortSignal): Promise<void> {
     return applyToNode(this.#options.server, node, { spec }, { fieldManager: CORDON_MANAGER, force: true }, signal);
   }
 
-  /** Undefined: there is no such Node object, or the API server does not say in time. */
+  /** Undefined: there is no such Node object, or the API server does not answer in time. */
   async named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
     try {
       return await this.#named(name, signal, NAMED_WITHIN_MS);
@@ -187,7 +187,7 @@ export class KubernetesCluster implements Cluster {
     const known = nodes?.byInstance(member.id);
     if (known !== undefined || nodes?.isListed === true) return known;
     const isMember = ({ instanceId }: ClusterNode) => instanceId === member.id;
-    // By default the Node object is named as the machine.
+    // By default the Node object has the name of the machine.
     const named = await this.#named(member.name, signal);
     if (named !== undefined && isMember(named)) return named;
     for await (const { items } of server.pages<Node>(NODES_PATH, signal)) {
@@ -203,7 +203,7 @@ export class KubernetesCluster implements Cluster {
   }
 }
 
-/** What cloud-provider-aws reads as false (Go's strconv.ParseBool). */
+/** The values that cloud-provider-aws reads as false (Go's strconv.ParseBool). */
 const INCLUDES = /^(?:0|f|F|false|FALSE|False)$/;
 
 /** The Node object was deleted meanwhile. The API server then refuses the uid of an apply. */

@@ -19,41 +19,40 @@ import {
 } from "./lease.ts";
 
 export interface LeaseElectorOptions {
-  /** Of its own: a renewal must not wait for other requests, nor for leave to send it. */
+  /** A server of its own: a renewal must wait neither for other requests nor for the fence. */
   readonly server: Pick<ApiServer, "request" | "find">;
   readonly clock: Clock;
   readonly namespace: string;
   readonly name: string;
-  /** No other process may have it, nor a later one on the same machine. */
+  /** Unique: no other process has it, nor a later one on the same machine. */
   readonly identity: string;
-  /** What the others are told of this process while it leads. Asked before each renewal. */
+  /** What this process publishes about itself while it leads. Called before each renewal. */
   readonly self?: () => Omit<LeaderRecord, "identity">;
-  /** Whether another process had better lead: then this one leads only where none of them wants to. */
+  /** Whether another process should lead. Then this one leads only if no other process wants to. */
   readonly isReluctant?: () => boolean;
   readonly onState?: (state: ElectionState) => void;
   readonly random?: () => number;
 }
 
-/** One of two that fail in a row leaves time for a third. */
+/** Two requests that fail in a row leave time for a third. */
 const REQUEST_WITHIN_MS = 4_000;
 const CUT_SHORT_MS = 100;
-/** Callers wait for the next leader, and only for as long as this process still lives. */
+/** Callers wait for the next leader, but only as long as this process lives. */
 const OBSERVE_PERIOD_MS = 500;
 const LEASES = "apis/coordination.k8s.io/v1/namespaces";
 
-/** The Lease as it was seen last. */
+/** The Lease as it was read last. */
 interface Seen {
-  /** Undefined: there is none. */
+  /** Undefined: there is no Lease. */
   readonly lease: Lease | undefined;
-  /** By our clock, when it was first seen with this record. */
+  /** When it was first read with this record, by this process's clock. */
   readonly at: number;
 }
 
 /**
- * Elects by a Lease as client-go does, beside which it can be used. A holder is alive as long as its record is seen to
- * change: no time in the record counts, so that clocks may differ. Whatever the Lease says, only the API server's
- * comparison of resource versions gives it to a process.
- * https://kubernetes.io/docs/concepts/architecture/leases/#leader-election
+ * Elects by a Lease as client-go does, and works beside client-go. A holder is alive as long as its record changes. No
+ * time in the record counts, so that clocks may differ. Whatever the Lease says, only the API server's comparison of
+ * resource versions gives it to a process. https://kubernetes.io/docs/concepts/architecture/leases/#leader-election
  */
 export class LeaseElector implements Elector {
   readonly identity: string;
@@ -63,9 +62,9 @@ export class LeaseElector implements Elector {
   #seen: Seen | undefined;
   #term: Term | undefined;
   #told: string | undefined;
-  /** The highest number of a term that was seen. The Lease of a cluster begins with 0. */
+  /** The highest number of a term that was read. The Lease of a cluster begins with 0. */
   #highest = -1;
-  /** It has stepped down, and another process has not led since. */
+  /** This process has stepped down, and no other process has led since. */
   #hasSteppedDown = false;
   #failing: { readonly since: number; readonly reasons: Set<string> } | undefined;
 
@@ -114,7 +113,7 @@ export class LeaseElector implements Elector {
     this.#tell();
   }
 
-  /** Resolves with a term, or without one once `stop` aborts. */
+  /** Resolves with a term, or without one when `stop` aborts. */
   async #campaign(stop: AbortSignal): Promise<Term | undefined> {
     while (!stop.aborted) {
       const term = await this.#tried(async () => {
@@ -143,7 +142,7 @@ export class LeaseElector implements Elector {
     }
   }
 
-  /** Renews the Lease while the term lasts, and watches what becomes of it afterwards. Never rejects. */
+  /** Renews the Lease during the term, and watches it afterwards. Never rejects. */
   async #renew(term: Term, done: AbortSignal): Promise<void> {
     while (!done.aborted) {
       const pauseMs = term.isOver ? RETRY_PERIOD_MS : Math.min(RETRY_PERIOD_MS, term.until - this.#now);
@@ -154,7 +153,7 @@ export class LeaseElector implements Elector {
     }
   }
 
-  /** At most one other program's change of the Lease comes between two renewals. */
+  /** At most one change of the Lease by another program comes between two renewals. */
   async #renewOnce(term: Term, signal: AbortSignal): Promise<void> {
     try {
       if (await this.#put(term, signal)) return;
@@ -177,7 +176,7 @@ export class LeaseElector implements Elector {
     await this.#put(term, signal);
   }
 
-  /** Writes the Lease as this process's. False: another version of it is there. */
+  /** Writes the Lease for this process. False: another version of it exists. */
   async #put(term: Term, signal: AbortSignal): Promise<boolean> {
     const sentAt = this.#now;
     const withinMs = Math.min(REQUEST_WITHIN_MS, Math.max(term.until - sentAt, 1));
@@ -186,7 +185,7 @@ export class LeaseElector implements Elector {
     return written;
   }
 
-  /** Not interrupted by `stop`: whether the Lease is this process's must be known, for it to be released. */
+  /** `stop` does not interrupt it: it must be known whether this process has the Lease, so that it can be released. */
   async #take(): Promise<Term | undefined> {
     const number = this.#highest + 1;
     const sentAt = this.#now;
@@ -203,7 +202,7 @@ export class LeaseElector implements Elector {
     return { ...held, spec: { ...held.spec, leaseTransitions } };
   }
 
-  /** False: it is there in another version, or not there any more. */
+  /** False: it exists in another version, or not any more. */
   async #written(body: Lease, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     const isThere = this.#seen?.lease !== undefined;
     const target = isThere
@@ -236,11 +235,11 @@ export class LeaseElector implements Elector {
     this.#tell();
   }
 
-  /** Since when no process holds the Lease, by our clock. Undefined: one does. */
+  /** Since when no process holds the Lease, by this process's clock. Undefined: a process holds it. */
   #freeSince(): number | undefined {
     if (this.#seen === undefined) return undefined;
     const { lease, at } = this.#seen;
-    // Of an earlier term of this process, which is over: its last renewal came through late.
+    // It belongs to an earlier term of this process, which is over. Its last renewal arrived late.
     if (lease === undefined || ["", this.identity].includes(holderOf(lease))) return at;
     const expiry = at + durationMsOf(lease);
     return this.#now >= expiry ? expiry : undefined;
@@ -253,7 +252,10 @@ export class LeaseElector implements Elector {
     return !isReluctant || this.#now - since >= LEASE_DURATION_MS;
   }
 
-  /** Half a retry period to a whole one, so that replicas don't ask at the same time; not beyond the end of the lease. */
+  /**
+   * Half a retry period to a whole one, so that replicas do not ask at the same time, but not beyond the end of the
+   * lease.
+   */
   async #pause(stop: AbortSignal): Promise<void> {
     const { clock, random = Math.random } = this.#options;
     const { lease, at = 0 } = this.#seen ?? {};
@@ -263,7 +265,7 @@ export class LeaseElector implements Elector {
     this.#tell();
   }
 
-  /** So that others need not wait for the end of the lease. Where it fails, they do. */
+  /** So that others do not wait for the end of the lease. If it fails, they do. */
   async #release(): Promise<void> {
     const { signal } = newAbort();
     await this.#tried(async () => {
@@ -276,7 +278,7 @@ export class LeaseElector implements Elector {
     }, signal);
   }
 
-  /** Reports failures, each reason once while they last, and their end. */
+  /** Reports failures, each reason once while it lasts, and their end. */
   async #tried<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     try {
       const result = await work();
@@ -346,7 +348,7 @@ class Term implements Leadership {
     return this.over.aborted;
   }
 
-  /** When it is over without another renewal, in milliseconds since the epoch. */
+  /** When the term ends without another renewal, in milliseconds since the epoch. */
   get until(): number {
     return this.#until;
   }
@@ -355,14 +357,14 @@ class Term implements Leadership {
     if (this.isOver) throw this.over.reason;
   }
 
-  /** By a request that was sent then: others count from when it arrived, which was later. */
+  /** `sentAt`: when the request was sent. Others count from when it arrived, which was later. */
   renewed(sentAt: number): void {
     this.#until = Math.max(this.#until, sentAt + RENEW_DEADLINE_MS);
     this.#failure = undefined;
   }
 
   failed(error: Error): void {
-    // What the end of the term has cut short says nothing of the cause.
+    // A request that the end of the term has aborted does not show the cause.
     if (this.#failure === undefined || this.#clock.now() + CUT_SHORT_MS < this.#until) this.#failure = error;
   }
 

@@ -1,7 +1,7 @@
 import type { LeaderRecord } from "../drain/leadership.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** `coordination.k8s.io/v1`. Nothing proves the shape of what an API server sends. */
+/** `coordination.k8s.io/v1`. The shape of what the API server sends is not guaranteed. */
 export interface Lease extends KubernetesObject {
   readonly spec?: {
     readonly holderIdentity?: string;
@@ -13,8 +13,8 @@ export interface Lease extends KubernetesObject {
 }
 
 /**
- * The defaults of Kubernetes' own components: a holder that does not renew for `LEASE_DURATION_MS` is replaced, and stops
- * by itself `RENEW_DEADLINE_MS` after its last renewal.
+ * The defaults of Kubernetes' own components: a holder that does not renew for `LEASE_DURATION_MS` is replaced, and
+ * stops by itself `RENEW_DEADLINE_MS` after its last renewal.
  * https://pkg.go.dev/k8s.io/client-go/tools/leaderelection#LeaderElectionConfig
  */
 export const LEASE_DURATION_MS = 15_000;
@@ -24,7 +24,7 @@ export const RETRY_PERIOD_MS = 2_000;
 const ADDRESS = "hasta-la-vista.io/address";
 const FINGERPRINT = "hasta-la-vista.io/certificate-sha256";
 const TEXT_CHARACTERS_MAX = 1_000;
-/** A longer lease than this is not believed: it would be a mistake that keeps all replicas waiting. */
+/** A longer lease is ignored: it would be a mistake that keeps all replicas waiting. */
 const DURATION_MAX_MS = 600_000;
 
 export function holderOf({ spec }: Lease): string {
@@ -36,13 +36,13 @@ export function durationMsOf({ spec }: Lease): number {
   return ms > 0 && ms <= DURATION_MAX_MS ? ms : LEASE_DURATION_MS;
 }
 
-/** How often the lease has changed hands. */
+/** How often the holder of the lease has changed. */
 export function transitionsOf({ spec }: Lease): number {
   const { leaseTransitions } = spec ?? {};
   return Number.isSafeInteger(leaseTransitions) ? Number(leaseTransitions) : 0;
 }
 
-/** What a renewal changes, as far as it shows whether the holder lives. */
+/** The fields that a renewal changes, which show whether the holder is alive. */
 export function recordOf({ spec }: Lease): string {
   return JSON.stringify(spec ?? {});
 }
@@ -57,7 +57,7 @@ export function leaderOf(lease: Lease): LeaderRecord {
   };
 }
 
-/** The lease held by `self`. `acquires`: it was not before. */
+/** The lease held by `self`. `acquires`: another process held it before. */
 export function heldBy(lease: Lease, self: LeaderRecord, at: number, acquires: boolean): Lease {
   const { metadata, spec } = lease;
   const annotations = {
@@ -79,7 +79,7 @@ export function heldBy(lease: Lease, self: LeaderRecord, at: number, acquires: b
   };
 }
 
-/** Held by no process, as client-go leaves it: the next one that looks may take it. */
+/** Held by no process, as client-go leaves it. The next process that reads it may take it. */
 export function released(lease: Lease, at: number): Lease {
   const { metadata, spec } = lease;
   const { [ADDRESS]: _, [FINGERPRINT]: __, ...annotations } = metadata?.annotations ?? {};
@@ -91,7 +91,7 @@ export function released(lease: Lease, at: number): Lease {
   };
 }
 
-/** Go takes a time of a `MicroTime` with six digits behind the point, and no others. */
+/** Go accepts a `MicroTime` only with six digits after the point. */
 function microTime(at: number): string {
   return new Date(at).toISOString().replace("Z", "000Z");
 }

@@ -11,26 +11,26 @@ export interface ConfigMap extends KubernetesObject {
 }
 
 /**
- * Where a chunk stands in the log. Chunks are numbered without gaps. Each belongs to a record, which is written in one or
- * more parts and counts once its last part is there. A record is an append, or a generation, which stands for everything
- * before it.
+ * The position of a chunk in the log. Chunks are numbered without gaps. Each belongs to a record, which is written in
+ * one or more parts and counts when its last part is stored. A record is an append, or a generation, which replaces
+ * everything before it.
  */
 export interface ChunkPlace {
   readonly number: number;
-  /** The number of the first part of the generation that the log begins with; of a part of a generation its own. */
+  /** The number of the first part of the generation with which the log begins. For a part of a generation, its own. */
   readonly base: number;
-  /** From 1. */
+  /** Counts from 1. */
   readonly part: number;
   readonly isLast: boolean;
-  /** With it a process has taken the log over. */
+  /** With this chunk a process has taken the log over. */
   readonly isFence: boolean;
-  /** No two records have the same one. */
+  /** Unique for each record. */
   readonly record: string;
   /** The process that has written it, and one of its terms. */
   readonly writer: string;
 }
 
-/** A chunk as the API server has it. */
+/** A chunk in the API server. */
 export interface StoredChunk extends ChunkPlace {
   readonly object: ConfigMap;
 }
@@ -49,7 +49,7 @@ export function chunkName(log: string, number: number): string {
   return `${log}-ledger-${String(number).padStart(DIGITS, "0")}`;
 }
 
-/** Undefined: it is no chunk's name. */
+/** Undefined: it is not the name of a chunk. */
 export function chunkNumber(log: string, name: string): number | undefined {
   const digits = name.startsWith(`${log}-ledger-`) ? name.slice(`${log}-ledger-`.length) : "";
   return /^\d{10,15}$/.test(digits) ? Number(digits) : undefined;
@@ -86,7 +86,7 @@ export function asConfigMap(
   };
 }
 
-/** Undefined: it does not say where it stands. */
+/** Undefined: the object does not state its position. */
 export function placeOf(object: ConfigMap, number: number): StoredChunk | undefined {
   const annotations: Readonly<Record<string, unknown>> = object.metadata?.annotations ?? {};
   const given = (key: string) => annotations[`${PREFIX}${key}`];
@@ -100,11 +100,11 @@ export function placeOf(object: ConfigMap, number: number): StoredChunk | undefi
 
 export interface ChunkContent {
   readonly bytes: Buffer;
-  /** They are what was written. */
+  /** The bytes are those that were written. */
   readonly isIntact: boolean;
 }
 
-/** Undefined: there is nothing that could be read. */
+/** Undefined: it has nothing that can be read. */
 export function contentOf({ data, binaryData, metadata }: ConfigMap): ChunkContent | undefined {
   const bytes = decoded(data?.[PLAIN], binaryData?.[COMPRESSED]);
   if (bytes === undefined) return undefined;

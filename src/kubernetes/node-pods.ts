@@ -9,42 +9,45 @@ import { type NodePod, nodePod } from "./pods.ts";
 import { isOlder, Watch, type WatchState } from "./watch.ts";
 
 const PODS_PATH = "/api/v1/pods";
-/** A pod that has started since then has no address yet, so that it is no target. */
+/** A pod that has started since then has no address yet, so that it is not a target. */
 const AS_NEW_MS = 1_500;
-/** So many nodes have their pods listed at the same time. The others wait for the watch to be as new. */
+/** The number of nodes whose pods are listed at the same time. The others wait for the watch to catch up. */
 const LISTS_MAX = 8;
-/** A watch of a cluster in which pods come and go is as new as a list a moment later. */
+/** The watch of a busy cluster is as new as a list a moment later. */
 const PROOF_WITHIN_MS = 1_000;
 /** The list of 50,000 pods takes some seconds. */
 const LIST_AGAIN_WITHIN_MS = 10_000;
-/** Each watch begins with an answer and ends in time with another one: a connection that has died is noticed in between. */
+/**
+ * Each watch begins with an answer and ends in time with another one, so that a dead connection is noticed in between.
+ */
 const WATCH_SECONDS = 10;
 const HEARD_WITHIN_MS = 12_000;
 
 export interface NodePodsOptions {
   readonly server: ApiServer;
   readonly clock: Clock;
-  /** Hears of the watch. Absent: there is none, and the pods of each node are listed. */
+  /** Called when the state of the watch changes. Absent: there is no watch, and the pods of each node are listed. */
   readonly onState?: (state: WatchState) => void;
 }
 
 /**
- * The pods on each node, by their `spec.nodeName`. A few nodes at a time are answered by a list each. When many leave at once,
- * the others are answered by a watch of all pods, as soon as it is known to be as new as one of these lists.
+ * The pods on each node, by their `spec.nodeName`. For a few nodes at a time, each is answered by a list. When many
+ * leave at once, the others are answered by a watch of all pods, as soon as it is known to be as new as one of these
+ * lists.
  */
 export class NodePods {
   readonly #options: NodePodsOptions;
   readonly #watch: Watch<Pod, NodePod> | undefined;
-  /** By node: those under way, and those of the last moment. */
+  /** By node: the lists in progress, and those of the last moment. */
   readonly #lists = new Map<string, NodeList>();
   #underWay = 0;
-  /** As of when the watch has shown everything, in milliseconds since the epoch. */
+  /** The moment up to which the watch has shown everything, in milliseconds since the epoch. */
   #provenAt = Number.NEGATIVE_INFINITY;
   #waiting = 0;
   #listedAgainAt = Number.NEGATIVE_INFINITY;
   #isNeeded = false;
   readonly #progress = new Condition();
-  /** The watch has ended for good. */
+  /** Aborts when the watch has ended permanently. */
   readonly #over = newAbort();
 
   constructor(options: NodePodsOptions) {
@@ -53,12 +56,12 @@ export class NodePods {
     this.#watch = onState && new Watch({ ...WATCHED, server, clock, onState });
   }
 
-  /** How many are known by the watch. */
+  /** The number of pods that the watch knows. */
   get size(): number {
     return this.#watch?.size ?? 0;
   }
 
-  /** As they are now. Throws `KubernetesError`. */
+  /** The pods now. Throws `KubernetesError`. */
   async on(node: string, signal: AbortSignal): Promise<readonly NodePod[]> {
     const watch = this.#working;
     const since = this.#options.clock.now() - AS_NEW_MS;
@@ -68,27 +71,27 @@ export class NodePods {
     return this.#listed(node, since, signal);
   }
 
-  /** The same for a caller that asks again and again: a change may be seen some seconds late. */
+  /** The same for a caller that asks repeatedly: it may see a change some seconds late. */
   async seenOn(node: string, signal: AbortSignal): Promise<readonly NodePod[]> {
     const watch = this.#working;
     const isHeard = watch !== undefined && this.#options.clock.now() - watch.heardAt <= HEARD_WITHIN_MS;
     return isHeard ? watch.group(node) : this.on(node, signal);
   }
 
-  /** As they are now: each once, those that one of the selectors fits. Throws `KubernetesError`. */
+  /** The pods now that match one of the selectors, each once. Throws `KubernetesError`. */
   async selected(node: string, selectors: readonly string[], signal: AbortSignal): Promise<readonly NodePod[]> {
     const lists = selectors.map((labelSelector) => this.#list({ ...onNode(node), labelSelector }, signal));
     const pods = new Map((await Promise.all(lists)).flatMap(({ pods }) => pods.map((pod) => [pod.uid, pod] as const)));
     return [...pods.values()];
   }
 
-  /** The watch is to begin, if it has not: its pods will be asked for. */
+  /** Starts the watch if it has not started, because its pods will be needed. */
   needed(): void {
     this.#isNeeded = true;
     this.#progress.changed();
   }
 
-  /** Watches from when it is needed until `signal` aborts; rejects with its reason. */
+  /** Watches from the moment it is needed until `signal` aborts. Rejects with its reason. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#progress.until(() => this.#isNeeded, signal);
@@ -103,13 +106,13 @@ export class NodePods {
     return watch?.isListed === true && watch.failure === undefined ? watch : undefined;
   }
 
-  /** Whether the watch has become as new as `since`. */
+  /** Whether the watch is as new as `since`. */
   async #isProven(watch: Watch<Pod, NodePod>, since: number, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
     this.#waiting += 1;
     try {
       if (await this.#isProvenWithin(PROOF_WITHIN_MS, since, signal)) return true;
-      // One list of all pods, in its pages, or one for each node that waits.
+      // One list of all pods, in pages, costs less than a list for each waiting node.
       if (this.#waiting <= Math.ceil(watch.size / PAGE_ITEMS)) return false;
       if (clock.now() - this.#listedAgainAt >= LIST_AGAIN_WITHIN_MS) {
         this.#listedAgainAt = clock.now();
@@ -150,7 +153,7 @@ export class NodePods {
     for (const [name, known] of this.#lists) if (known.sentAt < sentAt - AS_NEW_MS) this.#lists.delete(name);
     const from = this.#watch?.version;
     this.#underWay += 1;
-    // Many may wait for it.
+    // Many callers may wait for it.
     const turn = this.#working !== undefined && this.#underWay <= LISTS_MAX ? "first" : "in-order";
     const list = new NodeList(sentAt, async (signal) => {
       try {
@@ -168,10 +171,10 @@ export class NodePods {
     return list;
   }
 
-  /** Once the watch has reached the version of a list, it is as new as that. Never rejects. */
+  /** When the watch has reached the version of a list, it is as new as the list. Never rejects. */
   async #prove(sentAt: number, version: string, from: string | undefined): Promise<void> {
     const watch = this.#watch;
-    // A server that went on from a backup counts versions anew.
+    // A server that was restored from a backup counts its versions anew.
     if (watch === undefined || isOlder(version, from)) return;
     const reached = (within: AbortSignal) => watch.reached(version, within);
     const isReached = this.#within(PROOF_WITHIN_MS + LIST_AGAIN_WITHIN_MS, this.#over.signal, reached);
@@ -201,7 +204,9 @@ function onNode(node: string): Query {
   return { fieldSelector: `spec.nodeName=${node}` };
 }
 
-/** The list of the pods of one node, for all who ask for it meanwhile. It is given up when none of them waits. */
+/**
+ * The list of the pods of one node, for all callers that ask for it meanwhile. It is aborted when none of them waits.
+ */
 class NodeList {
   /** Milliseconds since the epoch. */
   readonly sentAt: number;

@@ -8,12 +8,12 @@ import type { KnownNodes } from "./kubernetes-cluster.ts";
 import { type NodeReport, type NodeState, NodeStory } from "./node-story.ts";
 import { applyToNode } from "./nodes.ts";
 
-/** Owns the annotations that say how a node stands. */
+/** Owns the annotations with the state of a node. */
 const STATUS_MANAGER = "hasta-la-vista-status";
 const CONTROLLER = "hasta-la-vista";
-/** Where the API server keeps the Events of objects that have no namespace. */
+/** The path of the Events of objects without a namespace. */
 const EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events";
-/** What waits to be sent at most: more is dropped, the oldest first. */
+/** The number of reports that may wait. Beyond it, the oldest are dropped. */
 const QUEUE_MAX = 1_000;
 const TIMEOUT_MS = 10_000;
 const PAUSE_AFTER_FAILURE_MS = 5_000;
@@ -22,9 +22,9 @@ export interface NodeReportsOptions {
   readonly server: ApiServer;
   readonly clock: Clock;
   readonly nodes: KnownNodes;
-  /** The name of this machine or pod. At most 128 characters. */
+  /** The name of this machine or pod, at most 128 characters. */
   readonly instance: string;
-  /** Once until it succeeds. What fails is not sent again. */
+  /** Called once until a request succeeds. A failed report is not repeated. */
   readonly onTrouble: (error: KubernetesError) => void;
 }
 
@@ -35,15 +35,15 @@ interface Waiting {
 }
 
 /**
- * Tells the story of each drain where people look: as Events of the Node object, and as annotations with its state. It
- * only listens: nothing waits for it, and what the API server does not take is lost.
+ * Reports each drain as Events of the Node object, and as annotations with its state. It only listens: nothing waits
+ * for it, and a report that the API server does not accept is lost.
  */
 export class NodeReports {
   readonly #options: NodeReportsOptions;
   readonly #story = new NodeStory();
   readonly #waiting: Waiting[] = [];
   #woken = newAbort();
-  /** What could not be written the last time. */
+  /** The kinds of objects that could not be written the last time. */
   readonly #troubles = new Set<string>();
   #isSending = false;
   #sent = 0;
@@ -59,12 +59,12 @@ export class NodeReports {
     this.#woken.abort(WOKEN);
   };
 
-  /** Nothing waits to be sent. */
+  /** No report waits to be sent. */
   get isIdle(): boolean {
     return this.#waiting.length === 0 && !this.#isSending;
   }
 
-  /** Sends until `signal` aborts, one after the other. */
+  /** Sends the reports one after the other, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const next = this.#waiting.shift();
@@ -118,7 +118,7 @@ export class NodeReports {
     const body = {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      // A name that another process of the same moment does not use. The API server refuses a prefix that ends with a dot.
+      // A name that no other process uses at the same moment. The API server refuses a prefix that ends with a dot.
       metadata: { generateName: `${name.slice(0, 200).replace(/[-.]+$/, "")}.${unique}-`, namespace: "default" },
       eventTime: new Date(at).toISOString().replace("Z", "000Z"),
       reportingController: CONTROLLER,

@@ -2,7 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import { type DrainOutcome, verdictOf } from "../drain/outcome.ts";
 
-/** Each is an annotation `hasta-la-vista.io/…`. What is absent is removed. */
+/** Each field is an annotation `hasta-la-vista.io/…`. Annotations without a field are removed. */
 export interface NodeState {
   readonly state: "draining" | "drained" | "not-drained" | "undoing";
   readonly "drain-id": string;
@@ -12,7 +12,7 @@ export interface NodeState {
   readonly result?: string;
 }
 
-/** What is reported of one event. */
+/** The report of one event. */
 export interface NodeReport {
   readonly event?: {
     readonly reason: string;
@@ -21,18 +21,18 @@ export interface NodeReport {
     /** A sentence. */
     readonly note: string;
   };
-  /** `none`: the node was put back, and the annotations are removed. */
+  /** `none`: the node is in use again, and the annotations are removed. */
   readonly state?: NodeState | "none";
 }
 
-/** A node may be in hundreds of pools: so many releases and problems of one drain are Events of their own. */
+/** A node may be in hundreds of pools. This many releases and problems of one drain are Events of their own. */
 const DETAILS_MAX = 15;
 
-/** What a person wants to read of a drain at its node, event by event. */
+/** What a person reads about a drain at its node, event by event. */
 export class NodeStory {
-  /** By drain: how many details were told. */
+  /** By drain: the number of reported details. */
   readonly #details = new Map<string, number>();
-  /** By drain: troubles that were told. */
+  /** By drain: the reported troubles. */
   readonly #troubles = new Map<string, Set<string>>();
 
   of(event: DrainEvent): readonly NodeReport[] {
@@ -48,7 +48,7 @@ export class NodeStory {
         if (event.name === undefined) return [];
         return [normal("Tainted", "Exclude", `Health checks by kube-proxy fail from now on (drain ${drainId}).`)];
       case "planned":
-        // The node stays as it is, and so does what its object says.
+        // The node and its object are not changed.
         return event.dryRun ? [] : [planned(event)];
       case "deregistered":
         return this.#detail(drainId, normal("Deregistered", "Deregister", `Deregistered from ${poolOf(event)}.`));
@@ -101,19 +101,19 @@ export class NodeStory {
         return [warning("NotUndone", "Undo", `Drain ${drainId} is not undone: ${failed} targets failed.`)];
       }
       default:
-        // Nothing that a reader of the Node object needs.
+        // A reader of the Node object does not need this.
         return [];
     }
   }
 
-  /** Those beyond the limit are left to the log. */
+  /** Details beyond the limit are only in the log. */
   #detail(drainId: string, report: NodeReport): readonly NodeReport[] {
     const told = (this.#details.get(drainId) ?? 0) + 1;
     this.#details.set(drainId, told);
     return told > DETAILS_MAX ? [] : [report];
   }
 
-  /** Each once. */
+  /** Each trouble once. */
   #trouble({ drainId }: Pick<DrainEvent, "drainId">, note: string): readonly NodeReport[] {
     const known = this.#troubles.get(drainId) ?? new Set();
     this.#troubles.set(drainId, known);

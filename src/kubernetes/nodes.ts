@@ -38,7 +38,7 @@ export function clusterNode({ metadata = {}, spec = {}, status = {} }: Node): Cl
 
 type Taints = NonNullable<NonNullable<Node["spec"]>["taints"]>;
 
-/** Without the one of `setOwnTaint`. */
+/** Without the taint of `setOwnTaint`. */
 function taintsOfOthers(taints: Taints = []): Taints {
   return taints.filter(({ key, value }) => key !== AUTOSCALER_TAINT || value !== OWN_TAINT_VALUE);
 }
@@ -49,7 +49,7 @@ export function nodePath(name: string): string {
   return `${NODES_PATH}/${segment(name)}`;
 }
 
-/** Labels, annotations and fields of `spec` that one manager wants a Node object to have. */
+/** Labels, annotations and fields of `spec` that one manager applies to a Node object. */
 interface NodeFields {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -57,8 +57,8 @@ interface NodeFields {
 }
 
 /**
- * Server-side apply to a Node object: what the manager has applied before, and is not among these fields, is removed. With
- * the uid, because an apply would otherwise make a Node object that is gone anew. Throws `KubernetesError`.
+ * Server-side apply to a Node object: a field that the manager has applied before, and that is not among these, is
+ * removed. With the uid, because an apply would otherwise create a deleted Node object again. Throws `KubernetesError`.
  */
 export async function applyToNode(
   server: ApiServer,
@@ -78,9 +78,9 @@ const TAINT_MANAGER = "hasta-la-vista-taint";
 const CONFLICTS_MAX = 5;
 
 /**
- * Sets our taint, or removes it. The list of taints is one field, which an apply would take from all other managers: it is
- * written as it was read, and only if the object has not changed since. Throws `KubernetesError`.
- * https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+ * Sets this program's taint, or removes it. The list of taints is one field, which an apply would take over from all
+ * other managers. So it is written as it was read, and only if the object has not changed since. Throws
+ * `KubernetesError`. https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
  */
 export async function setOwnTaint(
   server: ApiServer,
@@ -93,7 +93,8 @@ export async function setOwnTaint(
     const before = spec?.taints ?? [];
     const others = taintsOfOthers(before);
     const isSet = others.length < before.length;
-    // Another Node object of the name has nothing of ours. One taint of this key and effect is all that a node can have.
+    // Another Node object of the name has nothing of this program. A node can have only one taint of this key and
+    // effect.
     if (metadata?.uid !== uid || isSet === isWanted || others.some(isLikeOurs)) return;
     const taints = isWanted ? [...others, OWN_TAINT] : others;
     const patch = { metadata: { uid, resourceVersion: metadata.resourceVersion }, spec: { taints } };
@@ -114,9 +115,9 @@ const TERMINATION_TIME = "karpenter.sh/nodeclaim-termination-timestamp";
 const CLAIM_TIMEOUT_MS = 2_000;
 
 /**
- * When Karpenter terminates the machine whatever is still on it, in milliseconds since the epoch: where its NodeClaim has a
- * `terminationGracePeriod`. Undefined: never, or Karpenter has not made it. Throws `KubernetesError`.
- * https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
+ * When Karpenter terminates the machine with everything that is still on it, in milliseconds since the epoch, if its
+ * NodeClaim has a `terminationGracePeriod`. Undefined: never, or Karpenter has not created the machine. Throws
+ * `KubernetesError`. https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
  */
 export async function terminationTime(
   server: ApiServer,

@@ -1,6 +1,9 @@
 import type { EventsV1Event, V1Eviction, V1Node, V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
 
-/** An object of the Kubernetes API as JSON has it: times are texts. Nothing proves the shape: every field may be absent. */
+/**
+ * An object of the Kubernetes API in JSON, in which times are strings. Its shape is not guaranteed: every field may be
+ * absent.
+ */
 export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]

@@ -12,7 +12,7 @@ export interface PaceOptions {
 
 /**
  * - `first`: before all others. For the few that many callers wait for.
- * - `in-order`: as they come.
+ * - `in-order`: in the order of arrival.
  * - `background`: only while none of the others waits.
  */
 export type Turn = "first" | "in-order" | "background";
@@ -22,8 +22,8 @@ interface Waiting {
 }
 
 /**
- * Limits how many requests start and run, so that this program can't overload an API server. Requests start in their
- * order, by their turns.
+ * Limits how many requests start and run, so that this program can't overload an API server. Requests start in the
+ * order of their turns.
  */
 export class Pace {
   readonly #options: PaceOptions;
@@ -39,12 +39,12 @@ export class Pace {
     this.#countedAt = options.clock.now();
   }
 
-  /** How many requests wait for their turn. */
+  /** The number of requests that wait for their turn. */
   get waiting(): number {
     return Object.values(this.#waiting).reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Does `work` when its turn has come. Rejects with the signal's reason if that aborts while it waits. */
+  /** Does `work` when it is its turn. Rejects with the signal's reason if that aborts during the wait. */
   async run<T>(turn: Turn, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#turn(this.#waiting[turn], signal);
     try {
@@ -92,7 +92,7 @@ export class Pace {
     this.#countedAt = now;
   }
 
-  /** Starts what is due when there is a permit again. Never rejects. */
+  /** Starts the next request when there is a permit again. Never rejects. */
   async #wake(): Promise<void> {
     if (this.#isAsleep) return;
     this.#isAsleep = true;

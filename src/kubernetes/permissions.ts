@@ -6,7 +6,7 @@ import type { NodePod } from "./pods.ts";
 
 const REVIEWS_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const WITHIN_MS = 2_000;
-/** Pods of so many namespaces are asked for: those of a node are in a few. */
+/** Pods of at most this many namespaces are checked. The pods of a node are in a few. */
 const NAMESPACES_MAX = 20;
 
 interface Review extends KubernetesObject {
@@ -14,9 +14,10 @@ interface Review extends KubernetesObject {
 }
 
 /**
- * Throws `not-evicted` where the API server says that this program may not evict these pods, or delete them where the
- * options say so, and names the permission: otherwise that shows only when the traffic of the node has ended. What can't
- * be asked is taken to be allowed. https://kubernetes.io/docs/reference/access-authn-authz/authorization/
+ * Throws `not-evicted` if the API server says that this program may not evict these pods, or may not delete them if the
+ * options ask for that, and names the permission. Otherwise this would show only after the traffic of the node has
+ * ended. If the API server can't be asked, the permission is assumed.
+ * https://kubernetes.io/docs/reference/access-authn-authz/authorization/
  */
 export async function checkMayEvict(
   server: ApiServer,

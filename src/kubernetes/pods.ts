@@ -3,37 +3,42 @@ import type { JointEviction } from "../drain/eviction.ts";
 import type { GatedPod } from "../drain/eviction-gate.ts";
 import type { Pod } from "./objects.ts";
 
-/** The kubelet runs it from a file: the API server has but a mirror of it. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
+/**
+ * The kubelet runs the pod from a file, and the API server has only a mirror of it.
+ * https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
+ */
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ */
 const GRACE_DEFAULT_SECONDS = 30;
 
-/** What is kept of a pod on a node: what tells its targets, and what its eviction goes by. */
+/** What is kept of a pod on a node: the fields that identify its targets and decide about its eviction. */
 export interface NodePod extends ClusterPod {
   readonly node: string;
-  /** How long it has to end. */
+  /** Its grace period, in seconds. */
   readonly graceSeconds: number;
   readonly isTerminating: boolean;
   /** It has an `emptyDir` volume. */
   readonly hasData: boolean;
-  /** A controller makes it again elsewhere. */
+  /** A controller creates it again on another node. */
   readonly isManaged: boolean;
 }
 
-/** Undefined: it is on no node yet, or it is neither a target nor evicted, as an agent in the network of its node. */
+/**
+ * Undefined: it is on no node yet, or is neither a target nor evicted, such as an agent in the network of its node.
+ */
 export function nodePod(pod: Pod): NodePod | undefined {
   const known = read(pod);
   return known.node === "" || (known.isBound && known.addresses.length === 0) ? undefined : known;
 }
 
-/** The name of its node is empty before it has one. */
+/** The name of its node is empty before it is scheduled. */
 function read({ metadata = {}, spec, status }: Pod): NodePod {
   const { nodeName = "", hostNetwork, terminationGracePeriodSeconds, volumes } = spec ?? {};
   const { podIPs = [], podIP, phase } = status ?? {};
   const own = (podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP]).filter((ip) => ip !== undefined);
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
   const isTerminating = metadata.deletionTimestamp !== undefined;
-  // Its containers have ended for good.
+  // Its containers have ended permanently.
   const isFinished = phase === "Succeeded" || phase === "Failed";
   const isMirror = Object.hasOwn(metadata.annotations ?? {}, MIRROR_ANNOTATION);
   return {
@@ -50,23 +55,26 @@ function read({ metadata = {}, spec, status }: Pod): NodePod {
   };
 }
 
-/** The fields of a pod that the eviction gate goes by. */
+/** The fields of a pod that the eviction gate uses. */
 export function gatedPod(pod: Pod): GatedPod {
   const { uid, node, isBound, isLeaving, graceSeconds } = read(pod);
   return { uid, ...(node !== "" && { node }), isExempt: isBound || isLeaving, graceMs: graceSeconds * 1_000 };
 }
 
-/** How long a pod has to end by these options, in seconds. */
+/** The grace period of a pod with these options, in seconds. */
 export function graceOf(pod: NodePod, { gracePeriodSeconds }: Pick<JointEviction, "gracePeriodSeconds">): number {
   return gracePeriodSeconds ?? pod.graceSeconds;
 }
 
-/** Those that an eviction takes, the ones with the longest time to end first. */
+/** The pods that an eviction applies to, those with the longest grace period first. */
 export function evictable(pods: readonly NodePod[], options: JointEviction): readonly NodePod[] {
   return pods.filter(({ isBound }) => !isBound).sort((a, b) => graceOf(b, options) - graceOf(a, options));
 }
 
-/** Why `pods` may not be evicted by these options, in a sentence. Undefined: they may. As `kubectl drain` has it, finished pods may. */
+/**
+ * Why these options do not allow to evict `pods`, in a sentence. Undefined: they allow it. As with `kubectl drain`,
+ * finished pods may always be evicted.
+ */
 export function obstacleTo(pods: readonly NodePod[], options: JointEviction): string | undefined {
   const live = pods.filter(({ isLeaving }) => !isLeaving);
   const withData = live.filter(({ hasData }) => hasData);

@@ -2,21 +2,23 @@
 export interface ClusterNeeds {
   /** Whether nodes are drained: `plan` only reads. */
   readonly writes: boolean;
-  /** Whether departures of nodes are noticed: the service does, commands are told. */
+  /** Whether departures of nodes are noticed. The service notices them, and commands get nodes by name. */
   readonly watches: boolean;
-  /** Whether pods may be evicted where a request asks for it. Absent: they may. */
+  /** Whether pods may be evicted if a request asks for it. Absent: they may. */
   readonly evicts?: boolean;
-  /** Whether pods may be deleted whatever their disruption budgets say (`--disable-eviction`). Absent: they may not. */
+  /**
+   * Whether pods may be deleted regardless of their disruption budgets (`--disable-eviction`). Absent: they may not.
+   */
   readonly deletesPods?: boolean;
-  /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
+  /** Whether evictions by other programs are held. A service with the eviction gate does. */
   readonly gates?: boolean;
   /** The Lease of a service with several replicas, by its name. Absent: the program runs alone. */
   readonly lease?: string | undefined;
   /** Whether the cluster is audited (`doctor`). Absent: it is not. */
   readonly audits?: boolean;
-  /** `false`: no node is drained or planned for, as by doctor. */
+  /** `false`: no node is drained or planned for, as with `doctor`. */
   readonly drains?: boolean;
-  /** Whether callers may send tokens of the cluster in place of the secret. */
+  /** Whether callers may send tokens of the cluster instead of the secret. */
   readonly reviewsTokens?: boolean;
 }
 
@@ -29,7 +31,7 @@ export interface PolicyRule {
 }
 
 interface Feature {
-  /** What the rules are for, as a comment of the printed role. */
+  /** The purpose of the rules, as a comment of the printed role. */
   readonly purpose: string;
   readonly rules: readonly PolicyRule[];
 }
@@ -40,7 +42,7 @@ interface ClusterFeature extends Feature {
 
 const CORE = [""];
 
-/** Whatever calls the API server for another purpose adds it here. The tests run under exactly these rules. */
+/** Every call to the API server for another purpose must be added here. The tests run under exactly these rules. */
 const FEATURES: readonly ClusterFeature[] = [
   {
     purpose: "Find nodes by their names.",
@@ -116,7 +118,7 @@ const FEATURES: readonly ClusterFeature[] = [
 
 const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
 
-/** What replicas need in their own namespace, and nowhere else. */
+/** What replicas need, only in their own namespace. */
 function namespaceFeatures(lease: string): readonly Feature[] {
   return [
     {
@@ -133,7 +135,7 @@ function namespaceFeatures(lease: string): readonly Feature[] {
   ];
 }
 
-/** The least that RBAC must allow a program which needs this, feature by feature. */
+/** The minimum that RBAC must allow for these needs, feature by feature. */
 function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
   return FEATURES.filter(({ isNeeded }) => isNeeded(needs));
 }
@@ -143,16 +145,16 @@ export function clusterRules(needs: ClusterNeeds): readonly PolicyRule[] {
   return clusterFeatures(needs).flatMap(({ rules }) => rules);
 }
 
-/** The same of what replicas need in their namespace. */
+/** The same for what replicas need in their namespace. */
 export function namespaceRules(lease: string): readonly PolicyRule[] {
   return namespaceFeatures(lease).flatMap(({ rules }) => rules);
 }
 
 export interface RoleText {
   readonly needs: ClusterNeeds;
-  /** Of the role, its binding and the service account. */
+  /** The name of the role, its binding and the service account. */
   readonly name: string;
-  /** Of the service account. */
+  /** The namespace of the service account. */
   readonly namespace: string;
   readonly printsServiceAccount: boolean;
 }
@@ -190,7 +192,7 @@ function roleAndBinding(
   ];
 }
 
-/** JSON's lists are YAML's. */
+/** A list of JSON is a list of YAML. */
 function ruleText({ apiGroups, resources, resourceNames, verbs }: PolicyRule): string {
   const [groups, kinds, actions, names] = [apiGroups, resources, verbs, resourceNames ?? []].map((list) =>
     JSON.stringify(list).replaceAll(",", ", "),

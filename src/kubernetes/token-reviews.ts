@@ -4,11 +4,11 @@ import type { KubernetesObject } from "./objects.ts";
 
 const TOKEN_REVIEWS = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview" };
 const ACCESS_REVIEWS = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview" };
-/** The group of what callers may do. Nothing of it is stored in the cluster: RBAC asks for no more than names. */
+/** The API group of the permissions of callers. The cluster stores nothing of it, because RBAC needs only names. */
 const GROUP = "hasta-la-vista.io";
 /** Since Kubernetes 1.32: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/ */
 const NODE_NAME = "authentication.kubernetes.io/node-name";
-/** Of one call. Both together are shorter than the time that a caller is kept waiting. */
+/** For one call. Both calls together take less time than a caller is kept waiting. */
 const TIMEOUT_MS = 2_000;
 
 /** What a caller wants to do, in the words of RBAC. */
@@ -19,7 +19,7 @@ export interface Access {
 
 export interface TokenReviewsOptions {
   readonly server: Pick<ApiServer, "request">;
-  /** What tokens must be made for. */
+  /** The audience of accepted tokens. */
   readonly audience: string;
 }
 
@@ -44,7 +44,8 @@ interface SubjectAccessReview extends KubernetesObject {
 }
 
 /**
- * Asks the API server who a token belongs to, and what that user may do. Nothing is kept, and no failure quotes the token.
+ * Asks the API server for the user of a token, and for the permissions of that user. Nothing is kept, and no failure
+ * quotes the token.
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
  */
 export class TokenReviews {
@@ -54,12 +55,16 @@ export class TokenReviews {
     this.#options = options;
   }
 
-  /** Undefined: the token is not valid, or it is for another audience. Throws `DrainError` where the API server can't be asked. */
+  /**
+   * Undefined: the token is not valid, or is for another audience. Throws `DrainError` if the API server can't be
+   * asked.
+   */
   async review(token: string, signal: AbortSignal): Promise<ReviewedUser | undefined> {
     const { audience } = this.#options;
     const { status } = await this.#created<TokenReview>(TOKEN_REVIEWS, { token, audiences: [audience] }, signal);
     const { user = {}, authenticated, audiences } = status ?? {};
-    // An authenticator that knows no audiences names none, and has taken a token that is for the API server alone.
+    // An authenticator that does not know audiences names none, and has accepted a token that is only for the API
+    // server.
     const isMeant = Array.isArray(audiences) && audiences.includes(audience);
     if (authenticated !== true || !isMeant || typeof user.username !== "string" || user.username === "")
       return undefined;
@@ -92,10 +97,13 @@ export class TokenReviews {
 
 /** A user whose token is valid. */
 export interface ReviewedUser {
-  /** As `system:serviceaccount:ci:deployer`. */
+  /** Such as `system:serviceaccount:ci:deployer`. */
   readonly username: string;
-  /** The node of the pod that the token was made for. Absent: it was made for no pod, or the API server does not say. */
+  /**
+   * The node of the pod that the token was issued for. Absent: it was not issued for a pod, or the API server does not
+   * say.
+   */
   readonly nodeName?: string;
-  /** Whether the cluster's authorization allows it. Throws `DrainError` where the API server can't be asked. */
+  /** Whether the cluster's authorization allows it. Throws `DrainError` if the API server can't be asked. */
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }

@@ -7,7 +7,10 @@ import { Condition } from "./condition.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** What a watch reports: once when it stops being up to date, once for each other reason, and once when it is again. */
+/**
+ * What a watch reports: once when it stops being up to date, once for each further reason, and once when it is up to
+ * date again.
+ */
 export type WatchState =
   | { readonly kind: "failing"; readonly path: string; readonly error: KubernetesError }
   | { readonly kind: "recovered"; readonly path: string; readonly failedForMs: number };
@@ -15,13 +18,13 @@ export type WatchState =
 export interface WatchOptions<T, V> {
   readonly server: ApiServer;
   readonly clock: Clock;
-  /** The collection, as `/api/v1/nodes`. */
+  /** The collection, such as `/api/v1/nodes`. */
   readonly path: string;
   /** Such as `labelSelector` and `fieldSelector`. */
   readonly query?: Query;
   /**
-   * The few fields that are needed of an object, as plain data; nothing else is kept in memory. Undefined: the object is
-   * not kept. Must not keep parts of its input.
+   * The few fields of an object that are needed, as plain data. Nothing else is kept in memory. Undefined: the object
+   * is not kept. It must not keep references to its input.
    */
   readonly project: (object: T) => V | undefined;
   /** See `Collection`. */
@@ -34,44 +37,44 @@ export interface WatchOptions<T, V> {
 }
 
 /**
- * The server ends each watch after this long, having sent a bookmark two seconds before if there was news. So a connection
- * that has died unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
- * ended costs next to nothing. https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
+ * The server ends each watch after this time, and sends a bookmark two seconds before if there was a change. So a dead
+ * connection, and a resource version that the server has never had, are noticed soon. Another watch from where the last
+ * one ended costs next to nothing. https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
  */
 const WATCH_SECONDS = 30;
-/** The end that is due comes a little late on a server that is busy. */
+/** On a busy server, the end comes a little late. */
 const LATE_MS = 10_000;
 const BACK_OFF_MIN_MS = 500;
 const BACK_OFF_MAX_MS = 15_000;
 const RETRY_AFTER_MAX_MS = 60_000;
-/** A watch that ends sooner than this has not worked: the next one waits, so that there is no loop. */
+/** A watch that ends sooner than this has not worked. The next one waits, so that there is no tight loop. */
 const WORKED_AFTER_MS = 5_000;
-/** As many lists in a row whose version is too old at once are reported. */
+/** This many lists in a row whose version is too old at once are reported. */
 const EXPIRED_MAX = 3;
-/** What is written in the last seconds of a watch comes too late for its bookmark, but not for the next one's. */
+/** A change in the last seconds of a watch is too late for its bookmark, but not for that of the next one. */
 const SILENCES_MAX = 2;
 
 /**
  * A collection of the API server, listed and watched into memory. `run` keeps it up to date, whatever happens to the
- * server, the connection and the credentials. Until it has been listed, it is empty; while the watch fails, it is what
- * was last known. A deletion that no watch has seen is found by the next list.
+ * server, the connection and the credentials. It is empty until it was listed. While the watch fails, it has the last
+ * known state. A deletion that no watch has seen is found by the next list.
  */
 export class Watch<T extends KubernetesObject, V> {
   readonly #options: WatchOptions<T, V>;
   readonly #collection: Collection<V>;
-  /** From where the next watch begins. Undefined: the collection must be listed. */
+  /** The version from which the next watch begins. Undefined: the collection must be listed. */
   #version: string | undefined;
   #backOffMs = BACK_OFF_MIN_MS;
   #failing: Failing | undefined;
   #isListed = false;
-  /** Versions that were too old, one after the other. */
+  /** The number of consecutive versions that were too old. */
   #expired = 0;
-  /** Watches in a row that have brought nothing although something was written. */
+  /** The number of consecutive watches without an event although something was written. */
   #silences = 0;
   /** The last watch was accepted, and ended before it has worked. */
   #hasEnded = false;
   #heardAt = Number.NEGATIVE_INFINITY;
-  /** Ends the watch that runs, for the collection to be listed. */
+  /** Ends the running watch, so that the collection is listed. */
   #listAgain = newAbort();
   readonly #progress = new Condition();
 
@@ -103,7 +106,7 @@ export class Watch<T extends KubernetesObject, V> {
     return this.#isListed;
   }
 
-  /** Why the copy may be out of date. Undefined: it is up to date, or not known to be anything else. */
+  /** Why the copy may be out of date. Undefined: it is up to date, as far as this is known. */
   get failure(): KubernetesError | undefined {
     return this.#failing?.error;
   }
@@ -113,35 +116,37 @@ export class Watch<T extends KubernetesObject, V> {
     return this.#heardAt;
   }
 
-  /** The resource version up to which all changes are known. Undefined: not known, the collection is being listed. */
+  /**
+   * The resource version up to which all changes are known. Undefined: unknown, because the collection is being listed.
+   */
   get version(): string | undefined {
     return this.#version;
   }
 
-  /** Resolves once the collection has been listed. Rejects with the signal's reason. */
+  /** Resolves when the collection has been listed. Rejects with the signal's reason. */
   listed(signal: AbortSignal): Promise<void> {
     return this.#progress.until(() => this.#isListed, signal);
   }
 
-  /** Resolves once all changes up to a resource version are known. Rejects with the signal's reason. */
+  /** Resolves when all changes up to a resource version are known. Rejects with the signal's reason. */
   reached(version: string, signal: AbortSignal): Promise<void> {
     return this.#progress.until(() => isAsNew(this.#version, version), signal);
   }
 
-  /** Lists the collection once more, and watches on from there: a watch may have missed something. */
+  /** Lists the collection again, and continues to watch from there, because a watch may have missed something. */
   listAgain(): void {
     this.#listAgain.abort(WOKEN);
   }
 
   /**
-   * What there is, as `added`, and then each change; any number of readers. One that is slow is given the last state of
-   * each object instead of every step. Ends with the signal's reason.
+   * Every existing object as `added`, and then each change, for any number of readers. A slow reader gets the last
+   * state of each object instead of every step. Ends with the signal's reason.
    */
   changes(signal: AbortSignal): AsyncGenerator<Change<V>, never> {
     return this.#collection.changes(signal);
   }
 
-  /** Lists and watches until `signal` aborts; rejects with its reason, and with nothing else. */
+  /** Lists and watches until `signal` aborts. Rejects only with its reason. */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, random = Math.random } = this.#options;
     for (;;) {
@@ -158,7 +163,7 @@ export class Watch<T extends KubernetesObject, V> {
         signal.throwIfAborted();
         error = this.#failed(round, asKubernetesError(thrown));
       }
-      // One that worked and was ended in time is followed by the next one at once.
+      // A watch that has worked and was ended in time is followed by the next one at once.
       if (error === undefined && round.hasWorked) continue;
       const asked = Math.min(error?.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
       await clock.sleep(Math.max(asked, this.#backOffMs * (0.5 + random())), signal);
@@ -166,7 +171,7 @@ export class Watch<T extends KubernetesObject, V> {
     }
   }
 
-  /** Objects that are listed no more are removed at the end: a list that fails half-way removes none. */
+  /** Objects that are not listed any more are removed at the end, so that a list that fails half-way removes none. */
   async #list(signal: AbortSignal): Promise<void> {
     const { server, path, query } = this.#options;
     const seen = new Set<string>();
@@ -218,9 +223,9 @@ export class Watch<T extends KubernetesObject, V> {
   }
 
   /**
-   * Whether a watch that has brought nothing must not go on from its version. A server sends a bookmark where its version
-   * is higher than the watch's. So silence means that nothing was written but in the last seconds, or that the server
-   * went on from a backup and waits for a version that is still to come.
+   * Whether a watch without events must not continue from its version. A server sends a bookmark if its version is
+   * higher than the watch's. So silence means that something was written only in the last seconds, or that the server
+   * was restored from a backup and waits for a version that is still to come.
    */
   async #isLost(from: string | undefined, signal: AbortSignal): Promise<boolean> {
     const { server, path, query } = this.#options;
@@ -235,7 +240,7 @@ export class Watch<T extends KubernetesObject, V> {
 
   #take(line: string, from: string | undefined): void {
     const { path } = this.#options;
-    // Whatever is wrong with a line, what follows it can't be trusted.
+    // If a line is wrong, what follows it can't be trusted.
     this.#version = undefined;
     const { type, object } = asEvent(line, path);
     if (type === "ERROR") throw statusError(`GET ${path} (watch)`, 500, object, undefined);
@@ -282,7 +287,7 @@ export class Watch<T extends KubernetesObject, V> {
     const isSilent = error.reason === "Timeout" && round.isOpen && round.lines === 0;
     if (isSilent || error.isExpired || error.status === 400) this.#version = undefined;
     this.#expired = error.isExpired ? this.#expired + 1 : 0;
-    // A version that is too old is no fault, and a connection may end: the next attempt decides.
+    // A version that is too old is not a fault, and a connection may end. The next attempt decides.
     const isEnd = round.isOpen && (error.reason === "Unreachable" || error.reason === "Timeout") && !isSilent;
     const isOrdinary = error.isExpired ? this.#expired < EXPIRED_MAX : isEnd && !this.#hasEnded;
     this.#hasEnded = isEnd;
@@ -301,11 +306,11 @@ export class Watch<T extends KubernetesObject, V> {
   }
 }
 
-/** A time of trouble. */
+/** A period in which the watch fails. */
 interface Failing {
   readonly since: number;
   error: KubernetesError;
-  /** The reasons that were reported: an outage may alternate between two. */
+  /** The reasons that were reported. An outage may alternate between two. */
   readonly reported: Set<string>;
 }
 
@@ -313,7 +318,7 @@ interface Failing {
 class Round {
   /** The server has accepted the watch. */
   isOpen = false;
-  /** The watch has brought a line, or has stayed open for a while. */
+  /** The watch has sent a line, or has stayed open for a while. */
   hasWorked = false;
   lines = 0;
 }

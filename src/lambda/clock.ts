@@ -1,8 +1,9 @@
 import { SystemClock } from "../drain/clock.ts";
 
 /**
- * Takes the time of day as each invocation begins: between two of them a function's process stands still, and a clock that
- * counts on from its start would be behind by as much. Within an invocation it counts on, whatever sets the time of day.
+ * Reads the time of day at the beginning of each invocation. Between two of them a function's process stands still, and
+ * a clock that counts from its start would be behind by that time. Within an invocation it counts on, even if the time
+ * of day is set.
  */
 export class FunctionClock extends SystemClock {
   invocationBegins(): void {

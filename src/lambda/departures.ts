@@ -19,21 +19,21 @@ import type { InvocationTime } from "./invocation.ts";
 
 export interface DeparturesOptions extends AnnouncedDrainOptions {
   readonly drainer: Pick<Drainer, "drain">;
-  /** The region that is drained in. Absent: events of any. */
+  /** The region in which nodes are drained. Absent: events of any region. */
   readonly region?: string;
   readonly foreign: ForeignEvents;
   readonly onEvent: (event: QueueEvent) => void;
   readonly onSettled: (outcome: DrainOutcome, request: DrainRequest) => void;
 }
 
-/** An announcement of a message, or of an event that came without one. */
+/** The announcement of a message, or of an event that came without a message. */
 export interface AnnouncedDeparture extends Announced {
   readonly messageId: string;
-  /** Whose the queue is. Absent: it came without one. */
+  /** The account of the queue. Absent: the event came without one. */
   readonly accountId?: string | undefined;
 }
 
-/** What became of an announcement. `outcome` is absent where nothing was to be drained. */
+/** The result of an announcement. `outcome` is absent if nothing had to be drained. */
 export interface Departed {
   readonly settlement: Settlement;
   readonly outcome?: DrainOutcome;
@@ -41,7 +41,7 @@ export interface Departed {
 
 const DONE: Settlement = { message: "delete", hook: "untouched" };
 
-/** Drains the nodes that events announce, in the time of one invocation. */
+/** Drains the nodes that events announce, within the time of one invocation. */
 export class Departures {
   readonly #options: DeparturesOptions;
 
@@ -71,7 +71,7 @@ export class Departures {
     } finally {
       await drain.ended();
     }
-    // The plan is the answer of a dry run: it need not come back.
+    // The plan is the answer of a dry run, so it is not retried.
     if (outcome.status === "planned") return { outcome, settlement: DONE };
     const isOtherAccount = isForeign(announcement.accountId, accountId);
     const settlement = settlementOf(outcome, { foreign, isOtherAccount });

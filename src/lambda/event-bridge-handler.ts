@@ -14,10 +14,10 @@ export interface EventBridgeHandlerOptions {
   readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** EventBridge delivers within seconds: an older event was tried before, by an invocation that failed. */
+/** EventBridge delivers within seconds. An older event was tried before, by an invocation that failed. */
 const FIRST_TRY_MS = 60_000;
 
-/** Answers events that a rule of EventBridge sends to the function itself. */
+/** Answers events that a rule of EventBridge sends directly to the function. */
 export class EventBridgeHandler {
   readonly #options: EventBridgeHandlerOptions;
 
@@ -26,8 +26,8 @@ export class EventBridgeHandler {
   }
 
   /**
-   * Resolves when the event, or each of a batch of records that SNS or SQS invokes the function with, is done with. Throws
-   * what Lambda is to try again: twice, and then no more.
+   * Resolves when the event is settled, or each record of a batch with which SNS or SQS invokes the function. Throws
+   * what Lambda has to retry. It retries twice.
    */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
     const { clock, time, read, onEvent } = this.#options;
@@ -38,7 +38,7 @@ export class EventBridgeHandler {
       read,
       heedsRecommendations: false,
       now: time.there(clock.now()),
-      // No event invokes the function again when it is due, so scheduled maintenance is drained for at once.
+      // No event invokes the function again when the maintenance is due, so nodes are drained for it at once.
       maintenanceLeadMs: Number.POSITIVE_INFINITY,
     });
     if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });

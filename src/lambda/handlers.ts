@@ -30,9 +30,9 @@ export interface HandlersOptions {
   readonly write: (line: string) => void;
   readonly clock: Clock;
   readonly version: string;
-  /** Absent: traces as the configuration has them. */
+  /** Absent: the configured traces. */
   readonly openTracing?: typeof tracingOf;
-  /** Where AWS is, when it is not AWS itself. */
+  /** The endpoint of AWS, if it is not AWS itself. */
   readonly aws?: Omit<AwsClientOptions, "region">;
 }
 
@@ -41,7 +41,7 @@ export interface Handlers {
   readonly rule: Pick<EventBridgeHandler, "answer">;
 }
 
-/** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
+/** The handlers of one process, which answer its invocations one after the other. Throws `ConfigError`. */
 export async function createHandlers(options: HandlersOptions): Promise<Handlers> {
   const { environment, write, clock, version, aws = {}, openTracing = tracingOf } = options;
   const config = readConfig({ verb: "lambda", environment });
@@ -88,7 +88,8 @@ export async function createHandlers(options: HandlersOptions): Promise<Handlers
       isOver: (instanceId, since, signal) => machines.isOver(instanceId, since, signal),
       settled: async (left, signal) => {
         if (deregisteredBefore(left, clock.now()) === undefined) return;
-        // The next invocation would know of nothing to register again: what this one has no time for is left as it is.
+        // The next invocation knows nothing about targets to register again, so those for which this one has no time
+        // stay deregistered.
         const notReturned = { type: "not-registered-again", instanceId: left.instanceId, error: undefined } as const;
         await machines.settled(left, signal).catch(() => writeLine(log, returnLine(notReturned)));
       },
@@ -137,7 +138,7 @@ async function openedOrNone<T>(opening: Promise<T>, log: Log): Promise<T | undef
   }
 }
 
-/** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */
+/** `arn:aws:sqs:eu-west-1:123456789012:departures`: calls name the queue by its URL, whatever the endpoint. */
 function addressOf(arn: string): QueueAddress {
   const [, partition, , region = "", accountId = "", name = ""] = arn.split(":");
   const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
@@ -145,7 +146,7 @@ function addressOf(arn: string): QueueAddress {
 }
 
 /**
- * What the drain of a machine that has left has deregistered. There is no ledger: the invocation that has drained it knows.
+ * What the drain of a departed machine has deregistered. There is no ledger, but the invocation that drained it knows.
  * Undefined: nothing.
  */
 function deregisteredBefore({ drainId, outcome }: LeftMachine, now: number): ToUndo | undefined {

@@ -10,13 +10,16 @@ export interface InvocationLogOptions<T> {
   readonly log: Log;
   readonly clock: Clock;
   readonly tracing: Tracing | undefined;
-  /** Of a queue. Absent: the event came without one. */
+  /** The number of messages of a queue. Absent: the event came without a queue. */
   readonly messages?: number;
-  /** How many of them come back. */
+  /** The number of messages that are returned to the queue. */
   readonly failedOf?: (answer: T) => number;
 }
 
-/** Does the work of one invocation, with a line in the log for it and, where there are traces, a trace that is sent by then. */
+/**
+ * Does the work of one invocation, with a line in the log for it and, if they are configured, a trace that is sent by
+ * its end.
+ */
 export function toldInvocation<T>(options: InvocationLogOptions<T>, work: () => Promise<T>): Promise<T> {
   const { tracing, context, handler, messages } = options;
   const logged = () => loggedInvocation(options, work);

@@ -1,7 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 
-/** What Lambda says of an invocation, as far as it is used here. */
+/** The fields of Lambda's context that are used here. */
 export interface LambdaContext {
   readonly getRemainingTimeInMillis: () => number;
   readonly awsRequestId?: string;
@@ -9,22 +9,25 @@ export interface LambdaContext {
   readonly invokedFunctionArn?: string;
 }
 
-/** After its drains have ended an invocation still completes hooks and hands messages back. */
+/** After its drains have ended, an invocation still completes hooks and returns messages. */
 const SETTLE_MS = 10_000;
-/** Of a short invocation, this part. */
+/** Of a short invocation, this share. */
 const SETTLE_SHARE = 1 / 3;
-/** Lambda ends the process at its limit: nothing may be under way then. */
+/** Lambda ends the process at its limit. No call may be in progress then. */
 const SPARE_MS = 500;
 
-/** The two limits of one invocation. Whatever waits takes one of them. */
+/** The two limits of one invocation. Everything that waits takes one of them. */
 export interface InvocationTime {
-  /** Aborts when drains have to end as they stand. */
+  /** Aborts when drains have to end as they are. */
   readonly drains: AbortSignal;
-  /** Aborts when the answer has to be given. */
+  /** Aborts when the answer is due. */
   readonly settling: AbortSignal;
 }
 
-/** Does `work` in the time that Lambda leaves, and leaves nothing behind: between invocations the process stands still. */
+/**
+ * Does `work` within the time that Lambda leaves. Nothing runs afterwards, because the process stands still between
+ * invocations.
+ */
 export async function withinInvocation<T>(
   { getRemainingTimeInMillis }: LambdaContext,
   clock: Clock,

@@ -9,7 +9,7 @@ import type { QueueEvent } from "../sources/source-events.ts";
 import type { Departures } from "./departures.ts";
 import { type InvocationTime, type LambdaContext, withinInvocation } from "./invocation.ts";
 
-/** One message as Lambda hands it over. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
+/** One message as Lambda passes it. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
 export interface SqsRecord {
   readonly messageId: string;
   readonly receiptHandle: string;
@@ -32,20 +32,20 @@ export interface SqsHandlerOptions {
   readonly time: AwsTime;
   readonly read: (body: string) => EventReading;
   readonly onEvent: (event: QueueEvent) => void;
-  /** Gives a message back before its visibility has ended. */
+  /** Makes a message visible before its visibility timeout ends. */
   readonly giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) => Promise<void>;
-  /** Puts a copy of a message into the queue that it came from. */
+  /** Puts a copy of a message into its queue. */
   readonly putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) => Promise<void>;
-  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  /** How long before the scheduled maintenance its nodes are drained, in milliseconds. */
   readonly maintenanceLeadMs: number;
 }
 
-/** A drain that the invocation had no time for goes on at once. */
+/** A drain for which the invocation had no time continues at once. */
 const UNFINISHED_SECONDS = 0;
-/** What has failed gets a moment to mend, and no longer: a hook or a machine may be waiting. */
+/** A failed one is retried after a moment, but not later, because a hook or a machine may be waiting. */
 const FAILED_SECONDS = 30;
 
-/** Answers batches of messages. Each is deleted by Lambda unless it is named in the answer. */
+/** Answers batches of messages. Lambda deletes each message that is not named in the answer. */
 export class SqsHandler {
   readonly #options: SqsHandlerOptions;
 
@@ -54,8 +54,8 @@ export class SqsHandler {
   }
 
   /**
-   * Drains what the records announce, side by side. Names those that have to come back; throws where that is all of them,
-   * so that none is lost where the event source was set up without ReportBatchItemFailures.
+   * Drains what the records announce, at the same time. Names those that have to be redelivered. Throws if that is all
+   * of them, so that none is lost if the event source was set up without ReportBatchItemFailures.
    */
   async answer(records: readonly SqsRecord[], context: LambdaContext): Promise<SqsBatchResponse> {
     return withinInvocation(context, this.#options.clock, async (time) => {
@@ -99,7 +99,7 @@ export class SqsHandler {
     onEvent({ type: "settled", messageId, instanceIds, message: result });
     if (result !== "delete") {
       const seconds = result === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
-      // It comes back all the same, when its visibility has ended.
+      // It is redelivered all the same when its visibility timeout ends.
       await giveBack(record, seconds, time.settling).catch((error: unknown) =>
         onEvent({ type: "not-settled", messageId, error: asDrainError(error) }),
       );
@@ -107,7 +107,7 @@ export class SqsHandler {
     return result;
   }
 
-  /** Undefined: it can't be, and is drained for now. */
+  /** Undefined: it can't be postponed, and is drained for now. */
   async #postpone(
     record: SqsRecord,
     receives: number,

@@ -3,7 +3,10 @@ import type { LedgerIndex, RetentionBounds } from "./ledger-index.ts";
 import { copyRetained } from "./stored-drains.ts";
 
 export interface CompactionBounds extends RetentionBounds {
-  /** A larger file is rewritten with the retained entries; if it is still larger, again once it is twice as large. */
+  /**
+   * A larger file is rewritten with the retained entries. If it is still larger, it is rewritten again when it is twice
+   * as large.
+   */
   readonly fileBytesMax: number;
   /** A shared log of more pieces is rewritten, too. */
   readonly piecesMax: number;
@@ -11,14 +14,14 @@ export interface CompactionBounds extends RetentionBounds {
 
 export interface CompactionOptions {
   readonly bounds: CompactionBounds;
-  /** From now on `isCopied`. */
+  /** Called when `isCopied` becomes true. */
   readonly onCopied: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Rewrites the file when it has become too large. Most of that goes on beside those who write and read: an entry that
- * had to wait for it would be forgotten by a crash, though its drain goes on.
+ * Rewrites the file when it has become too large. Most of the work runs beside reads and writes: an entry that had to
+ * wait for it would be lost by a crash, although its drain continues.
  */
 export class Compaction {
   readonly #file: LedgerFile;
@@ -28,7 +31,7 @@ export class Compaction {
   #piecesAbove: number;
   #copying: Promise<void> | undefined;
   #copied: Copied | undefined;
-  /** What is being copied is of no use any more. */
+  /** The copy is of no use any more. */
   #isVain = false;
 
   constructor(file: LedgerFile, index: LedgerIndex, options: CompactionOptions) {
@@ -44,13 +47,13 @@ export class Compaction {
     return this.#copied !== undefined;
   }
 
-  /** To be called while everything in the file is sound. */
+  /** Must be called while everything in the file is sound. */
   beginIfLarge(): void {
     if (this.#copying !== undefined) return;
     const hasManyPieces = this.#file.pieceCount > this.#piecesAbove;
     const hasManyDrains = this.#index.ended > 1.5 * this.#options.bounds.endedMax;
     if (this.#file.size <= this.#above && !hasManyDrains && !hasManyPieces) return;
-    // Not again at once, should it fail.
+    // If it fails, it does not begin again at once.
     this.#above = 2 * this.#file.size;
     this.#piecesAbove = 2 * this.#file.pieceCount;
     this.#copying = this.#copy();
@@ -71,7 +74,7 @@ export class Compaction {
     }
   }
 
-  /** Resolves when nothing is left of what was begun. The next one may begin. */
+  /** Resolves when nothing of the begun copy remains. The next one may begin. */
   async discard(): Promise<void> {
     this.#isVain = true;
     await this.#copying;

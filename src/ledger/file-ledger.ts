@@ -18,7 +18,9 @@ import { Reads } from "./reads.ts";
 import { storedEntries, unavailable, writeAnew } from "./stored-drains.ts";
 
 export interface FileBounds extends CompactionBounds {
-  /** Entries that wait for a disk which fails. Of more, only how drains begin and end. */
+  /**
+   * The number of entries that wait while the disk fails. Beyond it, only the beginnings and ends of drains are kept.
+   */
   readonly waitingMax: number;
 }
 
@@ -31,23 +33,25 @@ const BOUNDS: FileBounds = {
 };
 /** Many lines are one write. */
 const BATCH_BYTES = 256 * 1_024;
-/** A disk that has failed is tried again this often, and for each drain that is to be kept. */
+/** After a failure, the disk is tried again at this interval, and for each drain that has to be kept. */
 const RETRY_MS = 5_000;
 const READ_WITHIN_MS = 5_000;
-/** A disk that hangs delays the end of the process by no more. */
+/** A disk that hangs delays the end of the process by at most this time. */
 const CLOSED_WITHIN_MS = 5_000;
 
 export interface FileLedgerOptions {
   readonly clock: Clock;
   readonly bounds?: Partial<FileBounds>;
-  /** Each failure to write. */
+  /** Called for each failed write. */
   readonly onFailure?: (error: DrainError) => void;
-  /** The first one after a success, and the first success after that. */
+  /** Called for the first failure after a success, and for the first success after that. */
   readonly onTrouble?: (error: DrainError) => void;
   readonly onRecovered?: (lost: number) => void;
-  /** How long entries that no caller waits for are gathered before they are written. Absent: they are written at once. */
+  /**
+   * How long entries that no caller waits for are gathered before they are written. Absent: they are written at once.
+   */
   readonly gatheredForMs?: number;
-  /** Rejects where another process has taken the folder over: then nothing is written. */
+  /** Rejects if another process has taken the folder over. Nothing is written then. */
   readonly checkLock?: () => Promise<void>;
 }
 
@@ -58,8 +62,8 @@ interface Waiting {
 }
 
 /**
- * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: what was given
- * stands in a queue, which one loop writes, with one `fdatasync` for all that gather while the last one runs.
+ * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: entries wait in a queue that
+ * one loop writes, with one `fdatasync` for all that gather while the last one runs.
  */
 export class FileLedger implements Ledger {
   readonly #file: LedgerFile;
@@ -71,19 +75,21 @@ export class FileLedger implements Ledger {
   readonly #reads = new Reads();
   readonly #closed = newAbort();
   #queue: Waiting[] = [];
-  /** Taken from the queue, and not safely in the file. */
+  /** Taken from the queue, and not safely in the file yet. */
   #writing: readonly Waiting[] = [];
   #isBusy = false;
   #failure: DrainError | undefined;
   #lost = 0;
-  /** How many were given, and how many of those the death of the process can't lose. */
+  /** The number of entries given, and the number of those that the end of the process can't lose. */
   #given = 0;
   #noted = 0;
   #whoAwaitsNoting: { readonly upTo: number; readonly resolve: () => void }[] = [];
   #awaitsRetry = false;
-  /** Entries are being gathered; or they were, and are to be written. */
+  /** Whether entries are being gathered, or were gathered and have to be written. */
   #gathering: "no" | "yes" | "done" = "no";
-  /** The file is not the one that this process has written, or another process has the folder. Since when. */
+  /**
+   * The file is not the one that this process has written, or another process has the folder. With the time since when.
+   */
   #displaced: { readonly error: DrainError; readonly at: number } | undefined;
 
   constructor(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions) {
@@ -98,7 +104,10 @@ export class FileLedger implements Ledger {
     });
   }
 
-  /** Another program has removed or changed the file, and it is not written anew yet. `at`: in milliseconds since the epoch. */
+  /**
+   * Another program has removed or changed the file, and it was not written anew yet. `at`: in milliseconds since the
+   * epoch.
+   */
   get displaced(): { readonly error: DrainError; readonly at: number } | undefined {
     return this.#displaced;
   }
@@ -114,7 +123,7 @@ export class FileLedger implements Ledger {
     await Promise.race([this.#allNoted(), late]).finally(() => done.abort());
   }
 
-  /** Also where the disk fails: what was given may be lost then. */
+  /** Also while the disk fails, although entries may be lost then. */
   get #isNoted(): boolean {
     return this.#failure !== undefined || this.#noted >= this.#given;
   }
@@ -165,7 +174,7 @@ export class FileLedger implements Ledger {
     if (known.entries !== undefined) return [...known.entries];
     const { clock } = this.#options;
     const limit = { reason: "timeout", at: clock.now() + READ_WITHIN_MS } as const;
-    // A caller that joins a read gets all that was given before it came.
+    // A caller that joins a read gets everything that was given before it came.
     const key = `${drain} ${this.#given}`;
     try {
       return await withLimit({ clock, limit, signal }, (within) =>
@@ -189,7 +198,7 @@ export class FileLedger implements Ledger {
     return (await Promise.all(each)).filter((entries) => entries !== undefined);
   }
 
-  /** Waits for the entries that are not written yet, but no longer than that for a disk that hangs. */
+  /** Waits for the entries that are not written yet, but no longer than that if the disk hangs. */
   async close(): Promise<void> {
     const done = newAbort();
     const late = this.#options.clock.sleep(CLOSED_WITHIN_MS, done.signal).catch(() => {}); // Closed before.
@@ -204,7 +213,7 @@ export class FileLedger implements Ledger {
   }
 
   async #stored(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[]> {
-    // Later entries are in here, too.
+    // This includes later entries.
     const unwritten = this.#unwritten().filter((entry) => entry.drain === drain);
     const places = this.#index.get(drain)?.places ?? [];
     const view = this.#file.view();
@@ -232,7 +241,8 @@ export class FileLedger implements Ledger {
     } else {
       this.#queue.push(waiting);
       this.#given += 1;
-      // While the disk fails, it is tried for those who wait; the others are written once it works again.
+      // While the disk fails, it is tried for entries that callers wait for. The others are written when it works
+      // again.
       if (appended !== undefined || !this.#awaitsRetry) void this.#write();
     }
     this.#followers.notify(entry);
@@ -256,7 +266,7 @@ export class FileLedger implements Ledger {
     }
   }
 
-  /** Begins to gather where there is something to write for which no caller waits. */
+  /** Starts to gather if there are entries that no caller waits for. */
   #isDue(): boolean {
     const { clock, gatheredForMs = 0 } = this.#options;
     if (this.#queue.length === 0) return false;
@@ -293,7 +303,7 @@ export class FileLedger implements Ledger {
     try {
       if (batch.some(({ appended }) => appended !== undefined)) await this.#file.sync();
     } catch (error) {
-      // The disk may have forgotten them: they are written again.
+      // The disk may have lost them, so they are written again.
       this.#file.takeBack(begin);
       this.#noted -= batch.length;
       throw error;
@@ -310,7 +320,7 @@ export class FileLedger implements Ledger {
     this.#compaction.beginIfLarge();
   }
 
-  /** Notices what another program has done to the folder or the file. */
+  /** Checks what another program has done to the folder or the file. */
   async #checkPlace(): Promise<void> {
     try {
       await this.#options.checkLock?.();

@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 type Reader = Pick<FileHandle, "read">;
 
 export interface Line {
-  /** Without its end. Of a line that is too long only the beginning. */
+  /** Without the line end. Only the beginning of a line that is too long. */
   readonly bytes: Buffer;
   /** Where the next line begins. */
   readonly end: number;
@@ -11,15 +11,15 @@ export interface Line {
   readonly isTooLong?: true;
 }
 
-/** So much is read at a time, and then others have their turn. */
+/** The number of bytes that are read before other work has its turn. */
 const CHUNK_BYTES = 64 * 1_024;
-/** No line of this program is nearly as long: a node is not registered in a hundred thousand pools. */
+/** No line of this program is nearly as long: no node is registered in a hundred thousand pools. */
 const LINE_BYTES_MAX = 32 * 1_024 * 1_024;
-/** What is handed on of a longer one. */
+/** The part of a longer line that is passed on. */
 export const CUT_BYTES = 4_096;
 export const NEWLINE = 10;
 
-/** A part of a file, many bytes at a time. */
+/** A part of a file, in large pieces. */
 export async function* bytesOf(handle: Reader, from: number, to: number): AsyncGenerator<Buffer> {
   for (let at = from; at < to; ) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
@@ -30,7 +30,7 @@ export async function* bytesOf(handle: Reader, from: number, to: number): AsyncG
   }
 }
 
-/** A line that is too long is not gathered: it may be larger than the memory. */
+/** A line that is too long is not gathered, because it may be larger than the memory. */
 export async function* linesOf(handle: Reader, from: number, to: number): AsyncGenerator<readonly Line[]> {
   let rest: Buffer[] = [];
   let restBytes = 0;

@@ -5,17 +5,17 @@ import { join } from "node:path";
 import { Displaced, diskProblem } from "./ledger-file.ts";
 
 const LOCK_NAME = "lock";
-/** Several processes may try to take over the lock of a dead process at once. */
+/** Several processes may try to take over the lock of a dead process at the same time. */
 const ATTEMPTS_MAX = 5;
-/** Of a socket's path; the operating system has no room for more. */
+/** The operating system limits the path of a socket. */
 const PATH_BYTES_MAX = 100;
 const IN_USE = "another process uses it: give each process its own directory";
 const NO_LOCK = `'${LOCK_NAME}' in it is not a lock of this program: remove it`;
 
 /**
- * Keeps other processes out of a folder until it is released, or this process is dead: it listens on a socket in there,
- * which no other process can while it lives. Sees containers on one machine, not other machines. A lock that is removed is
- * made again at once.
+ * Keeps other processes out of a folder until it is released, or this process has ended. It listens on a socket in the
+ * folder, which no other process can while it lives. It works between containers on one machine, not between machines.
+ * If the lock is removed, it is made again at once.
  */
 export class FolderLock {
   readonly #folder: string;
@@ -29,12 +29,12 @@ export class FolderLock {
     this.#watch();
   }
 
-  /** Throws where another process is there already. */
+  /** Throws if another process has the folder. */
   static async take(folder: string): Promise<FolderLock> {
     return new FolderLock(folder, await hold(folder));
   }
 
-  /** Throws `Displaced` where another process has taken the folder, or where it is gone. */
+  /** Throws `Displaced` if another process has taken the folder, or if the folder is gone. */
   check(): Promise<void> {
     this.#checked = this.#checked.then(
       () => this.#makeSure(),
@@ -46,7 +46,7 @@ export class FolderLock {
   async release(): Promise<void> {
     this.#isReleased = true;
     await this.#checked.catch(() => {});
-    // Closing a socket removes what stands under its name, also where that is another process's by now.
+    // Closing a socket removes the file of its name, even if that belongs to another process by now.
     if (!(await this.#isAnothers())) return letGo(this.#held);
     const { watcher, handle } = this.#held;
     watcher?.close();
@@ -79,7 +79,7 @@ export class FolderLock {
     return answers(this.#held.path).catch(() => true);
   }
 
-  /** Only makes it sooner: what it misses the next write notices. */
+  /** This only speeds up the reaction. The next write notices what it misses. */
   #watch(): void {
     const { path } = this.#held;
     try {
@@ -87,7 +87,7 @@ export class FolderLock {
       watcher.on("error", () => watcher.close());
       this.#held.watcher = watcher;
     } catch {
-      // As many files are watched already as the operating system allows.
+      // The limit of the operating system for watched files is reached.
     }
   }
 }
@@ -96,7 +96,7 @@ interface Held {
   readonly server: Server;
   readonly handle: FileHandle;
   readonly path: string;
-  /** Which socket it is. */
+  /** Identifies the socket. */
   readonly ino: number;
   watcher?: FSWatcher;
 }
@@ -122,7 +122,7 @@ async function letGo({ server, handle, watcher }: Held): Promise<void> {
 
 async function listenIn(folder: string, { fd }: FileHandle): Promise<Pick<Held, "server" | "path">> {
   const path = join(folder, LOCK_NAME);
-  // Linux knows an open folder by a short name, too.
+  // On Linux, an open folder has a short name too.
   const short = Buffer.byteLength(path) <= PATH_BYTES_MAX ? path : `/proc/self/fd/${fd}/${LOCK_NAME}`;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     try {
@@ -147,7 +147,7 @@ function listen(path: string): Promise<Server> {
   });
 }
 
-/** Whether a process listens there. Throws if this process has no permission to ask. */
+/** Whether a process listens there. Throws if this process has no permission to connect. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -163,7 +163,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Only the one that was seen to be dead: another process may have taken over meanwhile. */
+/** Only the lock that was seen to be stale: another process may have taken over meanwhile. */
 async function removeStale(path: string, ino: number): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {

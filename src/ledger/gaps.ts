@@ -4,28 +4,28 @@ import { OUTCOMES } from "../drain/outcome.ts";
 import type { LedgerIndex } from "./ledger-index.ts";
 import type { Remains } from "./lines.ts";
 
-/** What a file lacks. */
+/** What is missing in a file. */
 export interface Gap {
   readonly drain?: string;
   readonly node?: string;
-  /** How many entries are missing, as far as their numbers say. */
+  /** The number of missing entries, according to their numbers. */
   readonly missing: number;
   /** The drain's beginning is missing, so that it can't be resumed. */
   readonly isHeadless: boolean;
-  /** What was lost can't cut a hold: the drain has ended, and had held everything to its end. */
+  /** The loss can't shorten a hold, because the drain has ended and had held everything to its end. */
   readonly isHarmless: boolean;
-  /** It is not known of which drains entries are missing. */
+  /** It is unknown which drains have missing entries. */
   readonly isUnknown?: true;
-  /** The entry that keeps it in mind. Absent: nothing depends on it. */
+  /** The entry that records the gap. Absent: nothing depends on it. */
   readonly mark?: LedgerEntry;
 }
 
-/** Stands for drains of which nothing is known. */
+/** Stands for drains about which nothing is known. */
 const UNKNOWN = "unknown";
 
 interface Seen {
   last: number;
-  /** How many there are after the last mark, and which number that has. */
+  /** The number of entries after the last mark, and the number of that mark. */
   count: number;
   markedAt: number;
   isDamaged: boolean;
@@ -35,10 +35,10 @@ interface Seen {
   readonly nodes: Set<string>;
 }
 
-/** Finds out from the numbers of entries, and from lines that can't be read, what is missing. */
+/** Finds out what is missing, from the numbers of entries and from lines that can't be read. */
 export class GapFinder {
   readonly #drains = new Map<string, Seen>();
-  /** Lines that can't be read, and don't say whose they are; and the rest of the file behind its last line. */
+  /** Lines that can't be read and do not name their drain, and bytes after the last line of the file. */
   #nameless = 0;
   #isTailNameless = false;
   /** The number of the last mark for such lines. */
@@ -80,18 +80,18 @@ export class GapFinder {
     if (node !== undefined) seen.nodes.add(node);
   }
 
-  /** What follows the last whole line: it may have been many. */
+  /** What follows the last whole line. It may have been many lines. */
   torn(remains: Remains): void {
     if (remains.drain === undefined) this.lost();
     else this.damaged(remains);
   }
 
-  /** Any number of lines is missing, and nothing says of which drains. */
+  /** An unknown number of lines of unknown drains is missing. */
   lost(): void {
     this.#isTailNameless = true;
   }
 
-  /** Everything is read. `index`: the drains that have a beginning. */
+  /** Called when everything was read. `index`: the drains that have a beginning. */
   gaps(index: LedgerIndex, now: number): readonly Gap[] {
     const at = Math.round(now);
     const gaps = [...this.#drains].flatMap(([drain, seen]) => gapOf(drain, seen, index, at) ?? []);
@@ -121,20 +121,20 @@ function gapOf(drain: string, seen: Seen, index: LedgerIndex, at: number): Gap |
     const mark = { ...about, n: last + 1, at, type: "gap" } as const;
     return { ...about, missing, isHeadless: true, isHarmless: isWhole, ...(isWhole ? {} : { mark }) };
   }
-  // What disagrees because something is missing before a mark was found by an earlier start.
+  // A contradiction that is due to something missing before a mark was found by an earlier start.
   if (missing === 0 && !isDamaged && (markedAt > 0 || isConsistent(drain, index))) return undefined;
-  // The number of an entry that was the last one, and is lost without a trace, stays free.
+  // The last entry may be lost without a trace. Its number stays free.
   const n = last + (missing === 0 ? 2 : 1);
   const isHarmless = index.get(drain) === undefined || isWhole;
   return { ...about, missing, isHeadless: false, isHarmless, mark: { drain, n, at, type: "gap" } };
 }
 
-/** Nothing that such a drain has held, if anything, is to be held still. */
+/** Nothing that such a drain has held must still be held. */
 function isHarmless(status: EndOfDrain["status"]): boolean {
   return OUTCOMES[status].isWhole || !OUTCOMES[status].mayTakeOut;
 }
 
-/** Whether the entries of a drain that is to be resumed agree with each other. */
+/** Whether the entries of a drain that is going to be resumed agree with each other. */
 function isConsistent(drain: string, index: LedgerIndex): boolean {
   const { summary, entries } = index.get(drain) ?? {};
   if (summary === undefined || entries === undefined || isOver(summary)) return true;

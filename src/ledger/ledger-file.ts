@@ -16,23 +16,23 @@ export interface Files {
 
 export interface Rewriting {
   readonly isRetained: (line: Line) => boolean;
-  /** Hears of each line where it begins in the new file. */
+  /** Called for each line with its position in the new file. */
   readonly onRetained: (line: Line, from: number) => void;
-  /** Lines that follow those that were retained, each with its end. Absent: none. */
+  /** Lines that are added after the retained ones, each with its end. Absent: none. */
   readonly more?: () => readonly Line[];
-  /** The new file is in place. It may still fail to outlive the machine: that is thrown afterwards. */
+  /** Called when the new file is in place. A later failure to make it survive the machine is thrown afterwards. */
   readonly done: () => void;
 }
 
 /** A new file, up to what was appended to the old one meanwhile. */
 export interface Copied {
-  /** Puts the new file in the old one's place. Where that fails, the old one stays, and nothing of the new one does. */
+  /** Replaces the old file with the new one. If that fails, the old one stays, and the new one is removed. */
   finish(): Promise<void>;
-  /** Leaves the old file in its place. */
+  /** Keeps the old file. */
   discard(): Promise<void>;
 }
 
-/** The file as it was at one moment: a rewrite leaves it as it is. */
+/** The file at one moment. A rewrite does not change it. */
 export interface FileView {
   /** See `LedgerFile.lines`. */
   lines(from: number, to: number): AsyncGenerator<readonly Line[]>;
@@ -43,21 +43,24 @@ export interface FileView {
 export const LEDGER_NAME = "drains.jsonl";
 export const OWNER_ONLY = 0o600;
 
-/** A file that is open, and those who read it. */
+/** An open file, and its readers. */
 interface Opened {
   readonly handle: Handle;
   readers: number;
   isReplaced: boolean;
 }
 
-/** A log that has all that the file has, and outlives this machine. What it does not take the file does not have either. */
+/**
+ * A log that has everything that the file has, and that survives this machine. What the log does not accept is not in
+ * the file either.
+ */
 export interface Sharing {
   readonly log: SharedLog;
-  /** Ends its calls. */
+  /** Aborts its calls. */
   readonly signal: AbortSignal;
 }
 
-/** What has happened to the file while this process had it: another program has done it. */
+/** Another program has changed the file while this process had it. */
 export class Displaced extends Error {
   override readonly name = "Displaced";
 }
@@ -66,14 +69,17 @@ export class Displaced extends Error {
 export class LedgerFile {
   readonly #folder: string;
   readonly #files: Files;
-  /** When it was written last before it was opened, in milliseconds since the epoch, by the machine's time of day then. */
+  /**
+   * When it was last written before it was opened, in milliseconds since the epoch, by the machine's time of day at
+   * that moment.
+   */
   readonly writtenAt: number;
   #opened: Opened;
   #size: number;
-  /** Behind the size there may be parts of lines. */
+  /** There may be parts of lines after the size. */
   #isTorn = false;
   #sharing: Sharing | undefined;
-  /** What the shared log has, and the file has not: it could not be written. */
+  /** Bytes that the shared log has and the file has not, because they could not be written. */
   #ahead: Buffer = Buffer.of();
 
   private constructor(
@@ -89,10 +95,10 @@ export class LedgerFile {
     this.writtenAt = mtimeMs;
   }
 
-  /** Makes it where there is none. Throws what the operating system says, or `Error` where it is no file. */
+  /** Creates the file if there is none. Throws the error of the operating system, or `Error` if it is not a file. */
   static async open(folder: string, files: Files = fs): Promise<LedgerFile> {
     const path = join(folder, LEDGER_NAME);
-    // Opened, a device or a pipe may act or wait.
+    // Opening a device or a pipe may have an effect, or wait.
     const there = await files.stat(path).catch(orUndefined);
     if (there !== undefined && !there.isFile()) throw new Error(NO_FILE);
     await files.rm(`${path}.new`, { force: true });
@@ -114,20 +120,20 @@ export class LedgerFile {
     return this.#size;
   }
 
-  /** From now on everything is written into the log first. It has what the file has. */
+  /** From now on everything is written to the log first. It already has what the file has. */
   share(sharing: Sharing): void {
     this.#sharing = sharing;
   }
 
-  /** See `SharedLog`. Of a file that is not shared: one. */
+  /** See `SharedLog`. 1 if the file is not shared. */
   get pieceCount(): number {
     return this.#sharing?.log.pieceCount ?? 1;
   }
 
-  /** Throws `Displaced` where the file is not the one that this process has written, or not as long. */
+  /** Throws `Displaced` if the file is not the one that this process has written, or has another length. */
   async check(): Promise<void> {
     const both = Promise.all([this.#opened.handle.stat(), this.#files.stat(this.#path).catch(orUndefined)]);
-    // That it can't be asked is no sign that it is gone: whether it can be written is for the write to say.
+    // An error here does not mean that the file is gone. The write shows whether it can be written.
     const [own, there] = (await both.catch(() => undefined)) ?? [];
     if (own === undefined) return;
     if (there === undefined) throw new Displaced(`${this.#path} was removed while the service was running`);
@@ -140,8 +146,8 @@ export class LedgerFile {
   }
 
   /**
-   * All or nothing: what a failure has left of it is taken back. Lost when the machine dies, but not with the process. After
-   * a failure the next call begins with the same bytes.
+   * All or nothing: the part that a failed write leaves is removed. The bytes survive the process, but not the machine.
+   * After a failure the next call must begin with the same bytes.
    */
   async append(bytes: Buffer): Promise<void> {
     await this.#shareFirst(bytes);
@@ -163,18 +169,18 @@ export class LedgerFile {
     this.#ahead = bytes;
   }
 
-  /** From now on what was appended outlives the machine. In a shared log it has since `append`. */
+  /** Makes everything that was appended survive the machine. In a shared log it does since `append`. */
   async sync(): Promise<void> {
     if (this.#sharing === undefined) await this.#opened.handle.datasync();
   }
 
-  /** What stands behind `size` is not meant any more. */
+  /** Bytes after `size` are not part of the file any more. */
   takeBack(size: number): void {
     this.#size = size;
     this.#isTorn = true;
   }
 
-  /** The whole lines between two places, many at a time. What follows the last end is left out. */
+  /** The whole lines between two positions, many at a time. What follows the last line end is skipped. */
   lines(from: number, to: number): AsyncGenerator<readonly Line[]> {
     return linesOf(this.#opened.handle, from, to);
   }
@@ -183,7 +189,7 @@ export class LedgerFile {
     return bytesOf(this.#opened.handle, from, to);
   }
 
-  /** The first bytes from there, such as those of a line without its end. */
+  /** The first bytes from this position, such as those of a line without its end. */
   async start(from: number): Promise<Buffer> {
     const { buffer, bytesRead } = await this.#opened.handle.read(Buffer.alloc(CUT_BYTES), 0, CUT_BYTES, from);
     return buffer.subarray(0, bytesRead);
@@ -205,9 +211,9 @@ export class LedgerFile {
   }
 
   /**
-   * Leaves only the lines that `isRetained`, in one step: whatever happens meanwhile, the file is the old one or the new one.
-   * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
-   * the work, during which no other code may write: `finish` or `discard`.
+   * Keeps only the lines for which `isRetained` is true, in one step: whatever happens meanwhile, the file is the old
+   * one or the new one. What is in it now and is sound is copied, while others append and read. Resolves with the rest
+   * of the work, during which no other code may write: `finish` or `discard`.
    */
   async rewrite({ isRetained, onRetained, more = () => [], done }: Rewriting): Promise<Copied> {
     const upTo = this.#size;
@@ -266,7 +272,7 @@ export class LedgerFile {
     this.#ahead = Buffer.of();
   }
 
-  /** Copies it, and returns under which name. */
+  /** Copies the file, and returns the name of the copy. */
   async copyAside(suffix: string): Promise<string> {
     const path = `${this.#path}.${suffix}`;
     await this.#files.copyFile(this.#path, path, fs.constants.COPYFILE_EXCL);
@@ -281,13 +287,13 @@ export class LedgerFile {
     return join(this.#folder, LEDGER_NAME);
   }
 
-  /** A new name outlives the machine only then. */
+  /** Only then does a new name survive the machine. */
   async #syncFolder(): Promise<void> {
     const folder = await this.#files.open(this.#folder, "r");
     try {
       await folder.sync();
     } catch (error) {
-      // Some file systems have no such thing.
+      // Some file systems do not have this.
       if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
     } finally {
       await folder.close();
@@ -305,9 +311,9 @@ function orUndefined(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** The problem of the ledger's directory, in our words instead of the operating system's, and what to do about it. */
+/** The problem of the ledger's directory in this program's words, and what to do about it. */
 export function diskProblem({ code, message }: NodeJS.ErrnoException): string {
-  // What is not the operating system's is in our words already.
+  // Other errors are in this program's words already.
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return message;
   switch (code) {
     case "ENOENT":

@@ -1,17 +1,17 @@
 import { type DrainSummary, isOver, type LedgerEntry, type RememberedDrain, summaryWith } from "../drain/ledger.ts";
 import { Memories } from "./memories.ts";
 
-/** One drain, and where in the file its lines are, between those of others. */
+/** One drain, and the positions of its lines in the file, between those of other drains. */
 export class Indexed {
   summary: DrainSummary;
   /**
-   * Every entry, as long as something depends on them: the drain is not over, or what it held when it ended may still get
-   * traffic. Absent: only the file has them.
+   * All its entries, as long as something depends on them: the drain is not over, or what it held when it ended may
+   * still get traffic. Absent: only the file has them.
    */
   entries: LedgerEntry[] | undefined;
   lines = 0;
   bytes = 0;
-  /** Where lines begin and end, in turn. Lines that follow each other are one place. */
+  /** The positions at which lines begin and end, alternating. Adjacent lines are one place. */
   #places: number[] = [];
 
   constructor(summary: DrainSummary, entries: LedgerEntry[] | undefined) {
@@ -19,7 +19,7 @@ export class Indexed {
     this.entries = entries;
   }
 
-  /** So that what is between two places is cheaper to read than to leave out, they are one. */
+  /** Places with a small gap are joined, because reading the gap is cheaper than skipping it. */
   get places(): readonly Place[] {
     const places: { from: number; to: number }[] = [];
     for (let index = 0; index < this.#places.length; index += 2) {
@@ -38,7 +38,7 @@ export class Indexed {
     else this.#places.push(from, to);
   }
 
-  /** The file is another one. */
+  /** The file was replaced by another one. */
   moved(): void {
     this.#places = [];
     this.lines = 0;
@@ -52,16 +52,16 @@ export interface Place {
   readonly to: number;
 }
 
-/** A disk reads as much at a time in any case. */
+/** A disk reads this much at a time in any case. */
 const GAP_BYTES_MAX = 4_096;
 
 export interface RetentionBounds {
-  /** Drains that have ended, and the bytes of their lines: the newest are kept. */
+  /** The number of ended drains, and the bytes of their lines: the newest are kept. */
   readonly endedMax: number;
   readonly endedBytesMax: number;
 }
 
-/** Which drains there are. Of an entry whose drain's beginning is unknown only gaps are taken. */
+/** The drains of the ledger. If a drain's beginning is unknown, only its gaps are recorded. */
 export class LedgerIndex {
   /** In the order of their beginnings. */
   #drains = new Map<string, Indexed>();
@@ -101,7 +101,7 @@ export class LedgerIndex {
     return this.#memories.unknownSince(nodeId);
   }
 
-  /** Whether lines of the drain may be dropped from the file, should it be too large. */
+  /** Whether the lines of the drain must stay when the file is rewritten. */
   isRetained(drain: string): boolean {
     return this.#drains.has(drain) || this.#memories.isGap(drain);
   }
@@ -110,7 +110,7 @@ export class LedgerIndex {
     return new Set([...this.#drains].filter(([, { summary }]) => !isOver(summary)).map(([drain]) => drain));
   }
 
-  /** It is given, and not written yet. */
+  /** The entry was given, and is not written yet. */
   given(entry: LedgerEntry): void {
     const known = this.#drains.get(entry.drain);
     const over = this.#memories.take(entry);
@@ -130,11 +130,11 @@ export class LedgerIndex {
     const known = this.#drains.get(drain);
     if (known === undefined) return;
     known.written(from, to);
-    // Nothing of it is still to be written.
+    // All of its entries are written.
     if (known.entries?.length === known.lines) this.#forgetEntries(drain);
   }
 
-  /** All but those that have not ended, and the newest of the others. */
+  /** The drains that may be dropped: all except those that have not ended and the newest of the others. */
   dropped({ endedMax, endedBytesMax }: RetentionBounds): ReadonlySet<string> {
     const dropped = new Set<string>();
     let ended = 0;
@@ -149,7 +149,7 @@ export class LedgerIndex {
     return dropped;
   }
 
-  /** The file was rewritten without these drains: `written` gives the places of the other lines. */
+  /** The file was rewritten without these drains. `written` has the places of the other lines. */
   rewritten(dropped: ReadonlySet<string>): void {
     for (const drain of dropped) {
       this.#memories.forget(drain);
@@ -169,11 +169,14 @@ export class LedgerIndex {
   }
 }
 
-/** Which drains each node has had, in the order of their beginnings, so that asking about one walks no others'. */
+/**
+ * The drains of each node, in the order of their beginnings, so that a question about one node does not walk the drains
+ * of others.
+ */
 export class DrainsByNode {
   readonly #drains = new Map<string, Set<string>>();
 
-  /** One that is known keeps its place. */
+  /** A known drain keeps its position. */
   add(node: string, drain: string): void {
     const drains = this.#drains.get(node) ?? new Set();
     drains.add(drain);
@@ -186,13 +189,13 @@ export class DrainsByNode {
     if (drains?.size === 0) this.#drains.delete(node);
   }
 
-  /** The newest first. */
+  /** Newest first. */
   of(node: string): readonly string[] {
     return [...(this.#drains.get(node) ?? [])].reverse();
   }
 }
 
-/** Those who watch drains as their entries come. */
+/** Observers of drains, who get their entries as they come. */
 export class Followers {
   readonly #byDrain = new Map<string, Set<(entry: LedgerEntry) => void>>();
 
@@ -200,7 +203,7 @@ export class Followers {
   follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
     const all = this.#byDrain.get(drain) ?? new Set();
     this.#byDrain.set(drain, all);
-    // The same function may follow twice.
+    // The same function may be passed twice.
     const own = (entry: LedgerEntry) => onEntry(entry);
     all.add(own);
     return () => {
@@ -214,7 +217,7 @@ export class Followers {
       try {
         onEntry(entry);
       } catch {
-        // An observer must not stop a drain.
+        // A failing observer must not stop a drain.
       }
     }
   }

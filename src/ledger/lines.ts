@@ -3,12 +3,12 @@ import type { LedgerEntry } from "../drain/ledger.ts";
 import { LOAD_BALANCER_KINDS } from "../drain/load-balancer-kinds.ts";
 import { isOutcomeStatus } from "../drain/outcome.ts";
 
-/** What every line of ours begins with, so that a drain's lines are found without reading the others. */
+/** The beginning of every line, so that a drain's lines are found without reading the others. */
 export function lineStart(drain: string): string {
   return `{"drain":${JSON.stringify(drain)},`;
 }
 
-/** Whose line it is, without reading all of it. */
+/** The drain of a line, without parsing all of it. */
 export function drainOf(bytes: Buffer): string | undefined {
   const start = bytes.toString("utf8", 0, START_BYTES_MAX);
   return OURS.exec(start)?.[1] ?? entryOf(bytes.toString("utf8"))?.drain;
@@ -22,7 +22,7 @@ export function lineOf({ drain, n, at, type, ...more }: LedgerEntry): string {
   return `${JSON.stringify({ drain, n, at, type, ...more })}\n`;
 }
 
-/** Undefined: it is no entry, or has a value that this program can't have written. */
+/** Undefined: it is not an entry, or has a value that this program can't have written. */
 export function entryOf(line: string): LedgerEntry | undefined {
   const value = named(recordOf(line));
   if (value === undefined || !isDrainId(value["drain"]) || !isNumber(value["n"]) || value["n"] < 1) return undefined;
@@ -31,7 +31,7 @@ export function entryOf(line: string): LedgerEntry | undefined {
   return isWhole && isMoment(value["at"]) ? (value as unknown as LedgerEntry) : undefined;
 }
 
-/** What a line that is no entry still says: whose it was, its number, and which node it names. */
+/** What remains of a line that is not an entry: its drain, its number, and the node that it names. */
 export interface Remains {
   readonly drain?: string;
   readonly n?: number;
@@ -52,10 +52,10 @@ export function remainsOf(bytes: Buffer): Remains {
 }
 
 const REMAINS_BYTES_MAX = 4_096;
-/** Of one drain. Each bound below is far beyond what a drain can come to: what is larger was not written by this program. */
+/** Of one drain. Each bound below is far beyond what a drain can reach. This program does not write larger values. */
 const ENTRIES_MAX = 100_000_000;
 const REGISTRATIONS_MAX = 200_000;
-/** The latest moment that a `Date` can have, in milliseconds since the epoch. */
+/** The latest time that a `Date` can have, in milliseconds since the epoch. */
 const MOMENT_MAX = 8.64e15;
 const DAY_MS = 86_400_000;
 
@@ -68,7 +68,7 @@ const always: Check = () => true;
 const KINDS: readonly string[] = LOAD_BALANCER_KINDS;
 const STATES = ["live", "initial", "draining", "absent", "unlisted"];
 
-/** For each kind of entry, whether it has all that a drain is resumed by. */
+/** For each kind of entry: whether it has everything that a drain is resumed by. */
 const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   accepted: ({ at, node, startedAt, request }) => isNode(node) && isMoment(startedAt) && isRequest(request, at),
   joined: ({ at, request }) => isRequest(request, at),
@@ -122,7 +122,7 @@ function recordOf(line: string): Fields | undefined {
   }
 }
 
-/** Under the names of now. Files of 2.0.0-alpha.1 have `look-failed`, and `fates` for `registrations`. */
+/** With the current names. Files of 2.0.0-alpha.1 have `look-failed`, and `fates` instead of `registrations`. */
 function named(entry: Fields | undefined): Fields | undefined {
   const { type, outcome } = entry ?? {};
   if (type === "look-failed") return { ...entry, type: "poll-failed" };
@@ -147,7 +147,7 @@ function isDrainId(value: unknown): value is string {
   return typeof value === "string" && /^[\w-]{1,100}$/.test(value);
 }
 
-/** Of an entry. */
+/** A number of an entry. */
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= ENTRIES_MAX;
 }
@@ -166,7 +166,7 @@ function isLength(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= MOMENT_MAX;
 }
 
-/** Or absent, which is nothing wrong. */
+/** Absent is valid too. */
 function isGiven(value: unknown, check: (value: unknown) => boolean): boolean {
   return value === undefined || check(value);
 }
@@ -181,7 +181,7 @@ function isNode(value: unknown): boolean {
   return areTexts(value["addresses"]) && isGiven(value["addressPrefixes"], areTexts) && isGiven(value["place"], isText);
 }
 
-/** `at`: when it was written down. Files of before say nothing of earlier tries. */
+/** `at`: when it was written down. Older files say nothing about earlier tries. */
 function isRequest(value: unknown, at: unknown): boolean {
   if (!isRecord(value)) return false;
   const { askedAt, deadline, timeoutMs, firstTriedAt, evict } = value;
@@ -195,7 +195,7 @@ function isRequest(value: unknown, at: unknown): boolean {
   );
 }
 
-/** A drain waits for pods as long as these have to end. */
+/** A drain waits for pods as long as their grace period. */
 function isEviction(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { gracePeriodSeconds, podSelector } = value;

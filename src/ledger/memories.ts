@@ -2,9 +2,9 @@ import { elapsedBetween, type Stamped } from "../drain/clock-stamp.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { DrainMemory, HOLD_MAX_MS } from "../drain/memory.ts";
 
-/** Entries of a drain whose beginning is unknown. */
+/** The entries of a drain whose beginning is unknown. */
 interface LostDrain extends Stamped {
-  /** Absent: it may be any node's. */
+  /** Absent: it may belong to any node. */
   readonly node?: string;
 }
 
@@ -13,14 +13,16 @@ export class Memories {
   readonly #memories = new Map<string, DrainMemory>();
   /** By drain. */
   readonly #lost = new Map<string, LostDrain>();
-  /** Those that were holding something when they ended, in the order of their ends. */
+  /** The drains that were holding something when they ended, in the order of their ends. */
   #holding: DrainMemory[] = [];
 
   get(drain: string): DrainMemory | undefined {
     return this.#memories.get(drain);
   }
 
-  /** Of an entry whose drain's beginning is unknown only a gap is taken. Returns the drains whose holds are over since. */
+  /**
+   * If a drain's beginning is unknown, only its gaps are recorded. Returns the drains whose holds have ended since.
+   */
   take(entry: LedgerEntry): readonly string[] {
     const known = this.#memories.get(entry.drain);
     if (known !== undefined) known.take(entry);
@@ -47,7 +49,7 @@ export class Memories {
     this.#memories.delete(drain);
   }
 
-  /** Where nothing tells how long ago a drain ended it is remembered. */
+  /** If it is unknown how long ago a drain ended, it is remembered. */
   #ended(memory: DrainMemory | undefined, now: Stamped): readonly string[] {
     if (memory !== undefined && memory.held.length > 0) this.#holding.push(memory);
     const hasPassed = (since: Stamped) => (elapsedBetween(since, now)?.ms ?? 0) >= HOLD_MAX_MS;

@@ -11,15 +11,15 @@ import { Memories } from "./memories.ts";
 
 /** Bounds of the stored drains. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {
-  /** Drains that have ended. */
+  /** The number of ended drains. */
   readonly endedMax: number;
-  /** Entries and registrations of all drains: each takes some hundred bytes. */
+  /** Entries and registrations of all drains. Each takes some hundred bytes. */
   readonly weightMax: number;
 }
 
 const BOUNDS: MemoryBounds = { endedMax: 1_000, weightMax: 100_000 };
 
-/** How drains begin and end, what they found, and how they are undone. */
+/** The beginnings and ends of drains, what they found, and how they are undone. */
 const ALWAYS_RETAINED: ReadonlySet<LedgerEntry["type"]> = new Set([
   "accepted",
   "found",
@@ -34,7 +34,7 @@ interface RetainedDrain {
   weight: number;
 }
 
-/** Keeps drains as long as the process lives: where nothing outlives it, or no directory was given. */
+/** Keeps drains as long as the process lives: for programs without a lasting ledger, and if no directory was given. */
 export class MemoryLedger implements Ledger {
   readonly #bounds: MemoryBounds;
   /** In the order of their beginnings. */
@@ -76,7 +76,7 @@ export class MemoryLedger implements Ledger {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
   }
 
-  /** What does not outlive the process can't be damaged between two. */
+  /** What ends with the process can't be damaged between two processes. */
   unknownSince(): undefined {}
 
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
@@ -112,7 +112,7 @@ export class MemoryLedger implements Ledger {
     else this.#ended.delete(entry.drain);
   }
 
-  /** Forgets those that ended first. */
+  /** Forgets the drains that ended first. */
   #makeRoom(weight: number): void {
     const { endedMax, weightMax } = this.#bounds;
     for (const drain of this.#ended) {
@@ -130,7 +130,7 @@ export class MemoryLedger implements Ledger {
 function weightOf(entry: LedgerEntry, { entries }: RetainedDrain): number {
   if (entry.type === "undone") return 1 + entry.registrations.length;
   if (entry.type !== "ended") return 1;
-  // What was found is the running drain's own, too; from now on it is held for this alone.
+  // The running drain has its registrations itself. From now on only the ledger keeps them.
   const found = entries.reduce((sum, one) => sum + (one.type === "found" ? one.registrations.length : 0), 0);
   return 1 + found + entry.outcome.registrations.length;
 }

@@ -25,9 +25,12 @@ export interface Finding {
 export interface OpenedLedger {
   readonly ledger: FileLedger;
   readonly findings: readonly Finding[];
-  /** Which boot of the machine this is, for `StampedLedger`. Where the operating system does not name it: this process. */
+  /**
+   * Identifies the boot of the machine for `StampedLedger`, or this process if the operating system does not name its
+   * boots.
+   */
   readonly boot: string;
-  /** See `StampedLedgerOptions`. Absent where the last entry has a stamp. */
+  /** See `StampedLedgerOptions`. Absent if the last entry has a stamp. */
   readonly lastWritten?: { readonly at: number; readonly entryAt: number };
   /** Writes the remaining entries, and unlocks the folder. */
   close(): Promise<void>;
@@ -35,23 +38,23 @@ export interface OpenedLedger {
 
 const LINES_NAMED_MAX = 20;
 const GAPS_NAMED_MAX = 100;
-/** Of one call of the operating system. */
+/** The longest time for one call of the operating system. */
 const ANSWERED_WITHIN_MS = 15_000;
 
-/** Has the ledger outlive this machine: see `SharedLog`. */
+/** Makes the ledger survive this machine: see `SharedLog`. */
 export interface SharedLedger {
   readonly log: SharedLog;
-  /** Ends all calls of the log, also while the ledger is being opened: another process may have it. */
+  /** Aborts all calls of the log, also while the ledger is being opened, when another process may have it. */
   readonly over: AbortSignal;
 }
 
 export interface OpenLedgerOptions extends FileLedgerOptions {
   readonly files?: Files;
-  /** Absent: the folder alone has the ledger. Or else what the folder has is a copy. */
+  /** Absent: only the folder has the ledger. Otherwise the folder has a copy. */
   readonly shared?: SharedLedger;
 }
 
-/** The API server of a cluster keeps it in its memory, and each new leader reads all of it. */
+/** The API server of a cluster keeps it in memory, and each new leader reads all of it. */
 const SHARED_BOUNDS: Partial<FileBounds> = {
   endedBytesMax: 4 * 1_024 * 1_024,
   fileBytesMax: 8 * 1_024 * 1_024,
@@ -60,10 +63,11 @@ const SHARED_BOUNDS: Partial<FileBounds> = {
 const SHARED_TIMES = { gatheredForMs: 200 };
 
 /**
- * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
- * the folder; so where its disk does not answer; and as `openShared` where the shared log is at fault. A damaged file does not stop the service: a last line without its end was
- * torn by a crash and is left out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
- * What they said is unknown from then on, which is written down (`gap`).
+ * Opens the ledger in a folder that no other process may use meanwhile. Throws `Error` with the problem of the folder,
+ * also if its disk does not answer. Throws as `openShared` if the shared log has a problem. A damaged file does not
+ * stop the service: a last line without its end was cut by a crash and is skipped. A file with lines that can't be read
+ * is kept aside, and the ledger continues with the others. What the unreadable lines said is recorded as unknown
+ * (`gap`).
  */
 export async function openLedger(
   folder: string,
@@ -74,7 +78,7 @@ export async function openLedger(
     if (!(await answered(clock, files.stat(folder))).isDirectory()) throw new Error("it is not a directory");
     const taking = FolderLock.take(folder);
     const lock = await answered(clock, taking).catch((error: unknown) => {
-      // Taken too late, it is of no use.
+      // A lock that is taken too late is not used.
       taking.then((late) => late.release()).catch(() => {});
       throw error;
     });
@@ -110,7 +114,7 @@ export async function openLedger(
       throw error;
     }
   } catch (error) {
-    // Nothing is wrong with the folder.
+    // The folder has no problem.
     if (shared?.over.aborted === true || error instanceof DrainError) throw error;
     throw new Error(diskProblem(error as NodeJS.ErrnoException), { cause: error });
   }
@@ -128,7 +132,7 @@ async function bootId(): Promise<string> {
   return id.slice(0, BOOT_ID_CHARACTERS);
 }
 
-/** Enough to tell the boots of one folder's machines from each other. */
+/** Enough to distinguish the boots of one folder's machines. */
 const BOOT_ID_CHARACTERS = 13;
 
 interface ReadEntries {
@@ -228,7 +232,7 @@ async function written(file: LedgerFile, index: LedgerIndex, marks: readonly Led
     }
     if (marks.length > 0) await file.sync();
   } catch {
-    // It is found again by the next start; this one knows of it.
+    // The next start finds the gap again, and this one knows of it.
   }
 }
 
@@ -258,7 +262,7 @@ function gapText({ missing, isHeadless, isHarmless, isUnknown }: Omit<Gap, "drai
   return isHarmless ? `${what}: it had ended` : `${what}: ${held}`;
 }
 
-/** Files whose calls fail where the operating system does not answer, until the returned function is called. */
+/** Files whose calls fail if the operating system does not answer in time, until the returned function is called. */
 function impatient(files: Files, clock: Clock): readonly [Files, () => void] {
   let isImpatient = true;
   const bounded = <T>(work: Promise<T>) => (isImpatient ? answered(clock, work) : work);
@@ -293,7 +297,7 @@ function impatient(files: Files, clock: Clock): readonly [Files, () => void] {
   ];
 }
 
-/** Throws where that takes too long: the disk hangs. */
+/** Throws if it takes too long, because the disk hangs. */
 async function answered<T>(clock: Clock, work: Promise<T>): Promise<T> {
   const done = newAbort();
   const late = clock.sleep(ANSWERED_WITHIN_MS, done.signal).then(

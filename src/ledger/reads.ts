@@ -1,6 +1,6 @@
 import { newAbort, onAbort, whenAborted } from "../drain/abort.ts";
 
-/** Of the four calls that Node.js makes to a file system at a time: what drains write always finds a free one. */
+/** Node.js makes four calls to a file system at a time. With this limit, a drain's write always finds a free one. */
 const READS_MAX = 2;
 
 interface Shared {
@@ -9,16 +9,16 @@ interface Shared {
   callers: number;
 }
 
-/** Reads of the ledger for people and programs: a few at a time, one for all callers that want the same. */
+/** Reads of the ledger for people and programs: a few at a time, and one for all callers of the same. */
 export class Reads {
   readonly #shared = new Map<string, Shared>();
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly #waiting = new Set<() => void>();
   #running = 0;
 
   /**
-   * What `work` gives, which callers with the same key share. Rejects with the reason of `signal` as soon as it aborts.
-   * The signal of `work` aborts once no caller waits for it any more.
+   * The result of `work`, which callers with the same key share. Rejects with the reason of `signal` as soon as it
+   * aborts. The signal of `work` aborts when no caller waits for it any more.
    */
   async read<T>(key: string, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     const shared = this.#shared.get(key) ?? this.#begin(key, work);
@@ -53,7 +53,7 @@ export class Reads {
       signal.throwIfAborted();
       return await work(signal);
     } finally {
-      // The next one has its turn instead.
+      // The next one gets its turn.
       const [next] = this.#waiting;
       if (next === undefined) this.#running -= 1;
       else next();

@@ -1,9 +1,9 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** A report that is older is of no use: the machine is gone, or other programs have changed its registrations since. */
+/** An older report is useless: the machine is gone, or other programs have changed its registrations since. */
 const KEPT_MS = 14 * 86_400_000;
-/** Files that are looked at: those of a folder in which another program writes too are not. */
+/** The number of files that are read. In a folder that other programs use too, the others are not. */
 const FILES_MAX = 10_000;
 const NAME = /^(i-[0-9a-f]{8,17})\.([\w-]{1,100})\.json$/;
 
@@ -12,18 +12,21 @@ export interface ReportFile {
   /** The instance id. */
   readonly node: string;
   readonly drain: string;
-  /** When it was last written, in milliseconds since the epoch. Absent: it has gone meanwhile, or does not say. */
+  /**
+   * When it was last written, in milliseconds since the epoch. Absent: it was removed meanwhile, or the file system
+   * does not say.
+   */
   readonly at?: number;
 }
 
-/** What it tells of is undone, or too old. Throws what the file system says. */
+/** The drains of the report are undone, or are too old. Throws the error of the file system. */
 export function removeReport({ path }: ReportFile): Promise<void> {
   return rm(path, { force: true });
 }
 
 /**
- * What drains of commands have done, a file for each drain: a command has no ledger, and what it deregistered can be
- * registered again only from its report. Each file is written as a whole.
+ * Reports of commands' drains, a file for each drain. A command has no ledger, and only its report allows its targets
+ * to be registered again. Each file is written as a whole.
  */
 export class ReportFiles {
   readonly folder: string;
@@ -32,7 +35,7 @@ export class ReportFiles {
     this.folder = folder;
   }
 
-  /** Replaces what was saved of the drain. Throws what the file system says. */
+  /** Replaces what was saved of the drain. Throws the error of the file system. */
   async save(node: string, drain: string, text: string): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const path = join(this.folder, `${node}.${drain}.json`);
@@ -41,7 +44,7 @@ export class ReportFiles {
     await rename(unfinished, path);
   }
 
-  /** The newest first. Empty where there is no folder. Throws what the file system says. */
+  /** Newest first. Empty if there is no folder. Throws the error of the file system. */
   async list(): Promise<readonly ReportFile[]> {
     const names = await readdir(this.folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return [];
@@ -58,14 +61,14 @@ export class ReportFiles {
     return (await Promise.all(dated)).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
   }
 
-  /** Removes those that are too old by `now`, in milliseconds since the epoch. */
+  /** Removes those that are too old at `now`, in milliseconds since the epoch. */
   async removeOld(now: number): Promise<void> {
     for (const file of await this.list())
       if (file.at !== undefined && now - file.at > KEPT_MS) await removeReport(file);
   }
 }
 
-/** A file with what drains of a command have done, where the person who runs the command wants it. */
+/** A file with the report of a command's drains, at the path that the person who runs the command gives. */
 export class DrainsFile {
   readonly #path: string;
 
@@ -73,12 +76,12 @@ export class DrainsFile {
     this.#path = path;
   }
 
-  /** Throws what the file system says, with `EEXIST` where there is such a file. */
+  /** Throws the error of the file system, with `EEXIST` if the file exists. */
   async create(text: string): Promise<void> {
     await writeFile(this.#path, text, { mode: 0o600, flag: "wx" });
   }
 
-  /** As a whole: what is read of it is never half of it. Throws what the file system says. */
+  /** As a whole, so that no reader gets half of it. Throws the error of the file system. */
   async replace(text: string): Promise<void> {
     const unfinished = `${this.#path}.${process.pid}`;
     await writeFile(unfinished, text, { mode: 0o600 });

@@ -6,14 +6,14 @@ import { type Files, LEDGER_NAME, LedgerFile, OWNER_ONLY, type Sharing } from ".
 
 export interface SharedFile {
   readonly file: LedgerFile;
-  /** What is missing of the shared log, or was changed, as sentences. */
+  /** What is missing in the shared log, or was changed, as sentences. */
   readonly damage: readonly string[];
 }
 
 /**
- * Opens the file in a folder as a copy of what the shared log has, which is taken over. Where that was never used, a file
- * that is there is put into it: the drains of a service that has had no shared log until now. Throws `DrainError`
- * `ledger-unavailable` where the log fails, or the reason of its signal.
+ * Opens the file in a folder as a copy of the shared log, which is taken over. If the log was never used, an existing
+ * file is put into it: the drains of a service that had no shared log until now. Throws `DrainError`
+ * `ledger-unavailable` if the log fails, or the reason of its signal.
  */
 export async function openShared(folder: string, files: Files, sharing: Sharing): Promise<SharedFile> {
   const { log, signal } = sharing;
@@ -45,7 +45,7 @@ async function shared<T>(what: "read" | "written", work: Promise<T>, signal: Abo
   }
 }
 
-/** Puts a file with these pieces in the place of the one that is there. Resolves with the damages. */
+/** Replaces the file by one with these pieces. Resolves with the damages. */
 async function fill(folder: string, files: Files, pieces: AsyncIterable<LogPiece>): Promise<readonly string[]> {
   const path = join(folder, LEDGER_NAME);
   const fresh = await files.open(`${path}.new`, "w+", OWNER_ONLY);
@@ -62,7 +62,7 @@ async function fill(folder: string, files: Files, pieces: AsyncIterable<LogPiece
       if ("bytes" in piece) await put(piece.bytes);
       else {
         damage.push(piece.damage);
-        // What is left of a line must not become one with the next.
+        // A part of a line must not be joined with the next line.
         if (!isLineEnd) await put(Buffer.of(NEWLINE));
       }
     }

@@ -5,7 +5,7 @@ import { type Copied, diskProblem, type FileView, type LedgerFile } from "./ledg
 import type { LedgerIndex, Place, RetentionBounds } from "./ledger-index.ts";
 import { drainOf, entryOf, lineOf, lineStart } from "./lines.ts";
 
-/** What these parts of the file have of a drain, in order. */
+/** The entries of a drain in these parts of the file, in order. */
 export async function storedEntries(
   file: Pick<FileView, "lines">,
   { drain, places }: { readonly drain: string; readonly places: readonly Place[] },
@@ -17,7 +17,7 @@ export async function storedEntries(
     for await (const lines of file.lines(from, to)) {
       signal.throwIfAborted();
       for (const { bytes } of lines) {
-        // Between the drain's lines there may be others'.
+        // There may be lines of other drains between those of the drain.
         if (!bytes.subarray(0, start.length).equals(start) && drainOf(bytes) !== drain) continue;
         const entry = entryOf(bytes.toString("utf8"));
         if (entry?.drain === drain) entries.push(entry);
@@ -28,7 +28,7 @@ export async function storedEntries(
 }
 
 interface Retained {
-  /** A line that is not is left out. Absent: all are. */
+  /** A line that is not sound is skipped. Absent: all are sound. */
   readonly isSound?: (line: Line) => boolean;
   /** See `Rewriting`. */
   readonly more?: () => readonly Line[];
@@ -57,9 +57,9 @@ export function copyRetained(
 }
 
 /**
- * Writes the file anew where another program has changed or removed it: what this process can still read of the old one,
- * and what it knows of drains that something depends on. `unwritten` is left out: it is appended afterwards. Returns how
- * many lines of other drains are lost. No other code may write meanwhile.
+ * Writes the file anew if another program has changed or removed it: what this process can still read of the old file,
+ * and what it knows of drains that something depends on. `unwritten` is not included, because it is appended
+ * afterwards. Returns the number of lost lines of other drains. No other code may write meanwhile.
  */
 export async function writeAnew(
   file: LedgerFile,

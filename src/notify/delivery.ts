@@ -7,25 +7,25 @@ import { LEVELS, type Notification } from "./notification.ts";
 import { post } from "./post.ts";
 import type { Receiver } from "./receivers.ts";
 
-/** Notifications that wait for a receiver. Beyond them the least serious and oldest one is dropped. */
+/** Notifications that wait for a receiver. Beyond this number the least serious and oldest one is dropped. */
 const WAITING_MAX = 1_000;
-/** A receiver that has not answered by then gets the request again, in milliseconds. */
+/** If a receiver has not answered by then, the request is repeated, in milliseconds. */
 const ANSWERED_WITHIN_MS = 10_000;
-/** Between two tries, in milliseconds: doubled each time, from the first to the longest. */
+/** The pause between two attempts, in milliseconds. It doubles each time, from the first to the longest. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 300_000;
-/** What could not be delivered by then is of no use any more, in milliseconds. */
+/** A notification that could not be delivered by then is useless, in milliseconds. */
 const USEFUL_MS = 86_400_000;
 
 /** How notifications end. */
 export const DELIVERY_RESULTS = ["sent", "rejected", "dropped"] as const;
 type DeliveryResult = (typeof DELIVERY_RESULTS)[number];
 
-/** Says what becomes of notifications. None of it has a URL or a secret in it. */
+/** Observes the results of notifications. No argument contains a URL or a secret. */
 export interface DeliveryObserver {
   /** `why`: of those that were not sent. */
   ended(receiver: string, result: DeliveryResult, count: number, why?: string): void;
-  /** It is tried again. */
+  /** The request is repeated. */
   failed(receiver: string, error: string): void;
   recovered(receiver: string): void;
 }
@@ -39,7 +39,10 @@ export interface DeliveryOptions {
   readonly agentFor: (url: URL) => Agent | undefined;
 }
 
-/** Sends notifications to one receiver, one request after the other, each until the receiver takes or refuses it. */
+/**
+ * Sends notifications to one receiver, one request after the other. Each is repeated until the receiver accepts or
+ * refuses it.
+ */
 export class Delivery {
   readonly #options: DeliveryOptions;
   #waiting: Notification[] = [];
@@ -51,7 +54,7 @@ export class Delivery {
     this.#options = options;
   }
 
-  /** Waits for nothing. */
+  /** It does not wait. */
   add(notification: Notification): void {
     const { receiver, observer } = this.#options;
     if (!receiver.wants(notification)) return;
@@ -63,7 +66,7 @@ export class Delivery {
     this.#more.abort(WOKEN);
   }
 
-  /** Resolves once nothing waits, or `signal` aborts. */
+  /** Resolves when nothing waits, or `signal` aborts. */
   async flushed(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && (this.#isSending || this.#waiting.length > 0)) {
       this.#idle = newAbort();
@@ -71,7 +74,7 @@ export class Delivery {
     }
   }
 
-  /** Sends what comes until `signal` aborts. */
+  /** Sends notifications until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const batch = this.#waiting.splice(0, this.#options.receiver.form.batchMax);
@@ -87,7 +90,7 @@ export class Delivery {
     }
   }
 
-  /** Resolves once they are delivered, refused, or too old. */
+  /** Resolves when they are delivered, refused, or too old. */
   async #deliver(batch: readonly Notification[], signal: AbortSignal): Promise<void> {
     const { receiver, clock, observer } = this.#options;
     const body = receiver.form.body(batch);
@@ -154,7 +157,7 @@ type Tried =
   | { readonly result: "rejected"; readonly why: string }
   | { readonly result: "failed"; readonly why: string; readonly waitMs: number };
 
-/** Another try may succeed. */
+/** Another attempt may succeed. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
 
 function triedOf({ status, said, retryAfter }: Answer, now: number): Tried {
@@ -171,7 +174,10 @@ function waitMsOf(retryAfter: string | undefined, now: number): number {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_MAX_MS) : 0;
 }
 
-/** Node's messages may name the address, which may be part of a secret URL: codes alone are shown where there is one. */
+/**
+ * Node's messages may contain the address, which may be part of a secret URL. If there is a code, only the code is
+ * shown.
+ */
 function problemOf({ code, message }: NodeJS.ErrnoException): string {
   return code === undefined ? message : `could not send it to the receiver's address (${code})`;
 }

@@ -13,13 +13,16 @@ import {
 } from "./notification.ts";
 import { outcomeText } from "./outcome-text.ts";
 
-/** How often drains are looked at, in milliseconds. */
+/** How often drains are checked, in milliseconds. */
 const LOOK_EVERY_MS = 10_000;
-/** A drain that stays stuck is told of again this often, in milliseconds. */
+/** A drain that stays stuck is reported again at this interval, in milliseconds. */
 const STUCK_AGAIN_MS = 3_600_000;
-/** The same end for the same node is told once in this time, in milliseconds: a caller may ask again every few seconds. */
+/**
+ * The same end for the same node is reported once in this time, in milliseconds, because a caller may ask again every
+ * few seconds.
+ */
 const SAME_END_MS = 600_000;
-/** More nodes than this are not remembered: their troubles are told, and not that they are over. */
+/** Further nodes are not remembered: their troubles are reported, but not that they are over. */
 const NODES_MAX = 10_000;
 
 export interface DrainNoticesOptions {
@@ -35,11 +38,11 @@ type RunningDrains = (drainId: string) => Pick<RunningDrain, "registrations"> | 
 interface Running {
   readonly about: Pick<Notification, "drain" | "node" | "cluster" | "reason">;
   readonly startedAt: number;
-  /** When the last step was made, or is expected to be: a hold that lasts is no standstill. */
+  /** When the last step was made, or is expected. A hold that lasts is not a standstill. */
   movesAt: number;
   /** Absent: it has not been stuck since. */
   toldAt?: number;
-  /** What failed last and is being repeated. */
+  /** The last failure that is being retried. */
   trouble?: DrainError;
 }
 
@@ -50,14 +53,14 @@ interface Told {
   readonly at: number;
 }
 
-/** Answers to a caller that asked for what is not there: they need no operator. */
+/** Answers to a caller that asked for something that does not exist. They need no operator. */
 const CALLERS_MISTAKES: ReadonlySet<DrainErrorCode> = new Set(["node-not-found", "ambiguous-node", "other-cluster"]);
 
-/** Makes notifications from what happens in drains. */
+/** Makes notifications from the events of drains. */
 export class DrainNotices {
   readonly #options: DrainNoticesOptions;
   readonly #running = new Map<string, Running>();
-  /** What has been told of each node since its last good end, and when. */
+  /** What was reported for each node since its last good end, and when. */
   readonly #troubles = new Map<string, Map<NotificationEvent, Told>>();
 
   constructor(options: DrainNoticesOptions) {
@@ -75,7 +78,7 @@ export class DrainNotices {
   /** The end of a request whose node was not found. */
   withoutDrain(outcome: DrainOutcome, asked: NodeReference): void {
     if ("drainId" in outcome && outcome.drainId !== undefined) return;
-    // The caller asked for what is not there, and is told so.
+    // The caller asked for something that does not exist, and gets that answer.
     if (outcome.status === "failed" && CALLERS_MISTAKES.has(outcome.error.code)) return;
     const said = outcomeText(outcome);
     if (said === undefined || said.event === "done") return;
@@ -87,7 +90,7 @@ export class DrainNotices {
     );
   }
 
-  /** Looks for drains that are stuck, until `signal` aborts. `running`: how a drain that runs stands. */
+  /** Looks for drains that are stuck, until `signal` aborts. `running`: the state of a running drain. */
   async run(running: RunningDrains, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(LOOK_EVERY_MS, signal).catch(() => {}); // Stopped.
@@ -106,7 +109,7 @@ export class DrainNotices {
       ...(reason === "" ? {} : { reason }),
     };
     this.#running.set(drain, { about, startedAt: now, movesAt: now });
-    // A drain that is resumed was told of by the process that began it.
+    // The process that began a resumed drain has reported it.
     if (event.type === "resumed") return;
     const why = reason === "" ? "" : `Reason: ${reason}.`;
     const title = titleOf(about.node, "is being drained");
@@ -184,7 +187,7 @@ export class DrainNotices {
     const isEnd = event === "failed" || event === "refused";
     if (isEnd && same?.text === text && at - same.at < SAME_END_MS) return;
     const all = [...(known ?? [])].map(([resolved, told]) => ({ event: resolved, level: told.level }));
-    // A drain that has ended is not stuck any more, whatever its end was.
+    // A drain that has ended is not stuck any more, whatever its result was.
     const resolves = event === "done" ? all : isEnd ? all.filter((one) => one.event === "stuck") : [];
     if (event === "done") this.#troubles.delete(node.id);
     else if (event !== "started") this.#remember(node.id, event, { text, level, at }, resolves);
@@ -195,7 +198,7 @@ export class DrainNotices {
     const known = this.#troubles.get(id) ?? new Map<NotificationEvent, Told>();
     for (const { event: one } of resolved) known.delete(one);
     known.set(event, told);
-    // The last one again: the one that was told of longest ago is forgotten first.
+    // It is moved to the end, so that the one that was reported longest ago is forgotten first.
     this.#troubles.delete(id);
     this.#troubles.set(id, known);
     const [oldest] = this.#troubles.keys();

@@ -2,12 +2,12 @@ import Mustache from "mustache";
 import { printable } from "../drain/errors.ts";
 import type { Notification, NotificationEvent } from "./notification.ts";
 
-/** In what form a receiver gets notifications. */
+/** The format in which a receiver gets notifications. */
 export interface Form {
-  /** So many may be sent in one request, at most. */
+  /** The largest number in one request. */
   readonly batchMax: number;
   readonly contentType: string;
-  /** The body of a request. Undefined: the receiver has no use for any of these. */
+  /** The body of a request. Undefined: the receiver does not use any of these. */
   readonly body: (notifications: readonly Notification[]) => string | undefined;
 }
 
@@ -57,9 +57,9 @@ const EXAMPLE: Notification = {
 };
 
 /**
- * A Mustache template over `documentOf`. Values are escaped for a JSON string where the content type is JSON, and stand as
- * they are otherwise. Throws where the template is malformed, has a name that no notification has, or makes no JSON of an
- * example.
+ * A Mustache template over `documentOf`. Values are escaped for a JSON string if the content type is JSON, and are not
+ * changed otherwise. Throws if the template is malformed, contains a name that no notification has, or makes invalid
+ * JSON of an example.
  */
 export function templateForm(template: string, contentType: string): Form {
   const isJson = /^application\/([\w.-]+\+)?json\b/i.test(contentType);
@@ -144,13 +144,16 @@ function slackEscaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** What needs a person, as the name of an alert. */
+/** The events that need a person, and the names of their alerts. */
 const ALERTS: Readonly<Partial<Record<NotificationEvent, string>>> = {
   stuck: "HastaLaVistaNodeDrainStuck",
   refused: "HastaLaVistaNodeDrainRefused",
   failed: "HastaLaVistaNodeDrainFailed",
 };
-/** An alert that is not sent again ends then, in milliseconds. Longer than the hour after which a drain is reported as stuck again. */
+/**
+ * An alert that is not sent again ends then, in milliseconds. It is longer than the hour after which a drain is
+ * reported as stuck again.
+ */
 const ALERT_LASTS_MS = 2 * 3_600_000;
 
 /** Alerts of the API of Alertmanager: https://prometheus.io/docs/alerting/latest/alerts_api/ */
@@ -160,7 +163,7 @@ export function alertmanagerForm(labels: Readonly<Record<string, string>>): Form
     const alert = (of: NotificationEvent, times: object) => ({
       labels: {
         alertname: ALERTS[of],
-        // Of the alert, not of what resolves it: with other labels it would be another alert.
+        // The severity of the alert, not of the notification that resolves it: other labels would make another alert.
         severity: of === "failed" ? "critical" : "warning",
         instance_id: node.id,
         ...(node.name === undefined ? {} : { node: node.name }),

@@ -25,17 +25,17 @@ interface NotifiedTarget {
   readonly error?: string;
 }
 
-/** What people are told of a drain. */
+/** What people are notified of. */
 export interface Notification {
-  /** Unique. A receiver that gets it twice has got one notification. */
+  /** Unique. A receiver that gets the same id twice has got one notification. */
   readonly id: string;
   readonly event: NotificationEvent;
   readonly level: Level;
   /** In milliseconds since the epoch. */
   readonly at: number;
-  /** Absent where the request ended before its node was found. */
+  /** Absent if the request ended before its node was found. */
   readonly drain?: string;
-  /** The instance id, or what the request named the node by, where it was not found; and its name, where that is known. */
+  /** The instance id, or the name in the request if the node was not found; and the node's name, if it is known. */
   readonly node: { readonly id: string; readonly name?: string };
   readonly cluster?: string;
   /** Why the node is drained, in the words of the first request. */
@@ -46,13 +46,13 @@ export interface Notification {
   readonly tookMs?: number;
   /** One line. */
   readonly title: string;
-  /** Sentences: what happened, and what to do about it. */
+  /** What happened, and what to do about it, in sentences. */
   readonly text: string;
-  /** `TARGETS_MAX` at most, those that have not been released first. */
+  /** At most `TARGETS_MAX`, those that have not been released first. */
   readonly targets: readonly NotifiedTarget[];
-  /** How many others the drain has. */
+  /** The number of further targets. */
   readonly targetsLeftOut: number;
-  /** Earlier notifications about this node that no longer hold. */
+  /** Earlier notifications about this node that do not apply any more. */
   readonly resolves: readonly Resolved[];
 }
 

@@ -2,11 +2,11 @@ import { type DrainOutcome, type RegistrationResult, verdictOf } from "../drain/
 import { possiblyRegisteredText } from "../drain/plan.ts";
 import type { Level, NotificationEvent } from "./notification.ts";
 
-/** What is said of a drain that has ended. */
+/** The text about a drain that has ended. */
 interface OutcomeText {
   readonly event: NotificationEvent;
   readonly level: Level;
-  /** What became of the node: `was drained`. */
+  /** What happened to the node: `was drained`. */
   readonly title: string;
   readonly text: string;
 }
@@ -14,7 +14,7 @@ interface OutcomeText {
 const CHECK_TRAFFIC = "Load balancers may still send requests to the node.";
 const SEE = "`hasta-la-vista status` shows where it is registered.";
 
-/** Undefined: nothing has ended. The program stops, or was asked for a plan. */
+/** Undefined: no drain has ended. The program stops, or was asked for a plan. */
 export function outcomeText(outcome: DrainOutcome): OutcomeText | undefined {
   switch (outcome.status) {
     case "drained":

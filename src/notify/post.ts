@@ -11,18 +11,18 @@ export interface Post {
 
 export interface PostAnswer {
   readonly status: number;
-  /** The beginning of the body. It may repeat what was sent: `answerText` makes of it what may be shown. */
+  /** The beginning of the body. It may repeat what was sent: `answerText` removes what must not be shown. */
   readonly beginning: string;
-  /** As the receiver gave it. */
+  /** The header of the receiver. */
   readonly retryAfter: string | undefined;
 }
 
-/** Far more than is shown, so that a secret in what is shown has come as a whole. */
+/** Far more than is shown, so that a secret in the shown part is complete here. */
 const BEGINNING_CHARACTERS_MAX = 4_096;
 
 /**
- * Sends one request, and resolves once its answer has ended, or enough of it has come. Redirects are not followed: what is sent may not
- * go elsewhere. Rejects with Node's error, or `signal`'s reason.
+ * Sends one request, and resolves when its answer has ended, or enough of it has arrived. Redirects are not followed,
+ * because what is sent must not go elsewhere. Rejects with Node's error, or `signal`'s reason.
  */
 export function post({ url, headers, body, agent }: Post, signal: AbortSignal): Promise<PostAnswer> {
   return new Promise((resolve, reject) => {

@@ -6,12 +6,15 @@ import { LEVELS, NOTIFICATION_EVENTS, type Notification, type Resolved } from ".
 
 type ReadFile = (path: string) => Promise<string>;
 
-/** Where notifications go. */
+/** Where notifications are sent. */
 export interface Receiver {
   readonly name: string;
   readonly form: Form;
   readonly wants: (notification: Notification) => boolean;
-  /** Read each time: Kubernetes replaces the files of a Secret while the service runs. Throws where it is no URL, without saying what it is. */
+  /**
+   * Read each time, because Kubernetes replaces the files of a Secret while the service runs. Throws if it is not a
+   * URL, without repeating it.
+   */
   readonly url: (readFile: ReadFile) => Promise<URL>;
   /** Sent as a bearer token. */
   readonly token?: (readFile: ReadFile) => Promise<string>;
@@ -19,7 +22,7 @@ export interface Receiver {
   readonly secret?: (readFile: ReadFile) => Promise<string>;
 }
 
-/** What the file of receivers says. */
+/** The content of the file of receivers. */
 export interface Receivers {
   readonly receivers: readonly Receiver[];
   /** A drain that has made no progress for this long is stuck, in milliseconds. */
@@ -73,7 +76,7 @@ const SCHEMA = z.strictObject({
 });
 
 /**
- * Reads the file of receivers: YAML, or JSON. Throws an `Error` whose message names each thing that is wrong, and no value, for
+ * Reads the file of receivers: YAML, or JSON. Throws an `Error` whose message names each problem, and no value, because
  * it may be a secret.
  */
 export function readReceivers(text: string): Receivers {
@@ -101,7 +104,7 @@ function problemOf(issue: z.core.$ZodIssue): string {
   return `${where.replace(/^\./, "") || "the file"}: ${adviceOn(issue)}`;
 }
 
-/** In words that say what to do, and without what was given. */
+/** In words that say what to do, and without the given value. */
 function adviceOn(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -141,7 +144,7 @@ function receiverOf(given: z.infer<typeof receiver>): Receiver {
   return {
     name,
     form: formOf(given),
-    // The end of a trouble goes to those that were told of the trouble, whatever its own level.
+    // The end of a trouble goes to the receivers of the trouble, whatever its own level.
     wants: (notification) => isWanted(notification) || notification.resolves.some(isWanted),
     url: async (readFile) => {
       const base = urlFrom(url ?? (await firstLine(urlFile ?? "", readFile)), urlFile);

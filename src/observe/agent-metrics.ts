@@ -1,16 +1,18 @@
 import type { CloudCall } from "../drain/events.ts";
 import { Series } from "./series.ts";
 
-/** What became of a notice in instance metadata. */
+/** The result of a notice in instance metadata. */
 export type NoticeResult = "received" | "withdrawn" | "outdated";
 
-/** How a drain went that a notice has started: `out`, `again` and `over` of a notice's end, in words for people. */
+/**
+ * The result of a drain that a notice has started: `out`, `again` and `over` of a notice's end, in words for people.
+ */
 export type AgentDrainResult = "drained" | "failed" | "ended";
 
-/** What is known of instance metadata at the moment of each reading. */
+/** The state of instance metadata when metrics are read. */
 export interface MetadataState {
   readonly isReadable: () => boolean;
-  /** When everything there was last read, in milliseconds since the epoch. Undefined: never. */
+  /** When everything was last read, in milliseconds since the epoch. Undefined: never. */
   readonly lastReadAt: () => number | undefined;
 }
 
@@ -21,11 +23,11 @@ const RESULTS: Readonly<Record<"out" | "again" | "over", AgentDrainResult>> = {
 };
 
 /**
- * What an agent on a node does, as Prometheus reads it. It only listens. There is an agent on every node, so there are few
- * series, and none of the runtime.
+ * The metrics of an agent on a node. It only listens. There is an agent on every node, so there are few series, and
+ * none of the runtime.
  */
 export class AgentMetrics {
-  // Other names than the service's: an alert about a service that is absent must not find agents in its place.
+  // Other names than the service's, because an alert about a missing service must not find agents instead.
   readonly #series = new Series("hasta_la_vista_agent_");
   readonly #notices = this.#series.counter("notices_total", "Notices in instance metadata, by what became of them.", [
     "kind",

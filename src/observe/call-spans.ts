@@ -2,7 +2,7 @@ import { type Attributes, type Context, ROOT_CONTEXT, SpanKind, type Tracer, tra
 import type { CloudCall } from "../drain/events.ts";
 import { type DrainTrace, failed, own } from "./drain-trace.ts";
 
-/** As the SDK names them, which OpenTelemetry's names go by. Both ELB APIs share the names of their actions. */
+/** The names of the SDK, which OpenTelemetry uses. Both ELB APIs have the same names of actions. */
 const SERVICES: Readonly<Record<string, string>> = {
   autoscaling: "Auto Scaling",
   ec2: "EC2",
@@ -10,23 +10,23 @@ const SERVICES: Readonly<Record<string, string>> = {
   sqs: "SQS",
 };
 
-/** A call of a queue or a hook has no purpose that it would be ordered by. */
+/** A call of a queue or a hook has no purpose, because it is not ordered by one. */
 export type TracedCall = Omit<CloudCall, "purpose"> & Partial<Pick<CloudCall, "purpose">>;
 
 export interface CallSpansOptions {
   readonly tracer: Tracer;
   readonly traceOf: (drainId: string) => DrainTrace | undefined;
-  /** The span of what no drain has asked for. Undefined: that is not traced. */
+  /** The span of calls that no drain has asked for. Undefined: they are not traced. */
   readonly within: () => Context | undefined;
 }
 
 /**
- * One span for each attempt to call AWS, made when it has ended. One that serves several drains is part of the trace of the
- * first one, and is linked with the others: a span has one parent.
+ * One span for each attempt to call AWS, made when it has ended. A call for several drains is part of the trace of the
+ * first one, and is linked with the others, because a span has one parent.
  */
 export function callSpans({ tracer, traceOf, within }: CallSpansOptions): (call: TracedCall) => void {
   return (call) => {
-    // Those who had wanted it have left before it was sent.
+    // The callers have left before it was sent.
     if (call.result === "ok" && call.httpStatus === undefined) return;
     const [first, ...others] = [...(call.drains?.() ?? [])]
       .map(traceOf)

@@ -10,11 +10,11 @@ interface RunningDrain {
   readonly since: number;
   /** The held registrations: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, LoadBalancerKind>;
-  /** The same of those whose hold does not fit before the deadline. */
+  /** The same for those whose hold does not end before the deadline. */
   readonly atRisk: Map<string, LoadBalancerKind>;
 }
 
-/** As objects, so that the compiler names what is missing. */
+/** As objects, so that the compiler reports a missing one. */
 const OUTCOMES = keysOf<DrainOutcome["status"]>({
   drained: 1,
   "nothing-registered": 1,
@@ -28,7 +28,7 @@ const OUTCOMES = keysOf<DrainOutcome["status"]>({
   abandoned: 1,
   failed: 1,
 });
-/** They took no caller any time. */
+/** These outcomes took no time. */
 const IS_QUICK: ReadonlySet<DrainOutcome["status"]> = new Set(["planned", "refused"]);
 const REFUSALS = keysOf<Extract<DrainOutcome, { status: "refused" }>["refusal"]["reason"]>({
   "too-few-healthy": 1,
@@ -40,12 +40,12 @@ const VERDICTS = keysOf<Extract<DrainEvent, { type: "guarded" }>["verdict"]>({
   overridden: 1,
   kept: 1,
 });
-/** Seconds. From a classic load balancer's quick end to the longest deregistration delay there is. */
+/** Seconds: from the quick end of a classic load balancer to the longest deregistration delay. */
 const DURATION_BUCKETS = [1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 420, 600, 1_200, 3_600];
-/** Seconds between a drain's end and its deadline. Negative: it came too late. */
+/** Seconds between the end of a drain and its deadline. Negative: the end was too late. */
 const MARGIN_BUCKETS = [-60, -10, 0, 5, 10, 20, 30, 60, 120, 300, 600, 1_800];
 
-/** What happens in drains, as Prometheus reads it. */
+/** The metrics of drains. */
 export class DrainMetrics {
   readonly #now: () => number;
   readonly #running = new Map<string, RunningDrain>();
@@ -80,7 +80,7 @@ export class DrainMetrics {
       ["kind"],
       DURATION_BUCKETS,
     );
-    // As for counters: rate() needs a first sample of 0.
+    // As for counters, rate() needs a first sample of 0.
     for (const kind of KINDS) this.#holdSeconds.zero({ kind });
     for (const outcome of OUTCOMES) if (!IS_QUICK.has(outcome)) this.#drainSeconds.zero({ outcome });
     this.#marginSeconds = series.histogram(
@@ -142,7 +142,7 @@ export class DrainMetrics {
     );
   }
 
-  /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
+  /** Counts a request that ended before its node was found, so that there is no drain that an event could be about. */
   readonly countWithoutDrain = (outcome: DrainOutcome, deadline?: number): void => {
     if ("drainId" in outcome && outcome.drainId !== undefined) return;
     this.#drains.inc({ outcome: outcome.status });
@@ -159,12 +159,12 @@ export class DrainMetrics {
         this.#planned(event.plan, this.#running.get(event.drainId));
         return;
       case "deregistered":
-        // What a drain still hears after its end is held no more.
+        // After the end of a drain, its registrations are not held any more.
         this.#running.get(event.drainId)?.held.set(keyOf(event.registration), event.registration.pool.kind);
         return;
       case "deregistering-again":
         this.#again.inc({ because: event.because });
-        // Live, or still to be deregistered: held again once AWS has accepted that.
+        // Live, or to be deregistered. It is held again when AWS has accepted that.
         this.#running.get(event.drainId)?.held.delete(keyOf(event.registration));
         return;
       case "released":
@@ -236,7 +236,7 @@ export class DrainMetrics {
   }
 }
 
-/** A gauge of how many there are of each kind of load balancer. Kinds of which there are no more fall to zero. */
+/** A gauge of the number of registrations by kind of load balancer. A kind without any falls to zero. */
 function byKind(series: Series, name: string, help: string, kinds: () => readonly LoadBalancerKind[]): void {
   const gauge = series.gauge(name, help, ["kind"], () => {
     for (const kind of KINDS) gauge.set({ kind }, 0);

@@ -15,13 +15,13 @@ import { type DrainError, printable } from "../drain/errors.ts";
 import { type AskedRequest, type Asker, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import { parentOf } from "./trace-context.ts";
 
-/** The prefix of the attributes for which OpenTelemetry has no name. */
+/** The prefix of attributes for which OpenTelemetry has no name. */
 const OWN = "hasta_la_vista";
 
-/** A caller may ask every few seconds for as long as the drain takes: no more of these requests are spans. */
+/** A caller may ask every few seconds during the whole drain. Only this many requests get a span. */
 const JOINED_MAX = 200;
 
-/** What a drain does, one after the other. */
+/** The phases of a drain, in their order. */
 export type Phase = "resolve" | "find" | "guard" | "hold" | "evict" | "undo";
 
 export interface DrainTraceOptions {
@@ -52,7 +52,7 @@ export class DrainTrace {
     return this.root.spanContext();
   }
 
-  /** Whether anything of it is sent: the sampler decides. */
+  /** Whether any of it is sent. The sampler decides. */
   get isSampled(): boolean {
     return (this.context.traceFlags & TraceFlags.SAMPLED) !== 0;
   }
@@ -70,23 +70,23 @@ export class DrainTrace {
     begun.span.end(new Date(this.#now()));
   }
 
-  /** As `ends`, and a phase that took no time is none. */
+  /** As `ends`, without a span for a phase that took no time. */
   endsIfAny(phase: Phase): void {
     if (this.#phases.get(phase)?.since === this.#now()) this.#phases.delete(phase);
     else this.ends(phase);
   }
 
-  /** Something that happened to the node. */
+  /** An event of the node. */
   happened(name: string, attributes: Attributes = {}): void {
     this.root.addEvent(name, attributes, new Date(this.#now()));
   }
 
-  /** What the drain has learned about itself. */
+  /** Attributes that became known during the drain. */
   learned(attributes: Attributes): void {
     this.root.setAttributes(attributes);
   }
 
-  /** Something that happened to one registration, whose span begins with the first such event. */
+  /** An event of one registration, whose span begins with the first event. */
   met(registration: Registration, name: string, attributes: Attributes = {}, since = this.#now()): Span {
     const key = keyOf(registration);
     let span = this.#registrations.get(key);
@@ -105,13 +105,13 @@ export class DrainTrace {
     this.#endRegistration(span, result, error);
   }
 
-  /** Of a registration that is registered again, as a part of the undo. */
+  /** An event of a registration that is registered again, as a part of the undo. */
   undid(registration: Registration, name: string, error?: DrainError): void {
     const attributes = { ...attributesOf(registration), ...(error && { "error.type": error.code }) };
     this.#phases.get("undo")?.span.addEvent(name, attributes, new Date(this.#now()));
   }
 
-  /** Another request for the node: a span of its caller's trace, or else of this one. It ends with the drain. */
+  /** Another request for the node: a span of its caller's trace, or of this one. It ends with the drain. */
   joined(asker: Asker | undefined, since: number, attributes: Attributes): void {
     if (this.#requests.length >= JOINED_MAX) return;
     const callers = parentOf(asker);
@@ -127,7 +127,7 @@ export class DrainTrace {
     this.#requests.push(request);
   }
 
-  /** Ends what is under way. `isOver`: the drain itself too; or else another process goes on with it. */
+  /** Ends the open spans. `isOver`: the drain has ended too. Otherwise another process continues it. */
   end(result: string, { error, isOver }: { readonly error?: string | undefined; readonly isOver: boolean }): void {
     for (const span of this.#registrations.values()) this.#endRegistration(span, result);
     this.#registrations.clear();
@@ -160,7 +160,7 @@ export function failed(span: Span, type: string, message?: string): void {
   });
 }
 
-/** What a request says of itself. */
+/** The attributes of a request. */
 export function attributesOfRequest({
   reason,
   force,
@@ -185,7 +185,7 @@ function attributesOf({ pool, target }: Registration): Attributes {
   };
 }
 
-/** Names an attribute of ours. */
+/** The name of an attribute of this program. */
 export function own(name: string): string {
   return `${OWN}.${name}`;
 }

@@ -16,7 +16,7 @@ import { type AskedRequest, HTTP } from "../drain/request.ts";
 import { attributesOfRequest, DrainTrace, own } from "./drain-trace.ts";
 import { type GivenIds, idsOfDrain, parentOf } from "./trace-context.ts";
 
-/** Drains that have ended and may still be undone, or be named in a line of the log. */
+/** Ended drains that may still be undone, or be named in a line of the log. */
 const ENDED_MAX = 10_000;
 
 export interface DrainTracesOptions {
@@ -24,18 +24,18 @@ export interface DrainTracesOptions {
   readonly ids: GivenIds;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** A drain that this process can't end is gone on with by the next one. */
+  /** A drain that this process can't end is continued by the next one. */
   readonly outlivesProcess: boolean;
-  /** The span that asks for drains whose asker has none. */
+  /** The span that asks for drains whose caller has no trace. */
   readonly within: () => Context | undefined;
 }
 
-/** What is known of the first request. */
+/** What is known about the first request. */
 interface Beginning extends Pick<AskedRequest, "reason" | "force" | "asker"> {
   readonly startedAt: number;
 }
 
-/** One trace for each drain, by its events. Only this file knows these. */
+/** One trace for each drain, from its events. Only this file knows the events. */
 export class DrainTraces {
   readonly #options: DrainTracesOptions;
   readonly #running = new Map<string, DrainTrace>();
@@ -118,7 +118,7 @@ export class DrainTraces {
     return this.#keep(drainId, root, now);
   }
 
-  /** Of a drain that an earlier process has ended: its undo goes on in its trace. */
+  /** For a drain that an earlier process has ended: its undo continues its trace. */
   #undoOnly({ type, drainId, node }: DrainEvent): DrainTrace | undefined {
     if (type !== "undoing") return undefined;
     const kept = this.#continued({ ...idsOfDrain(drainId, node.id), traceFlags: TraceFlags.SAMPLED });
@@ -126,7 +126,7 @@ export class DrainTraces {
     return kept;
   }
 
-  /** Of a drain that has ended: further spans go into its trace. */
+  /** For a drain that has ended: further spans go into its trace. */
   #continued(context: SpanContext): DrainTrace {
     const { tracer, now } = this.#options;
     return new DrainTrace({ tracer, root: trace.wrapSpanContext(context), now });
@@ -141,7 +141,7 @@ export class DrainTraces {
   #end(drainId: string, of: DrainTrace, outcome: DrainOutcome): void {
     const isInterrupted = outcome.status === "abandoned" && this.#options.outlivesProcess;
     this.#running.delete(drainId);
-    // Its ids are enough from now on. The spans themselves are many times as large.
+    // From now on its ids are sufficient. The spans are many times as large.
     this.#remember(drainId, this.#continued(of.context));
     of.end(isInterrupted ? "interrupted" : outcome.status, { error: errorOf(outcome), isOver: !isInterrupted });
   }
@@ -198,12 +198,12 @@ function ofRegistration(of: DrainTrace, event: OfRegistration) {
   }
 }
 
-/** Of what happens to the node itself. */
+/** The attributes of an event of the node. */
 function attributesOfEvent(event: Exclude<DrainEvent, OfRegistration>): Attributes {
   return "error" in event ? { "error.type": event.error.code } : {};
 }
 
-/** Absent: it ended as it was to end. A refusal is an answer too. */
+/** Absent: it ended as expected. A refusal is a valid answer too. */
 function errorOf(outcome: DrainOutcome): string | undefined {
   if (outcome.status === "failed") return outcome.error.code;
   return outcome.status === "deadline-passed" ? outcome.status : undefined;

@@ -19,7 +19,7 @@ export const EVENT_LINES = {
   "message partly malformed": message("warn", "errors"),
   /** The event asks for no drain. */
   "message ignored": message("info", "detail"),
-  /** The message is not a known event. It is left for the dead-letter queue. */
+  /** The message is not a known event. It stays in the queue, which moves it to its dead-letter queue. */
   "message malformed": message("warn", "error", "receives"),
   /** The drains of the message ended, and the message was deleted. */
   "message deleted": message("info", "nodes"),
@@ -57,7 +57,7 @@ export const EVENT_LINES = {
   "pod watch failed": line("warn", "error"),
   /** The pods can be watched again. */
   "pod watch recovered": line("info", "failedSeconds"),
-  /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
+  /** An Event or annotation of a Node object could not be written, and is dropped. Logged once until one succeeds. */
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": repeating(line("warn", "name", "error"), "name"),
@@ -65,11 +65,14 @@ export const EVENT_LINES = {
   "metrics listening": line("info", "host", "port"),
   /** The eviction gate accepts requests of the API server. */
   "eviction gate listening": line("info", "host", "port"),
-  /** Another program evicts the pod, and is told to try again later: load balancers may still send traffic to its node. Without `drain` the drain of the node has not begun yet. Logged once for each pod. */
+  /**
+   * Another program evicts the pod, and gets the answer to try again later: load balancers may still send traffic to
+   * its node. Without `drain` the drain of the node has not begun yet. Logged once for each pod.
+   */
   "eviction held": line("info", "pod", "node", "drain?"),
   /** The pod whose eviction was held may be evicted now. `because` is `released` (load balancers send no more traffic to the node, or its drain has ended), `deadline` (the pod would not end in time, or cluster-autoscaler would give up), `no-drain` (no drain of the node began), or `node-stays`. */
   "held eviction allowed": line("info", "pod", "node", "because", "heldSeconds"),
-  /** The eviction gate could not find out whether an eviction must be held. The eviction passes. */
+  /** The eviction gate could not find out whether an eviction must be held. The eviction is allowed. */
   "eviction review failed": repeating(line("warn", "code", "error")),
 
   /** `hold` waits for SIGTERM. */
@@ -78,17 +81,17 @@ export const EVENT_LINES = {
   "hold started": line("info", "asked", "drain"),
   /** The pod ends. `result` is the result of the drain, or not-requested. */
   "hold ended": line("info", "asked", "result"),
-  /** The service did not say how the node stands. It is asked again. */
+  /** The service did not return the state of the node. It is asked again. */
   "hold status failed": line("warn", "asked", "error"),
 
   // Notifications
-  /** The receiver did not take a notification. It is tried again for a day, and others wait for it. Drains continue. */
+  /** The receiver did not accept a notification. It is repeated for a day, and others wait for it. Drains continue. */
   "notification failed": repeating(line("warn", "receiver", "error"), "receiver"),
-  /** The receiver takes notifications again. */
+  /** The receiver accepts notifications again. */
   "notifications recovered": recovery(line("info", "receiver"), "notification failed"),
-  /** The receiver refused a notification. It is not tried again: correct the receiver's entry in NOTIFICATIONS_FILE. */
+  /** The receiver refused a notification. It is not repeated: correct the receiver's entry in NOTIFICATIONS_FILE. */
   "notification rejected": repeating(line("error", "receiver", "error"), "receiver"),
-  /** A notification was not delivered: too many waited for the receiver, or it did not take any for a day. */
+  /** A notification was not delivered: too many waited for the receiver, or it did not accept any for a day. */
   "notification dropped": repeating(line("warn", "receiver", "error"), "receiver"),
 
   // Lifecycle hooks
@@ -144,13 +147,20 @@ export const EVENT_LINES = {
   "notice withdrawn": line("warn", "event", "node", "reason"),
   /** Instance metadata had unexpected content at `path`. */
   "metadata malformed": line("warn", "path", "error"),
-  /** With EARLY_RELEASE: the connections of this node are counted from now on, because it is being drained. `tables` are those of the kernel that this process may read; without `conntrack` it does not see connections that the node passes on to pods. */
+  /**
+   * With EARLY_RELEASE: the connections of this node are counted from now on, because it is being drained. `tables` are
+   * those of the kernel that this process may read; without `conntrack` it does not see connections that the node
+   * forwards to pods.
+   */
   "connection count started": line("info", "node", "tables"),
-  /** The node is not being drained any more, or nothing is left to count. */
+  /** The node is not being drained any more, or nothing remains to be counted. */
   "connection count ended": line("info", "node"),
   /** The connections of this node could not be counted. It is retried. Until then, holds of this node last for the whole deregistration delay. */
   "connection count failed": repeating(line("warn", "error")),
-  /** The service could not be told of the connections of this node. It is retried. Until then, holds of this node last for the whole deregistration delay. */
+  /**
+   * The report of the connections of this node could not be sent to the service. It is retried. Until then, holds of
+   * this node last for the whole deregistration delay.
+   */
   "connection report failed": repeating(line("warn", "error")),
   /** Instance metadata could not be read. It is retried. */
   "metadata read failed": repeating(line("warn", "code", "error")),

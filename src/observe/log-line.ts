@@ -1,12 +1,12 @@
 type Level = "debug" | "info" | "warn" | "error";
 
-/** `?` ends the name of a field that a line may lack. */
+/** `?` at the end marks a field that a line may lack. */
 export interface Listed<F extends string = string> {
   readonly level: Level;
   readonly fields: readonly F[];
-  /** The line may come every few seconds. These fields say for whom: the first line for each of them is written. */
+  /** The line may come every few seconds. These fields are its subject: the first line for each of them is written. */
   readonly subject?: readonly string[];
-  /** The message of the failures that are over. */
+  /** The message of the failures that have ended. */
   readonly ends?: string;
 }
 

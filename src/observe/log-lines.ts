@@ -2,8 +2,8 @@ import { EVENT_LINES } from "./event-log-lines.ts";
 import { drain, ended, guarded, line, recovery, repeating, target } from "./log-line.ts";
 
 /**
- * Every line that can be logged: its message, its level and its fields. The comment above a line says what it means:
- * docs/log.md is made from them (`npm run docs`).
+ * Every line of the log: its message, level and fields. The comment above a line explains it: docs/log.md is made from
+ * them (`npm run docs`).
  */
 export const LOG_LINES = {
   // The service
@@ -53,7 +53,10 @@ export const LOG_LINES = {
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
   "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
-  /** Traces could not be sent to the OpenTelemetry collector, or found no room to wait. Drains are not affected. `lost` is the number of spans that were dropped since the last ones that were delivered. */
+  /**
+   * Traces could not be sent to the OpenTelemetry collector, or the queue of waiting traces was full. Drains are not
+   * affected. `lost` is the number of spans that were dropped since the last ones that were delivered.
+   */
   "trace export failed": repeating(line("warn", "error", "lost")),
   /** Traces are sent again. `lost` is the number of spans that were dropped meanwhile. */
   "trace export recovered": recovery(line("info", "lost"), "trace export failed"),
@@ -75,7 +78,7 @@ export const LOG_LINES = {
   "secret received in query": line("warn", "client"),
   /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
   "client rate limited": line("warn", "client"),
-  /** The API server did not say whether a caller's token is valid, or what its user may do. The caller got 503. */
+  /** The API server did not answer whether a caller's token is valid, or what its user may do. The caller got 503. */
   "token review failed": repeating(line("warn", "code", "error")),
   /** Too many connections are open, and all of them have requests. `client` is one of those that were rejected. */
   "connections rejected": repeating(line("warn", "client")),
@@ -179,7 +182,7 @@ export const LOG_LINES = {
   "target health read failed": repeating(target("warn", "code", "error"), "drain"),
   /** The hold ended: the load balancer sends no more traffic to the target. With `idleSeconds` it ended before the deregistration delay, because the agent on the node had counted no connection for that long. `notEarly` says why it did not, although the agent has reported: `connections-open`, `never-seen` (the agent cannot see the traffic of this target), `not-counted` (the last report was no count, or came after a gap), or `not-long-enough`. */
   "target released": target("info", "heldSeconds", "idleSeconds?", "notEarly?"),
-  /** The target could not be taken out. */
+  /** The target could not be deregistered. */
   "target not drained": target("error", "code", "error"),
   /** The node has no traffic and can be terminated. With the outcome nothing-registered it had no registration. */
   "drain completed": ended("info"),

@@ -11,12 +11,12 @@ export type LogLine = {
 }[LogMessage];
 
 export function writeLine(log: Log, { message, fields }: LogLine): void {
-  // That they belong together is lost where any of the lines is meant.
+  // The type does not express that message and fields belong together if any line is possible.
   (log as (message: LogMessage, fields: object) => void)(message, fields);
 }
 
 /**
- * Leaves out failures that repeat themselves: see `Repeats`. What `LOG_LINES` says of a line decides. `now`: in milliseconds
+ * Omits repeated failures: see `Repeats`. `LOG_LINES` decides which lines are repeated failures. `now`: in milliseconds
  * since the epoch.
  */
 export function withoutRepeats(log: Log, now: () => number): Log {
@@ -27,7 +27,7 @@ export function withoutRepeats(log: Log, now: () => number): Log {
     const write = (repeated: number) => log(message, repeated === 0 ? fields : { ...fields, repeated });
     if (ends !== undefined) return write(repeats.ended(`${ends}:`));
     if (subject === undefined) return log(message, fields);
-    // Texts may name another address each time; what has no code is told by its text.
+    // A text may contain another address each time, so a failure without a code is identified by its text.
     const kind = `${message}: ${given["code"] ?? given["error"] ?? ""}`;
     const leftOut = repeats.leftOutBefore(kind, JSON.stringify(subject.map((name) => given[name])));
     if (leftOut !== undefined) write(leftOut);
@@ -43,7 +43,10 @@ export interface JsonLogOptions {
   readonly write: (line: string) => void;
 }
 
-/** The same lines as the service's, without a library: every kilobyte counts while a node waits for a Lambda function. */
+/**
+ * The same lines as the service's, without a library, because every kilobyte delays the start of a Lambda function
+ * while a node waits.
+ */
 export function jsonLog({ level: lowest, now, write }: JsonLogOptions): Log {
   return withoutRepeats((message, fields) => {
     const { level } = LOG_LINES[message];

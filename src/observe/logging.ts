@@ -25,12 +25,12 @@ type LineOf<T> = (log: Log, about: DrainFields, event: OfType<DrainEvent, T>) =>
 
 const NO_LINE = () => {};
 
-/** What the log has of each step. */
+/** The log line of each step. */
 const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
   accepted: (log, about, { node, request }) => log("drain started", { ...about, name: node.name, ...why(request) }),
   joined: (log, about, { request }) => log("drain joined", { ...about, ...why(request) }),
   resumed: (log, about, { node }) => log("drain resumed", { ...about, name: node.name }),
-  // The plan sums them up.
+  // The plan has a summary.
   found: NO_LINE,
   planned: (log, about, { node, plan }) => {
     const { registrations, longestHoldMs, limit, warnings } = plan;
@@ -86,7 +86,7 @@ const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
   ended: (log, about, { outcome, tookMs }) => logEnd(log, outcome, { ...about, tookSeconds: seconds(tookMs) }),
   passed: NO_LINE,
   began: NO_LINE,
-  // The end of the drain says so, and what begins then.
+  // The lines about the end of the drain and the beginning of the undo say this.
   cancelled: NO_LINE,
   undoing: (log, about) => log("undo started", about),
   registered: (log, about, { registration }) => log("target registered", { ...about, ...where(registration) }),
@@ -95,7 +95,7 @@ const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
   undone: (log, about, { outcome }) => logUndone(log, about, outcome),
 };
 
-/** One line for each failure to find the node of a request. */
+/** One line for each failed attempt to find the node of a request. */
 export function lookupLog(log: Log): (asked: NodeReference, error: DrainError) => void {
   return ({ by, value }, error) => log("node lookup failed", { asked: { [by]: value }, ...failure(error) });
 }
@@ -128,11 +128,11 @@ const GUARDED = {
   kept: "target kept",
 } as const;
 
-/** A request that ended before its node was known, so that no drain could begin. */
+/** A request that ended before its node was found, so that no drain could begin. */
 export function logWithoutDrain(log: Log, outcome: DrainOutcome, { node: { by, value } }: DrainRequest): void {
   if ("node" in outcome && outcome.node !== undefined) return;
   const asked = { [by]: value };
-  // A request for a node that does not exist is no fault of the service.
+  // A request for a node that does not exist is not a fault of the service.
   if (outcome.status === "failed") log("request failed", { asked, outcome: outcome.status, ...failure(outcome.error) });
   else logEnd(log, outcome, { asked });
 }
@@ -225,7 +225,7 @@ function beginningOf({ foundDraining, since }: OfType<DrainEvent, "deregistered"
   return foundDraining ? "target found draining" : "target deregistered";
 }
 
-/** Absent until the terms of the pool are known; the plan has it then. */
+/** Absent until the terms of the pool are known. The plan has it then. */
 function holdUntil({ holdUntil: at }: { readonly holdUntil?: number }) {
   return at === undefined ? {} : { holdUntil: new Date(at).toISOString() };
 }

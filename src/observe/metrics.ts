@@ -4,7 +4,7 @@ import { DrainMetrics } from "./drain-metrics.ts";
 import { Series } from "./series.ts";
 import { StateGauges } from "./state-gauges.ts";
 
-/** Gauges named like counters, which say no more than those by type beside them. */
+/** Gauges with names of counters, which say no more than those by type. */
 const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
 const MESSAGE_RESULTS = [
   ...["deleted", "left", "released", "joined"],
@@ -12,9 +12,9 @@ const MESSAGE_RESULTS = [
 ];
 const HOOK_RESULTS = ["continued", "over", "not-completed", "heartbeat-failed"];
 
-/** What happens in drains and towards AWS, as Prometheus reads it. It only listens. */
+/** The metrics of drains and of calls to AWS. It only listens. */
 export class Metrics {
-  /** What is so at the moment of each reading. */
+  /** Values at the time when metrics are read. */
   readonly gauges: StateGauges;
   readonly #series = new Series("hasta_la_vista_");
   readonly #drains: DrainMetrics;
@@ -92,14 +92,14 @@ export class Metrics {
   /** Counts an answer of the HTTP API by its status. */
   readonly countRequest = (status: number): void => this.#requests.inc({ code: `${status}` });
 
-  /** Counts a change of what this replica is. */
+  /** Counts a change of the role of this replica. */
   readonly countLeaderChange = (change: "acquired" | "lost" | "handed-over"): void =>
     this.#leaderChanges.inc({ change });
 
   /** Counts an answer of the eviction gate. */
   readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
 
-  /** Counts notifications that were sent to a receiver, or never will be. */
+  /** Counts notifications that were sent to a receiver, or that never will be. */
   readonly countNotifications = (receiver: string, result: "sent" | "rejected" | "dropped", count: number): void =>
     this.#notifications.inc({ receiver, result }, count);
 

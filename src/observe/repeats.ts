@@ -1,23 +1,23 @@
-/** A failure that repeats itself is written this often, in milliseconds. */
+/** A repeated failure is written this often, in milliseconds. */
 const WRITTEN_EVERY_MS = 60_000;
-/** What has not failed for this long, in milliseconds, is news when it fails again. */
+/** A failure after this time without one is new, in milliseconds. */
 const NEWS_AFTER_MS = 120_000;
-/** Of one kind of failure, no more subjects than this are told apart. */
+/** Subjects that are distinguished for one kind of failure. */
 const SUBJECTS_MAX = 1_000;
-/** With more kinds of failure than this, all are news again. */
+/** With more kinds of failure than this, all of them are new again. */
 const KINDS_MAX = 1_000;
 
 interface Kind {
   writtenAt: number;
-  /** Since then. */
+  /** The number of failures since the last written one. */
   leftOut: number;
-  /** When each subject last failed so. */
+  /** When each subject last had this failure. */
   readonly subjects: Map<string, number>;
 }
 
 /**
- * Which failures are worth a line, where many are retried every few seconds: the first of each kind and subject, and then
- * one a minute of each kind. All times are milliseconds since the epoch.
+ * Decides which failures are written, because many are retried every few seconds: the first of each kind and subject,
+ * and then one a minute of each kind. All times are milliseconds since the epoch.
  */
 export class Repeats {
   readonly #now: () => number;
@@ -28,8 +28,8 @@ export class Repeats {
   }
 
   /**
-   * `kind`: what fails, and why. `subject`: for whom it does. Returns how many of the kind were left out since the last one
-   * that was not. Undefined: this one is to be left out too.
+   * `kind`: the failure and its cause. `subject`: what it is about. Returns how many of the kind were omitted since the
+   * last written one. Undefined: this one is omitted too.
    */
   leftOutBefore(kind: string, subject: string): number | undefined {
     const now = this.#now();
@@ -39,7 +39,7 @@ export class Repeats {
       known.leftOut += 1;
       return undefined;
     }
-    // News is written besides: it does not change when the next of the others is.
+    // A new failure is written in addition: it does not change when the next of the others is written.
     if (isNews && known.subjects.size > 1) return 0;
     const { leftOut } = known;
     known.leftOut = 0;
@@ -47,7 +47,10 @@ export class Repeats {
     return leftOut;
   }
 
-  /** What begins so has ended: the next failure is news. Returns how many were left out since the last one that was not. */
+  /**
+   * The failures whose kind has this beginning have ended, so that the next one is new. Returns how many were omitted
+   * since the last written one.
+   */
   ended(beginning: string): number {
     let leftOut = 0;
     for (const [kind, known] of this.#kinds) {
@@ -77,7 +80,7 @@ export class Repeats {
   }
 }
 
-/** A clock that was set back must not make anything wait. */
+/** A clock that was set back must not delay anything. */
 function hasPassed(ms: number, since: number, now: number): boolean {
   return now < since || now - since >= ms;
 }

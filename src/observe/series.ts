@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** What a label can be, where all its values are known beforehand. */
+/** The values of a label, if all of them are known beforehand. */
 export type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
 
-/** The series of one program, as Prometheus reads them. All names get the same prefix. */
+/** The series of one program. All names get the same prefix. */
 export class Series {
   readonly registry = new Registry();
   readonly #prefix: string;
@@ -22,8 +22,8 @@ export class Series {
   }
 
   /**
-   * A counter of which every series is there from the start, at 0. `increase()` needs two samples of a series: without the
-   * first one, the first failure of a process would raise no alert.
+   * A counter of which every series exists from the beginning, at 0. `increase()` needs two samples of a series:
+   * without the first one, the first failure of a process would raise no alert.
    */
   counterOf<L extends string>(name: string, help: string, values: LabelValues<L>): Counter<L> {
     const labelNames = Object.keys(values) as L[];
@@ -67,7 +67,7 @@ export class Series {
     });
   }
 
-  /** They are gone until they are made again. */
+  /** They do not exist until they are created again. */
   remove(names: readonly string[]): void {
     for (const name of names) this.registry.removeSingleMetric(this.#prefix + name);
   }

@@ -2,13 +2,16 @@ import { pino } from "pino";
 import { type Log, withoutRepeats } from "./log.ts";
 import { LOG_LINES } from "./log-lines.ts";
 
-/** Where lines go: the descriptor of a file or pipe of this process, where it has one. */
+/** The output of the log: the descriptor of a file or pipe of this process, if it has one. */
 interface LogOutput {
   write(text: string): unknown;
   readonly fd?: number;
 }
 
-/** JSON lines on `output`. No transport: their worker threads don't survive bundling. `now`: in milliseconds since the epoch. */
+/**
+ * JSON lines on `output`. It uses no transport, because worker threads do not survive bundling. `now`: in milliseconds
+ * since the epoch.
+ */
 export function createLog(level: string, output: LogOutput, now: () => number): Log {
   const logger = pino(
     {
@@ -25,10 +28,13 @@ export function createLog(level: string, output: LogOutput, now: () => number): 
   );
 }
 
-/** So much is written without waiting for the end of the turn. */
+/** This much is written without waiting for the end of the turn. */
 const WRITE_MIN_BYTES = 4_096;
 
-/** The lines of one turn of the event loop go out together when it ends. What is left when the process exits is written then. */
+/**
+ * The lines of one turn of the event loop are written together when it ends. The rest is written when the process
+ * exits.
+ */
 function inTurns(fd: number): { write(line: string): void } {
   const destination = pino.destination({ dest: fd, minLength: WRITE_MIN_BYTES, sync: false });
   let unwrittenBytes = 0;
@@ -39,7 +45,7 @@ function inTurns(fd: number): { write(line: string): void } {
   destination.on("write", (bytes) => {
     unwrittenBytes -= bytes;
   });
-  // A flush while a write is under way does nothing, not even later. This event ends the write.
+  // A flush during a write does nothing, also not later. This event marks the end of the write.
   destination.on("drain", flush);
   return {
     write: (line) => {

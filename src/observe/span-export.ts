@@ -7,22 +7,22 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 
 /**
- * Spans that may wait for the collector, unless OTEL_BSP_MAX_QUEUE_SIZE says otherwise. OpenTelemetry's default is 2,048. A
+ * Spans that may wait for the collector, unless OTEL_BSP_MAX_QUEUE_SIZE is set. OpenTelemetry's default is 2,048. A
  * wave of nodes ends as many in a moment.
  */
 const WAITING_MAX = 8_192;
 
 export interface SpanExportOptions {
   readonly exporter: SpanExporter;
-  /** Hears of each batch that is lost, with the number of all spans that were lost since the last one that was delivered. */
+  /** Called for each lost batch, with the number of all spans that were lost since the last delivered one. */
   readonly onLost: (why: string, lost: number) => void;
-  /** Hears of the first batch that is delivered after lost ones, with their number. */
+  /** Called for the first delivered batch after lost ones, with their number. */
   readonly onDelivered: (lost: number) => void;
 }
 
 /**
- * Sends spans in batches, beside all other work. A collector that is away or slow costs spans and nothing else: those that
- * find no room are dropped and counted.
+ * Sends spans in batches, beside all other work. If the collector can't be reached or is slow, only spans are lost:
+ * those for which there is no room are dropped and counted.
  */
 export class SpanExport implements SpanProcessor {
   readonly #options: SpanExportOptions;
@@ -33,7 +33,7 @@ export class SpanExport implements SpanProcessor {
 
   constructor(options: SpanExportOptions) {
     this.#options = options;
-    // With less than one, each span would be lost, and none would be left to tell of it.
+    // With less than one, every span would be lost, and none could report it.
     const given = getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? 0;
     this.#waitingMax = given >= 1 ? given : WAITING_MAX;
     const { exporter } = options;
@@ -80,7 +80,7 @@ export class SpanExport implements SpanProcessor {
   }
 }
 
-/** In our words: what a collector has answered may repeat the headers that it got. */
+/** In this program's words, because the answer of a collector may repeat the headers that it got. */
 function reasonOf(error: Error | undefined): string {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   if (typeof code === "number") return `the collector answered ${code}`;

@@ -3,7 +3,7 @@ import type { Series } from "./series.ts";
 /** Milliseconds since the epoch. Infinite or absent: it has not happened. */
 type Moment = number | undefined;
 
-/** What a replica that does not lead does not have. */
+/** Gauges that only a leading replica has. */
 const OF_TERM = [
   ...["queue_messages_in_flight", "queue_receiving", "queue_last_read_timestamp_seconds"],
   ...["nodes_watched", "node_watch_up"],
@@ -14,11 +14,11 @@ const OF_TERM = [
 
 export interface ReadinessGauges {
   readonly isReady: boolean;
-  /** `code`: of a `DrainError`. `action`: as an IAM policy names it, or empty. */
+  /** `code`: of a `DrainError`. `action`: the name in an IAM policy, or empty. */
   readonly problems: readonly { readonly code: string; readonly action: string }[];
 }
 
-/** What of AWS's quotas one process uses in one account and region: see `RequestQuota`. */
+/** How much of AWS's quotas one process uses in one account and region: see `RequestQuota`. */
 export interface QuotaGauges {
   /** Absent: there is only one. */
   readonly place?: string | undefined;
@@ -29,7 +29,7 @@ export interface QuotaGauges {
   readonly perSecond: number;
 }
 
-/** What is so at the moment of each reading. Each method adds the gauges of one part of the service. */
+/** Values at the time when metrics are read. Each method adds the gauges of one part of the service. */
 export class StateGauges {
   readonly #series: Series;
 
@@ -37,7 +37,7 @@ export class StateGauges {
     this.#series = series;
   }
 
-  /** Removes the gauges of what ends with a term. Another term adds them again. */
+  /** Removes the gauges that end with a term. Another term adds them again. */
   endTerm(): void {
     this.#series.remove(OF_TERM);
   }
@@ -61,7 +61,7 @@ export class StateGauges {
     this.#flag("leader", "1 while this replica leads and acts on nodes, else 0. Without LEASE: absent.", isLeader);
   }
 
-  /** Whether `/ready` answers 200, and what keeps it from that. */
+  /** Whether `/ready` answers 200, and what prevents it. */
   watchReadiness(state: () => ReadinessGauges): void {
     this.#flag("ready", "1 while /ready answers 200, else 0.", () => state().isReady);
     const problems = this.#series.gauge(
@@ -75,7 +75,7 @@ export class StateGauges {
     );
   }
 
-  /** The certificate that callers of the HTTP API are shown. */
+  /** The certificate that the HTTP API presents. */
   watchCertificate({ validUntil }: { readonly validUntil: () => number }): void {
     this.#timestamp(
       "certificate_expiry_timestamp_seconds",

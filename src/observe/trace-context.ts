@@ -10,8 +10,8 @@ const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
 
 /**
- * The ids of a drain's own span. They follow from the drain, so that a process that goes on with it continues the same trace, and
- * nothing of that has to be stored. Drain ids alone would repeat: they have 40 bits. Instance ids have 64 more.
+ * The ids of a drain's own span. They follow from the drain, so that another process that continues it continues the
+ * same trace, and nothing has to be stored. Drain ids alone are not unique: they have 40 bits. Instance ids add 64.
  */
 export function idsOfDrain(drainId: string, nodeId: string): Ids {
   const hash = createHash("sha256").update(`${drainId}/${nodeId}`).digest("hex");
@@ -19,7 +19,7 @@ export function idsOfDrain(drainId: string, nodeId: string): Ids {
   return { traceId: hash.slice(0, spanAt), spanId: hash.slice(spanAt, spanAt + SPAN_ID_BYTES * 2) };
 }
 
-/** Random ids, but for spans that are given theirs. */
+/** Random ids, except for spans whose ids are given. */
 export class GivenIds implements IdGenerator {
   #given: Ids | undefined;
 
@@ -48,7 +48,7 @@ const FIELDS = {
   keys: () => ["traceparent", "tracestate"],
 };
 
-/** The span of the one who asks, as the parent of another. Undefined: there is none, or it can't be read. */
+/** The span of the caller, as the parent of another span. Undefined: there is none, or it can't be read. */
 export function parentOf(asker: Asker | undefined): Context | undefined {
   if (asker?.traceparent === undefined) return undefined;
   const context = W3C.extract(ROOT_CONTEXT, asker, FIELDS);

@@ -23,9 +23,12 @@ import { GivenIds } from "./trace-context.ts";
 
 type SamplerName = "always_on" | "always_off" | "traceidratio";
 
-/** What the configuration says. The OpenTelemetry library reads the rest from the environment: headers, limits and so on. */
+/**
+ * The settings of the configuration. The OpenTelemetry library reads the others from the environment: headers, limits
+ * and so on.
+ */
 export interface TracingSettings {
-  /** Where spans are posted to. */
+  /** The URL to which spans are posted. */
   readonly url: string;
   readonly sampler: SamplerName | `parentbased_${SamplerName}`;
   /** From 0 to 1. */
@@ -38,16 +41,16 @@ export interface TracingOptions {
   readonly version: string;
   /** Absent: unknown. */
   readonly region?: string | undefined;
-  /** A drain that this process can't end is gone on with by the next one. */
+  /** A drain that this process can't end is continued by the next one. */
   readonly outlivesProcess?: boolean;
 }
 
-/** At the end of a process, or of an invocation, it waits so long for the collector. */
+/** At the end of a process, or of an invocation, it waits at most this long for the collector. */
 const FLUSHED_WITHIN_MS = 2_000;
-/** A function that is at its limit is ended as one that has failed. */
+/** Lambda ends a function at its limit as a failure. */
 const SPARE_MS = 200;
 
-/** What is told of one invocation of a function. */
+/** The description of one invocation of a function. */
 export interface Invocation {
   readonly name: string;
   /** How long the process still runs, in milliseconds. */
@@ -62,7 +65,7 @@ export class Tracing {
   readonly #traces: DrainTraces;
   #invocation: Span | undefined;
   readonly observe: DrainObserver;
-  /** Hears of each attempt to call AWS. */
+  /** Called for each attempt to call AWS. */
   readonly called: (call: TracedCall) => void;
 
   constructor(processor: SpanProcessor, sampler: Sampler, options: Omit<TracingOptions, "log">) {
@@ -78,7 +81,7 @@ export class Tracing {
     this.called = callSpans({ tracer, within, traceOf: (id) => this.#traces.of(id) });
   }
 
-  /** The same log, whose lines about a traced drain, or within an invocation, name the trace. */
+  /** The same log. Lines about a traced drain, or within an invocation, contain the trace. */
   inLog(log: Log): Log {
     return (message, fields) => {
       const { drain } = fields as { readonly drain?: string };
@@ -89,7 +92,7 @@ export class Tracing {
     };
   }
 
-  /** Does `work` as one trace, of which its drains are parts, and sends it before it resolves. There is one at a time. */
+  /** Does `work` as one trace that contains its drains, and sends it before it resolves. There is one at a time. */
   async invocation<T>({ name, attributes, remainingMs }: Invocation, work: () => Promise<T>): Promise<T> {
     const startTime = new Date(this.#clock.now());
     const tracer = this.#provider.getTracer("hasta-la-vista");
@@ -107,7 +110,7 @@ export class Tracing {
     }
   }
 
-  /** Sends what is left, and resolves after two seconds in any case. */
+  /** Sends the remaining spans, and resolves after two seconds in any case. */
   async close(): Promise<void> {
     await this.#within(FLUSHED_WITHIN_MS, this.#provider.shutdown());
   }
@@ -144,7 +147,7 @@ export function samplerOf({ sampler, ratio }: Pick<TracingSettings, "sampler" | 
   return isParentBased === undefined ? root : new ParentBasedSampler({ root });
 }
 
-/** What the environment says of the service comes before what is known here. */
+/** Values of the environment win over what is known here. */
 function resourceOf({ version, region }: Pick<TracingOptions, "version" | "region">): Resource {
   const known = resourceFromAttributes({
     "service.name": "hasta-la-vista",

@@ -3,7 +3,7 @@ import { type AwsPoolTerms, seconds } from "./release-terms.ts";
 import type { AwsPool } from "./target-groups.ts";
 
 /**
- * EC2 says so long before that it takes a spot instance back.
+ * EC2 gives this notice before it reclaims a spot instance.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
  */
 const SPOT_NOTICE_MS = 120_000;
@@ -14,8 +14,8 @@ type Checked = FastPathInput["found"][number] & { readonly failsAfterMs: number 
 type Noticed = FastPathInput & { readonly noticeMs: number };
 
 /**
- * See `CloudProvider.fastPath`: an NLB opens connections for minutes after a deregistration, and stops sooner for a target
- * that fails its health checks. Undefined: no NLB sends to the node, or the notice is long enough for it.
+ * See `CloudProvider.fastPath`: an NLB opens connections for minutes after a deregistration, and stops sooner for a
+ * target that fails its health checks. Undefined: no NLB sends traffic to the node, or the notice is long enough.
  */
 export function fastPath(input: FastPathInput): PlannedFastPath | string | undefined {
   const { noticeMs = SPOT_NOTICE_MS } = input;
@@ -25,7 +25,7 @@ export function fastPath(input: FastPathInput): PlannedFastPath | string | undef
   return `the fast path (NLB_FAST_PATH) is not taken${when}: ${fast}`;
 }
 
-/** The taint concerns all pools of the node at once: none may cut established connections. */
+/** The taint affects all pools of the node at once, so none of them may cut established connections. */
 function withNotice(input: Noticed): PlannedFastPath | string | undefined {
   const { found, now, noticeMs } = input;
   const isShort = found.some(
@@ -46,10 +46,10 @@ function withNotice(input: Noticed): PlannedFastPath | string | undefined {
   return { pools: namesOf(inTime), failsWithinMs: slowest(inTime) };
 }
 
-/** As people find it in AWS. */
+/** The names that people see in AWS. */
 const KUBE_PROXY_CHECK = "HTTP, port 10256, path /healthz";
 
-/** A health check of a pod does not ask kube-proxy, whatever its port. */
+/** A pod answers its health check itself, whatever the port. */
 function mayBePod(registration: Registration): boolean {
   return addressOf(registration) !== undefined;
 }
@@ -68,7 +68,7 @@ function keptMs({ registration: { pool }, terms }: Checked): number {
 }
 
 /**
- * Others let an unhealthy target complete its requests.
+ * Other load balancers let an unhealthy target complete its requests.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html
  */
 function mayCut({ kind }: AwsPool): boolean {

@@ -7,7 +7,7 @@ const FILTER_VALUES_MAX = 200;
 
 interface FilteredCall<P> {
   readonly action: AwsAction;
-  /** Asked once, when the first call is sent. */
+  /** Called once, when the first call is sent. */
   readonly values: () => readonly string[];
   readonly send: (values: string[], token: { readonly NextToken?: string }) => Promise<P>;
   /** A page without items. */
@@ -15,8 +15,8 @@ interface FilteredCall<P> {
 }
 
 /**
- * Every page of an EC2 call with a filter, in as many calls as the filter takes values. Where there are no values none is
- * sent, because a filter without values would ask for the whole account.
+ * Every page of an EC2 call with a filter, in as many calls as the filter's values need. Without values no call is
+ * sent, because a filter without values would read the whole account.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html
  */
 export async function pagesOf<P extends { readonly NextToken?: string | undefined }>(

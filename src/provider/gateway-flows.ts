@@ -22,7 +22,7 @@ const DESCRIBE_LISTENER_ATTRIBUTES: AwsAction = {
 };
 
 /**
- * 60 to 6000 s for TCP flows, 350 s by default; all other flows have a fixed timeout of 120 s.
+ * 60 to 6000 s for TCP flows, 350 s by default. All other flows have a fixed timeout of 120 s.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/update-idle-timeout.html
  */
 const IDLE_KEY = "tcp.idle_timeout.seconds";
@@ -33,12 +33,12 @@ type Flows = Pick<ReleaseSettings, "flowsIdleMs" | "othersMayIdleLonger" | "move
 /** A listener's idle timeout in milliseconds, or why it is not known. */
 type Idle = number | { readonly why: string };
 
-/** AWS's largest is 6000. What is longer than a week is no timeout. */
+/** AWS's largest value is 6000. More than a week is not a timeout. */
 const SECONDS = /^\d{1,6}$/;
 
 /**
- * What becomes of the flows through a target of a Gateway Load Balancer once it is deregistered. `attributes`: the target
- * group's. Where a listener can't be read its idle timeout is left open, with a warning.
+ * What happens to the flows through a target of a Gateway Load Balancer after its deregistration. `attributes`: of the
+ * target group. If a listener can't be read, its idle timeout is unknown, and there is a warning.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
 export async function flowsOf(
@@ -47,7 +47,7 @@ export async function flowsOf(
   attributes: ReadonlyMap<string, string>,
   by: CallFor,
 ): Promise<Flows> {
-  // A Gateway Load Balancer may be among several: its flows stay, whatever the others do.
+  // One of several load balancers may be a Gateway Load Balancer, whose flows stay whatever the others do.
   if (pool.kind === "unknown") return await idleTimeoutOf(aws, pool, by);
   if (pool.kind !== "gwlb") return {};
   const resets = attributes.get("send_tcp_reset.on_deregistration.enabled") === "true";
@@ -56,7 +56,7 @@ export async function flowsOf(
   return { ...atTheEnd, ...(await idleTimeoutOf(aws, pool, by)) };
 }
 
-/** The longest of all listeners counts: a flow may have come by any of them. */
+/** The longest timeout of all listeners, because a flow may have come by any of them. */
 async function idleTimeoutOf(aws: AwsAccess, pool: Pool, by: CallFor): Promise<Flows> {
   try {
     const idle = await idleTimeouts(aws, pool, by);
@@ -68,7 +68,7 @@ async function idleTimeoutOf(aws: AwsAccess, pool: Pool, by: CallFor): Promise<F
       ...(whys.length > 0 && { warnings: [...new Set(whys)].map(warning) }),
     };
   } catch (error) {
-    // The caller learns from its next call that the pool is gone.
+    // The next call shows the caller that the pool is gone.
     if (isPoolGone(error)) return {};
     throw error;
   }
@@ -124,7 +124,7 @@ function orNone(idle: readonly Idle[]): readonly Idle[] {
   return idle.length > 0 ? idle : [{ why: "AWS names none" }];
 }
 
-/** What AWS never answers is not known. What fails in passing, and a pool that is gone, is thrown. */
+/** If AWS never answers, the timeout is unknown. Temporary failures, and a pool that is gone, are thrown. */
 async function orWhy(by: CallFor, read: () => Promise<readonly Idle[]>): Promise<readonly Idle[]> {
   try {
     return await read();

@@ -3,15 +3,15 @@ import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
 /** kube-proxy's `--healthz-bind-address`. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/ */
 const KUBE_PROXY_PORT = "10256";
 /**
- * There it answers 503 while its node is being deleted, or has cluster-autoscaler's taint. `/livez` does not.
+ * On this path it answers 503 while its node is being deleted, or has cluster-autoscaler's taint. `/livez` does not.
  * https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/3836-kube-proxy-improved-ingress-connectivity-reliability
  */
 const KUBE_PROXY_PATH = "/healthz";
 const NODE_GOES_STATUS = 503;
 
 /**
- * How long after kube-proxy says that its node goes a target of the group is unhealthy, in milliseconds. Undefined: the
- * health checks of the group ask something else, or take the answer for a good one.
+ * How long after kube-proxy reports that its node goes a target of the group becomes unhealthy, in milliseconds.
+ * Undefined: kube-proxy does not answer the health checks of the group, or they accept that answer.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html
  */
 export function kubeProxyCheckOf({
@@ -34,7 +34,7 @@ export interface HealthCheckSettings {
   readonly protocol: string;
   /** `traffic-port`, or a number. */
   readonly port: string;
-  /** Empty where nothing is asked for, as with TCP. */
+  /** Empty if the check has no path, as with TCP. */
   readonly path: string;
   readonly intervalSeconds: number;
   readonly unhealthyThreshold: number;
@@ -66,8 +66,9 @@ const TERMINATION_KEY = "target_health_state.unhealthy.connection_termination.en
 const INTERVAL_KEY = "target_health_state.unhealthy.draining_interval_seconds";
 
 /**
- * How long established connections of an unhealthy target are kept, in milliseconds: for ever where they are not terminated,
- * and for the interval where there is one. Undefined: they are terminated, as by default, or AWS does not say.
+ * How long established connections of an unhealthy target are kept, in milliseconds: for ever if they are not
+ * terminated, and for the interval if there is one. Undefined: they are terminated, which is the default, or AWS does
+ * not say.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health.html#unhealthy-target-connection-termination
  */
 export function keepsUnhealthyMs(attributes: ReadonlyMap<string, string>): number | undefined {

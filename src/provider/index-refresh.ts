@@ -7,30 +7,30 @@ import type { MembershipIndex } from "./membership-index.ts";
 
 /** New pools are noticed within this time. */
 const LIST_INTERVAL_MS = 60_000;
-/** One call in so many asks for a pool's settings, which change less often than its members. */
+/** One of this many calls reads a pool's settings, which change less often than its members. */
 const SETTINGS_EVERY = 4;
-/** Where drains need tags, another one in so many asks for those. */
+/** If drains need tags, another one of this many calls reads them. */
 const TAGS_TURN = 2;
-/** What a drain has just read, or a fast round, is not read again so soon. */
+/** What a drain or a fast round has just read is not read again within this time. */
 const FRESH_MS = 30_000;
-/** What fails is tried again no sooner than this. */
+/** Failed reads are not repeated sooner than this. */
 const REST_MS = 5_000;
 
 export interface IndexRefreshOptions {
   readonly clock: Clock;
   readonly index: MembershipIndex;
   readonly instances: KnownInstances;
-  /** Asks for what a guard needs to know of a pool besides its settings and members. */
+  /** Reads what a guard needs to know about a pool in addition to its settings and members. */
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
-  /** Asks for the tags that were read longest ago. False: all are recent, or none are needed. */
+  /** Reads the tags whose last read is oldest. False: all are recent, or none are needed. */
   readonly refreshTags: (by: CallFor) => Promise<boolean>;
-  /** Hears of each failure. */
+  /** Called for each failure. */
   readonly onFailure: (error: DrainError) => void;
-  /** Calls to AWS. 0: none. */
+  /** Calls to AWS per second. 0: none. */
   readonly indexPerSecond: number;
 }
 
-/** Reads pool after pool in the background, the one that was read longest ago first, at a steady and low rate. */
+/** Reads pool after pool in the background at a steady and low rate, those with the oldest read first. */
 export class IndexRefresh {
   readonly #options: IndexRefreshOptions;
   /** By pool id, since the last list. */
@@ -41,7 +41,7 @@ export class IndexRefresh {
     this.#options = options;
   }
 
-  /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
+  /** Runs until `signal` aborts, and resolves then. A failure is retried later, because no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, indexPerSecond } = this.#options;
     if (indexPerSecond <= 0) return;
@@ -59,7 +59,7 @@ export class IndexRefresh {
     }
   }
 
-  /** What the index knows now, and how old that is. Makes no call. */
+  /** The state of the index, and its age. Makes no call. */
   get state(): IndexState {
     const { index, indexPerSecond } = this.#options;
     const { groups, classics, listedAt } = index.pools;
@@ -91,7 +91,7 @@ export class IndexRefresh {
     if (turn % SETTINGS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
     const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
-    // Members first: a node can be taken out without the settings, but not without knowing where it is.
+    // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.
     const isSettingsTurn = group === undefined || (turn % SETTINGS_EVERY === 0 && Number.isFinite(group.readAt));
     const due = isSettingsTurn ? undescribed : group;
     if (due === undefined) return;
@@ -109,7 +109,7 @@ export class IndexRefresh {
     }
   }
 
-  /** One pool that fails again and again keeps no other from its turn. */
+  /** One pool that keeps failing does not keep the others from their turn. */
   #triedAt({ id }: Pool, succeededAt: number): number {
     return Math.max(succeededAt, this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY);
   }

@@ -7,10 +7,13 @@ import type { CallFor } from "../drain/cloud-provider.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { describeInstances } from "./instances.ts";
 
-/** ::ffff:10.0.0.1, as programs write an IPv4 address that listen on IPv6 too. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+/**
+ * ::ffff:10.0.0.1, the form in which programs that also listen on IPv6 write an IPv4 address.
+ * https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+ */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
 
-/** EC2 compares texts. It has IPv6 addresses in their shortest form, and IPv4 addresses as such. */
+/** EC2 compares strings. It has IPv6 addresses in their shortest form, and IPv4 addresses in their own. */
 export function asEc2Writes(reference: NodeReference): NodeReference {
   const { by, value } = reference;
   if (by !== "ip" || !isIPv6(value)) return reference;
@@ -18,7 +21,7 @@ export function asEc2Writes(reference: NodeReference): NodeReference {
   return { by, value: MAPPED.exec(address)?.[1] ?? address };
 }
 
-/** Finds instances by what people call them: one call for as many as ask before it is sent. */
+/** Finds instances by the names that people use: one call for all that ask before it is sent. */
 export class InstanceLookup {
   readonly #lookups: Readonly<Record<NodeReference["by"] | "ipv6", SharedCall<string, readonly Instance[]>>>;
 
@@ -36,7 +39,9 @@ export class InstanceLookup {
     };
   }
 
-  /** Every instance that the reference fits, dead ones too. An address is to be written as EC2 writes it. */
+  /**
+   * Every instance that matches the reference, including terminated ones. An address must have the form that EC2 uses.
+   */
   async find(reference: NodeReference, by: CallFor): Promise<readonly Instance[]> {
     const kind = reference.by === "ip" && isIPv6(reference.value) ? "ipv6" : reference.by;
     const { value } = reference;

@@ -4,12 +4,12 @@ import { SharedCall } from "../aws/shared-call.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import { describeInstances } from "./instances.ts";
 
-/** The availability zones of instances, which never change: each is asked for once, many in one call. */
+/** The availability zones of instances, which never change. Each is read once, many in one call. */
 export class InstanceZones {
-  /** Undefined of one that EC2 does not describe. */
+  /** Undefined for an instance that EC2 does not describe. */
   readonly #zones = new Map<string, string | undefined>();
   readonly #ask: SharedCall<readonly string[], void>;
-  /** Resolves when the question about an instance has been answered, or has failed. */
+  /** Resolves when the read of an instance has ended or failed. */
   readonly #inFlight = new Map<string, Promise<void>>();
 
   constructor(aws: AwsAccess) {
@@ -37,7 +37,7 @@ export class InstanceZones {
     return true;
   }
 
-  /** Resolves when all that EC2 knows of is known. An instance that is being asked about is not asked about twice. */
+  /** Resolves when everything that EC2 knows is known. An instance is not read twice at the same time. */
   async learn(ids: readonly string[], by: CallFor): Promise<void> {
     const unknown = ids.filter((id) => !this.#zones.has(id));
     const asked = unknown.filter((id) => !this.#inFlight.has(id));
@@ -45,7 +45,7 @@ export class InstanceZones {
     if (asked.length > 0) await this.#askAbout(asked, by);
     for (const answer of waitedFor) await answer;
     by.signal.throwIfAborted();
-    // Another caller's question may have failed, or ended with that caller.
+    // Another caller's read may have failed, or ended with that caller.
     if (waitedFor.size > 0 && !this.knows(ids)) await this.learn(ids, by);
   }
 

@@ -17,9 +17,9 @@ import { readTags } from "./tags.ts";
 export interface InstanceSearch {
   /** Instances of other clusters, or of none, are refused. */
   readonly clusterName?: string;
-  /** Instances without an interface in this VPC don't exist for us. */
+  /** Instances without an interface in this VPC are ignored. */
   readonly vpcId?: string;
-  /** What people call the two who set them. Absent: CLUSTERNAME and VPCID. */
+  /** The names of the options that set the two. Absent: CLUSTERNAME and VPCID. */
   readonly names?: { readonly clusterName: string; readonly vpcId: string };
 }
 
@@ -35,7 +35,9 @@ const PAGE_SIZE = 1_000;
 type InstancesPage = Pick<DescribeInstancesCommandOutput, "Reservations" | "NextToken">;
 const NO_INSTANCES: InstancesPage = { Reservations: [] };
 
-/** The live one of `found`, which are all instances that `reference` fits. See `CloudProvider.resolve` for what it throws. */
+/**
+ * The live one of `found`, which are all instances that match `reference`. See `CloudProvider.resolve` for the errors.
+ */
 export function theLiveOne(found: readonly Instance[], reference: NodeReference, search: InstanceSearch): Node {
   const isHere = (instance: Instance) =>
     search.vpcId === undefined || reference.by === "id" || networksFor(instance, reference).includes(search.vpcId);
@@ -64,7 +66,7 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
   return checkedNode(instance, search);
 }
 
-/** Undefined of an instance that is terminated, or that must be left alone. */
+/** Undefined for an instance that is terminated, or that must not be drained. */
 export function asLiveNode(instance: Instance, search: InstanceSearch): Node | undefined {
   try {
     return theLiveOne([instance], { by: "id", value: instance.InstanceId ?? "" }, search);
@@ -78,20 +80,20 @@ export function withAddressesOf(instance: Instance, branches: Branches): Node {
   return nodeOf(instance, branches);
 }
 
-/** Which of `found` have the address besides the node, each with the VPC in which it has it: `i-0…1 (vpc-0…2)`. */
+/** Those of `found` that have the address too, each with the VPC in which it has it: `i-0…1 (vpc-0…2)`. */
 export function othersAmong(found: readonly Instance[], address: string, { id }: Node): readonly string[] {
   const others = found.filter(({ InstanceId, State }) => InstanceId !== id && State?.Name !== "terminated");
   return others.map((one) => `${one.InstanceId} (${networksFor(one, { by: "ip", value: address }).join(", ")})`);
 }
 
-/** The node when EC2 doesn't describe its instance any more: it has no addresses. */
+/** The node when EC2 does not describe its instance any more. It has no addresses. */
 export function withoutAddresses({ otherNetworks: _, podAddresses: __, ...node }: Node): Node {
   return { ...node, addresses: [], addressPrefixes: [], interfaces: [] };
 }
 
 /**
- * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
- * eventually consistent, and a terminated instance is described for about an hour.
+ * The ids of the `nodes` that EC2 reports as terminated. One that is missing in the answer is not: reads are eventually
+ * consistent, and a terminated instance is described for about an hour.
  */
 export function findTerminated(
   aws: AwsAccess,
@@ -101,7 +103,7 @@ export function findTerminated(
   return findInState(aws, nodes, ["terminated"], by);
 }
 
-/** The ids of those `nodes` that EC2 says run, or are starting. */
+/** The ids of the `nodes` that EC2 reports as running or starting. */
 export function findRunning(
   aws: AwsAccess,
   nodes: readonly Pick<Node, "id">[],
@@ -117,22 +119,22 @@ async function findInState(
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
   if (nodes.length === 0) return new Set();
-  // No other instance is described: that would be much to read repeatedly.
+  // Other instances are not described, because it would be much to read repeatedly.
   const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: [...states] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
   const matching = found.filter(({ State }) => states.includes(State?.Name ?? ""));
   return new Set(matching.map(({ InstanceId }) => InstanceId).filter(isPresent));
 }
 
-/** `filter`: which of EC2's filters the values are for. */
+/** `filter`: the EC2 filter for the values. */
 export interface InstanceFilter {
   readonly filter: string;
   readonly and?: { readonly Name: string; readonly Values: string[] };
 }
 
 /**
- * By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call.
- * `values` is asked once, when the first call is sent: where there are none by then, none is.
+ * Only by filters: unknown ids are then missing in the answer, while naming them would fail the whole call. `values` is
+ * called once, when the first call is sent. Without values no call is sent.
  */
 export async function describeInstances(
   aws: AwsAccess,
@@ -157,7 +159,7 @@ export async function describeInstances(
   return pages.flatMap(({ Reservations = [] }) => Reservations.flatMap(({ Instances = [] }) => Instances));
 }
 
-/** Where an address matches several instances, the configured cluster decides. */
+/** If an address matches several instances, the configured cluster decides. */
 function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): readonly Instance[] {
   if (clusterName === undefined) return live;
   const ours = live.filter((instance) => clusterOf(readTags(instance.Tags)).names.includes(clusterName));
@@ -187,7 +189,7 @@ function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NA
 const OFF: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
 const ON = ["pending", "running"];
 
-/** Which networks the reference leads to: an address is one of its interface's network. */
+/** The networks that the reference leads to: an address belongs to the network of its interface. */
 function networksFor(instance: Instance, { by, value }: NodeReference): readonly string[] {
   if (by === "id") return networkIdsOf(nodeOf(instance));
   const { VpcId = "", NetworkInterfaces = [] } = instance;

@@ -3,17 +3,20 @@ import type { FoundRegistrations, Node } from "../drain/cloud-provider.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 
-/** What one place says of a reference: its node, or why there is none. */
+/** The answer of one place to a reference: its node, or why there is none. */
 export interface PlaceAnswer {
   readonly place: string;
   readonly node?: Node;
   readonly error?: DrainError;
 }
 
-/** What says that the place has no such live node of ours: of all other failures, it may have one. */
+/** With these codes the place has no such live node. With any other failure it may have one. */
 const NOT_THERE: readonly DrainErrorCode[] = ["other-cluster", "instance-gone", "node-not-found"];
 
-/** The first answer that is enough for an id, which one instance in all of AWS has. Undefined: all have answered, and none is. */
+/**
+ * The first answer that is sufficient for an id, which only one instance in all of AWS has. Undefined: all have
+ * answered, and none is sufficient.
+ */
 export function firstDefinite(asked: readonly Promise<PlaceAnswer>[]): Promise<PlaceAnswer | undefined> {
   return new Promise((resolve, reject) => {
     for (const one of asked) {
@@ -26,7 +29,7 @@ export function firstDefinite(asked: readonly Promise<PlaceAnswer>[]): Promise<P
   });
 }
 
-/** The one node among the answers. Throws `DrainError`, also where a place that has not answered may have it. */
+/** The only node among the answers. Throws `DrainError`, also if a place that has not answered may have it. */
 export function nodeAmong({ by, value }: NodeReference, answers: readonly PlaceAnswer[]): Node {
   const errors = answers.flatMap(({ error }) => error ?? []);
   const unanswered = errors.find(({ code }) => !NOT_THERE.includes(code));
@@ -49,7 +52,7 @@ export function nodeAmong({ by, value }: NodeReference, answers: readonly PlaceA
   throw new DrainError("node-not-found", `no live instance in ${places} has ${what}: check it, and AWS_PLACES`);
 }
 
-/** What all of them know together. Undefined where one of them knows nothing. */
+/** What all of them know together. Undefined if one of them knows nothing. */
 export function inAll<F extends FoundRegistrations & { readonly asOf: number }>(
   all: readonly (F | undefined)[],
 ): (FoundRegistrations & { readonly asOf: number }) | undefined {
@@ -65,8 +68,8 @@ export function inAll<F extends FoundRegistrations & { readonly asOf: number }>(
 }
 
 /**
- * Everything that all of them give, as it comes. One that fails ends no other: the failure is thrown when all have ended,
- * and first one that may be gone a moment later. Each gets a signal that aborts with `signal`, or when the reader has left.
+ * Everything that they return, as it comes. One that fails does not end the others: the failure is thrown when all have
+ * ended, and a temporary one first. Each gets a signal that aborts with `signal`, or when the reader has left.
  */
 export async function* mergedFrom<T>(
   starts: readonly ((signal: AbortSignal) => AsyncIterable<T>)[],

@@ -6,9 +6,9 @@ import type { NodeReference } from "../drain/request.ts";
 import { describeInstances } from "./instances.ts";
 import { addressesOf } from "./node-addresses.ts";
 
-/** An instance's cluster and network do not change; what does is asked for again before it matters. */
+/** The cluster and the network of an instance do not change. What changes is read again before it matters. */
 const KEPT_MS = 150_000;
-/** Of so many instances that were asked about by callers the last answer is kept. */
+/** For this many instances that callers asked about, the last answer is kept. */
 const MET_MAX = 1_000;
 
 /** The live instances that are registered somewhere, so that a drain of one of them can begin without a call. */
@@ -18,22 +18,22 @@ export class KnownInstances {
   readonly #asNode: (instance: Instance) => Node | undefined;
   #known: ReadonlyMap<string, Node> = new Map();
   #at = Number.NEGATIVE_INFINITY;
-  /** Those that callers have asked about, also where no pool lists them by their ids. The newest are last. */
+  /** Instances that callers have asked about, even if no pool lists them by id. The newest are last. */
   readonly #met = new Map<string, Node>();
 
-  /** `asNode`: undefined of an instance that must not be drained, or that is gone. */
+  /** `asNode`: undefined for an instance that must not be drained, or that is gone. */
   constructor(aws: AwsAccess, clock: Clock, asNode: (instance: Instance) => Node | undefined) {
     this.#aws = aws;
     this.#clock = clock;
     this.#asNode = asNode;
   }
 
-  /** The node, where it was seen a short while ago. */
+  /** The node, if it was described a short while ago. */
   recall(id: string): Node | undefined {
     return this.#clock.now() - this.#at <= KEPT_MS ? this.#known.get(id) : undefined;
   }
 
-  /** A caller was just told of it. */
+  /** A caller has just got this node. */
   met(node: Node): void {
     this.#met.delete(node.id);
     this.#met.set(node.id, { ...node, asOf: this.#clock.now() });
@@ -41,7 +41,9 @@ export class KnownInstances {
     if (this.#met.size > MET_MAX && oldest !== undefined) this.#met.delete(oldest);
   }
 
-  /** The node that the reference names, as it was last seen, however long ago. Undefined where several fit. */
+  /**
+   * The node that the reference names, as it was last described, no matter how long ago. Undefined if several match.
+   */
   lastKnown({ by, value }: NodeReference): Node | undefined {
     if (by === "id") return this.#newest(value);
     const all = [...new Set([...this.#known.keys(), ...this.#met.keys()])].map((id) => this.#newest(id));
@@ -54,7 +56,7 @@ export class KnownInstances {
     return (known?.asOf ?? 0) >= (met?.asOf ?? 0) ? known : met;
   }
 
-  /** Asks EC2 about all of them, and forgets the others. */
+  /** Reads all of them from EC2, and forgets the others. */
   async refresh(ids: ReadonlySet<string>, by: CallFor): Promise<void> {
     if (ids.size === 0) return;
     const at = this.#clock.now();

@@ -13,51 +13,53 @@ export interface PoolContext {
   readonly aws: AwsAccess;
   readonly clock: Clock;
   readonly tags: KnownTags;
-  /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
+  /** The cluster whose tag the IAM policy requires of a pool that is changed. Absent: any pool may be changed. */
   readonly writableCluster: string | undefined;
   readonly reads: ReadNumbers;
-  /** Hears of each read of a target group before those who have asked for it. */
+  /** Called for each read of a target group, before its callers get it. */
   readonly onRead: (groupId: string, read: TargetRead) => void;
 }
 
-/** Numbers the reads of all target groups as they are sent: one with a higher number was sent later, even within a millisecond. */
+/**
+ * Numbers the reads of all target groups when they are sent: a higher number was sent later, even within a millisecond.
+ */
 export class ReadNumbers {
-  /** Of the read that was sent last. */
+  /** The number of the last read that was sent. */
   last = 0;
 }
 
-/** What a target group held when AWS was asked. */
+/** The content of a target group at the time of a read. */
 export interface TargetRead {
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** See `ReadNumbers`. */
   readonly number: number;
-  /** One of each id and port. */
+  /** One for each id and port. */
   readonly targets: readonly ListedTarget[];
 }
 
 /** The targets of a pool, with their health. */
 export interface ReadTargets {
-  /** When AWS was asked, in milliseconds since the epoch. */
+  /** When the read was sent, in milliseconds since the epoch. */
   readonly at: number;
   readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "mayBeHealthy" | "state">[];
 }
 
-/** A target group or a classic load balancer: all that is known of it, and the calls about it. */
+/** A target group or a classic load balancer: everything that is known about it, and its calls. */
 export interface KnownPool {
   readonly pool: AwsPool;
-  /** The VPC, once it was listed. Empty where AWS names none. */
+  /** The VPC, after it was listed. Empty if AWS names none. */
   readonly network: string | undefined;
   readonly settings: KnownSettings;
-  /** What deregisters. */
+  /** The action that deregisters from it. */
   readonly deregisters: AwsAction;
-  /** Those that use it and may have cross-zone load balancing off, by ARN. */
+  /** The load balancers that use it and may have cross-zone load balancing off, by ARN. */
   readonly loadBalancerArns: readonly string[];
-  /** Instances that its listing names. */
+  /** The instances in its listing. */
   readonly instances: ReadonlySet<string>;
   /** See `CloudProvider.deregister`. */
   deregister(take: Take, by: CallFor): Promise<void>;
-  /** AWS has acknowledged that: until the next read that is all there is to say of these. */
+  /** AWS has acknowledged the deregistration. Until the next read nothing else is known about these targets. */
   deregistered(targets: ReadonlySet<string>): void;
   /** See `CloudProvider.register`. */
   register(take: Take, by: CallFor): Promise<void>;
@@ -65,13 +67,19 @@ export interface KnownPool {
   registered(again: readonly Registration[]): void;
   /** See `CloudProvider.observe`. */
   observe(which: () => readonly Registration[], by: CallFor): Promise<Observed>;
-  /** Health without a call. */
+  /** The known health. Makes no call. */
   knownHealth(): ReadTargets | undefined;
-  /** As AWS says now; a read in flight that was sent at `since` (milliseconds since the epoch) or later serves as well. */
+  /**
+   * The current health from AWS. A read in flight that was sent at `since` (milliseconds since the epoch) or later is
+   * sufficient.
+   */
   readHealth(since: number, by: CallFor): Promise<ReadTargets>;
 }
 
-/** One target that AWS does not know refuses all, and is out already. So is everything in a pool that has vanished. */
+/**
+ * If AWS does not know one target, it refuses all of them, and that target is deregistered already. So is everything in
+ * a pool that has vanished.
+ */
 export async function deregisterBatch(aws: AwsAccess, call: Omit<BatchCall, "refused">, take: Take): Promise<void> {
   const refused = (targets: readonly string[]) => call.by.refuses?.(targets);
   try {

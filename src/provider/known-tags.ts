@@ -5,15 +5,15 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import { RESOURCES_PER_CALL_MAX, type Tags, type TagsById, tagsByArn, tagsByName } from "./tags.ts";
 
-/** Controllers tag what they make when they make it. A tag that is added later counts after this time. */
+/** Controllers set tags when they create a resource. A tag that is added later takes effect after this time. */
 const KEPT_MS = 120_000;
-/** The index asks again so soon: before they are too old for a drain. */
+/** The index reads them again after this time, before they are too old for a drain. */
 const REFRESHED_MS = 60_000;
 const NONE: Tags = new Map();
 
 type Describe = (aws: AwsAccess, ids: readonly string[], by: CallFor) => Promise<TagsById>;
 
-/** The tags of pools and load balancers, as AWS has told within the last minutes: the nodes of a wave share its answers. */
+/** The tags of pools and load balancers from the last minutes. The nodes of a wave share AWS's answers. */
 export class KnownTags {
   /** Of target groups and load balancers, by ARN. */
   readonly arns: TagsOfKind;
@@ -26,13 +26,13 @@ export class KnownTags {
   }
 }
 
-/** Those that one API is asked for: by ARN, or by the name of a classic load balancer. */
+/** The tags that one API describes: by ARN, or by the name of a classic load balancer. */
 export class TagsOfKind {
   readonly #describe: Describe;
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #known = new Map<string, { readonly tags: Tags; readonly at: number }>();
-  /** By id: the calls under way that will tell. */
+  /** By id: the calls in progress that will return them. */
   readonly #underWay = new Map<string, Promise<void>>();
   readonly #learn: SharedCall<readonly string[], void>;
 
@@ -41,19 +41,19 @@ export class TagsOfKind {
     this.#aws = aws;
     this.#clock = clock;
     this.#learn = new SharedCall(async (asked, by) => {
-      // All who ask in this moment share the call.
+      // All callers of the same moment share the call.
       await Promise.resolve();
       await this.#learnAll([...new Set(asked().flat())], by);
     });
   }
 
-  /** By id. What has vanished has none. */
+  /** By id. A resource that has vanished has none. */
   async of(ids: readonly string[], by: CallFor): Promise<TagsById> {
     while (!ids.every((id) => this.#isFresh(id))) await this.#learn.ask(ids, by);
     return new Map(ids.map((id) => [id, this.#known.get(id)?.tags ?? NONE]));
   }
 
-  /** As they were last seen, by id. Undefined where they were never seen of one of them. */
+  /** The last known tags, by id. Undefined if those of one id were never read. */
   lastKnown(ids: readonly string[]): TagsById | undefined {
     const known = new Map<string, Tags>();
     for (const id of ids) {
@@ -64,7 +64,7 @@ export class TagsOfKind {
     return known;
   }
 
-  /** Asks for those of `ids` that were asked for longest ago, in one call, so that drains find them. False: all are recent. */
+  /** Reads those of `ids` with the oldest read in one call, so that drains find them. False: all are recent. */
   async refreshOldest(ids: readonly string[], by: CallFor): Promise<boolean> {
     const now = this.#clock.now();
     const at = (id: string) => this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
@@ -75,12 +75,12 @@ export class TagsOfKind {
     return true;
   }
 
-  /** Of what is not there any more nothing is cached. */
+  /** Nothing is cached for a resource that does not exist any more. */
   retainOnly(isThere: (id: string) => boolean): void {
     for (const id of [...this.#known.keys()]) if (!isThere(id)) this.#known.delete(id);
   }
 
-  /** What has this id now is another one. */
+  /** The id belongs to another resource now. */
   forget(id: string): void {
     this.#known.delete(id);
     this.#underWay.delete(id);
@@ -93,7 +93,7 @@ export class TagsOfKind {
       if (first === undefined) return;
       const unasked = missing.filter((id) => !this.#underWay.has(id));
       if (unasked.length > 0) await this.#ask(unasked, by);
-      // Another call's failure is that one's: what it was to tell is asked for again.
+      // A failure of another caller's call is not this caller's: it reads again.
       else await Promise.race([this.#underWay.get(first)?.catch(() => {}), whenAborted(by.signal)]);
     }
   }

@@ -16,9 +16,9 @@ export const LIST_CLASSICS: AwsAction = {
 };
 
 /**
- * As `send`, one attempt at a call about the target group or load balancer with this ARN, or the classic load balancer
- * with this name. AWS may say of what was made a moment ago that it does not exist, and a node is served by it all the
- * same: where AWS lists it, that answer is worth another try (`UnusableAnswer`).
+ * As `send`, one attempt of a call about the target group or load balancer with this ARN, or the classic load balancer
+ * with this name. AWS may answer that a resource which was created a moment ago does not exist, although it serves a
+ * node. If AWS lists it, the call is repeated (`UnusableAnswer`).
  */
 export async function unlessListed<T>(aws: AwsAccess, id: string, by: CallFor, send: () => Promise<T>): Promise<T> {
   try {
@@ -33,7 +33,7 @@ async function isListed({ caller, v2, classic }: AwsAccess, id: string, by: Call
   const abort = { abortSignal: by.signal };
   try {
     if (id.startsWith("arn:")) {
-      // Whether a load balancer is there can be asked without a further permission: by its groups.
+      // Whether a load balancer exists can be read without a further permission: by its groups.
       const input = id.includes(":targetgroup/") ? { TargetGroupArns: [id] } : { LoadBalancerArn: id };
       await caller.call(LIST_GROUPS, by, () => v2.send(new DescribeTargetGroupsCommand(input), abort));
     } else {

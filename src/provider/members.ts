@@ -6,8 +6,8 @@ import type { TargetGroup } from "./target-group.ts";
 type ById = ReadonlyMap<string, readonly Registration[]>;
 
 /**
- * The memory of target groups, by instance id and address. It is sorted when a caller asks, and kept until
- * something changes: a wave of nodes asks at once.
+ * The known members of target groups, by instance id and address. It is sorted when a caller asks, and kept until
+ * something changes, because a wave of nodes asks at once.
  */
 export class MembersById {
   readonly #groups: () => Iterable<TargetGroup>;
@@ -31,11 +31,11 @@ export class MembersById {
     return this.#ordered().get(id) ?? [];
   }
 
-  /** By the addresses that the node is known to have, in whichever network. */
+  /** By the known addresses of the node, in every network. */
   ofAddresses(node: Node): readonly Registration[] {
     const byId = this.#ordered();
     const addresses = [...addressesOf(node), ...(node.interfaces ?? [])];
-    // IPv4 addresses are written in one way only; of all others each must be looked at.
+    // An IPv4 address has only one form. For all others each must be compared.
     if (prefixesOf(node).length === 0 && !addresses.some(isIPv6))
       return [...new Set(addresses)].flatMap((one) => byId.get(one) ?? []);
     const own = new NodeAddresses(node);

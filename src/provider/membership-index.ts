@@ -21,24 +21,24 @@ import { Searches } from "./searches.ts";
 import { type TargetGroup, unlessKnown } from "./target-group.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
 
-/** A list of pools older than this is not what a drain begins with. */
+/** A drain does not begin with a list of pools that is older than this. */
 const LIST_KEPT_MS = 150_000;
 
 export interface MembershipIndexOptions extends Omit<PoolsOptions, "onListed">, Omit<PoolContext, "reads" | "onRead"> {
   readonly crossZone: CrossZoneSettings;
-  /** Reads are remembered for later drains. */
+  /** Whether reads are remembered for later drains. */
   readonly remembers: boolean;
-  /** Of groups with a node that was searched for, all members are stored: a guard needs their health. */
+  /** Of groups with a node that was searched for, all members are stored, because a guard needs their health. */
   readonly isGuarded: boolean;
-  /** Which of the pools that are listed are meant. Undefined of others. */
+  /** Whether a listed pool is one that drains cover. Undefined for others. */
   readonly meant: (node: Node, pools: Pools, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
-  /** With the addresses that it has now. */
+  /** The node with its current addresses. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
-  /** Which other machines have this address, each with its network. */
+  /** The other machines with this address, each with its network. */
   readonly othersWith: (address: string, node: Node, by: CallFor) => Promise<readonly string[]>;
 }
 
-/** Who searches for a target, and whose it is as far as the search can tell. */
+/** A search that looks for a target, and whose target it is as far as the search knows. */
 interface Seeker {
   readonly search: NodeSearch;
   readonly claim: Claim;
@@ -51,8 +51,8 @@ interface Seen extends Seeker {
 const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
 
 /**
- * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
- * remembered registrations are reported at once, and then verified.
+ * Where nodes are registered. A search reads every pool of the node's network once, together with all other searches.
+ * Remembered registrations are reported at once, and verified then.
  */
 export class MembershipIndex {
   readonly pools: Pools;
@@ -61,7 +61,7 @@ export class MembershipIndex {
   readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #memory = new Memory(() => this.pools, this.#members);
   readonly #searches = new Searches();
-  /** Groups whose read for searches is not sent yet. */
+  /** Groups whose read for searches was not sent yet. */
   readonly #asked = new Set<string>();
   #scanning = newAbort();
 
@@ -114,39 +114,39 @@ export class MembershipIndex {
       );
     });
     await Promise.all(byAddress);
-    // Whose an address is may not have been answered: then this is not all.
+    // It may be unknown whose an address is. Then this is not everything.
     search.throwIfFailed();
     return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf: this.#memory.since(node) };
   }
 
-  /** The same however old it is, and without a call. Undefined where the memory is not complete, or there is none. */
+  /** The same whatever its age, and without a call. Undefined if the memory is not complete, or there is none. */
   lastKnown(node: Node, isMeant: (pool: Pool) => boolean | undefined): ReturnType<Memory["lastKnown"]> {
     return this.#options.remembers ? this.#memory.lastKnown(node, isMeant) : undefined;
   }
 
-  /** Every instance that is registered by its id, as far as that is remembered. */
+  /** Every instance that is registered by its id, as far as it is remembered. */
   instances(): ReadonlySet<string> {
     const ids = new Set([...this.#members.ids()].filter((id) => id.startsWith("i-")));
     for (const { instances } of this.pools.classics.values()) for (const id of instances) ids.add(id);
     return ids;
   }
 
-  /** These were deregistered: until the next read that is all there is to say of them. */
+  /** These were deregistered. Until the next read nothing else is known about them. */
   deregistered(pool: Pool, targets: ReadonlySet<string>): void {
     this.pools.of(pool).deregistered(targets);
     this.#members.changed();
   }
 
-  /** These were registered again: until the next read that is all there is to say of them. */
+  /** These were registered again. Until the next read nothing else is known about them. */
   registered(pool: Pool, again: readonly Registration[]): void {
     this.pools.of(pool).registered(again);
     this.#members.changed();
   }
 
-  /** What a group was found to hold: passed on to running searches, and remembered. */
+  /** Passes a read of a group on to running searches, and remembers it. */
   #learned(groupId: string, { at, number, targets }: TargetRead): void {
     const group = this.pools.groups.get(groupId);
-    // It may be gone by now, and answers may overtake one another.
+    // The group may be gone by now, and a later read may be answered first.
     if (group === undefined || number <= group.readNumber) return;
     group.readAt = at;
     group.readNumber = number;
@@ -173,7 +173,7 @@ export class MembershipIndex {
     this.#endThoseThatAreDone();
   }
 
-  /** Tells the search what was seen, once it is known whose that is. */
+  /** Passes on to the search what was seen, when it is known whose it is. */
   async #saw(
     search: NodeSearch,
     { pool, network = "" }: TargetGroup,
@@ -206,13 +206,13 @@ export class MembershipIndex {
       if (node.asOf === undefined) search.remembers(this.#memory.byAddress(node));
     }
     const learned = this.#learnAddresses(search);
-    // Where they count already as far as they are known, what is registered by them does not wait for the others.
+    // If the node's addresses are partly known already, targets with known ones do not wait for the others.
     const first = node.isPartial === true ? ignored(learned) : learned;
-    // Listed again for every search: a pool that was made a moment ago counts.
+    // Listed again for every search, so that a pool that was created a moment ago counts.
     await Promise.all([this.pools.refresh(by), first]);
-    // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
+    // For known pools too, because a name may belong to another load balancer by now. Tags are remembered.
     search.means(await meant(node, this.pools, by));
-    // It may have ended meanwhile: another one's read has failed.
+    // The search may have ended meanwhile, because another read has failed.
     if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, classic.listedOf(node));
@@ -221,7 +221,7 @@ export class MembershipIndex {
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
     if (node.isPartial === true) {
       await learned;
-      // Once more, unless they were known before the first read was sent: now for all addresses.
+      // Once more for all addresses, unless they were known before the first read was sent.
       this.#scanAround(search);
     }
     search.classicsAsked = true;
@@ -232,7 +232,7 @@ export class MembershipIndex {
     for (const group of this.pools.groupsOf(search.node)) this.#scan(group, search.since);
   }
 
-  /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
+  /** An address of a remembered node may belong to another machine by now. It does not count until that is known. */
   async #learnAddresses(search: NodeSearch): Promise<void> {
     const { node } = search;
     if (node.asOf === undefined && node.isPartial !== true) return;
@@ -242,8 +242,8 @@ export class MembershipIndex {
   }
 
   /**
-   * A load balancer that doesn't list the node is asked about it by name: AWS does not say whether its list still shows
-   * an instance that another program is deregistering, and such an instance still gets traffic.
+   * A load balancer that does not list the node is asked about it by name: AWS does not document whether its list still
+   * shows an instance that another program is deregistering, and such an instance still gets traffic.
    */
   async #askClassic(classic: ClassicLoadBalancer, search: NodeSearch): Promise<void> {
     const { node, by } = search;
@@ -256,14 +256,14 @@ export class MembershipIndex {
     search.saw(classic.pool, await classic.find(node, { ...by, urgency }));
   }
 
-  /** Reads the group for all searches, unless that is about to be done or was done since. */
+  /** Reads the group for all searches, unless such a read is about to be sent or was sent since. */
   #scan(group: TargetGroup, since: number): void {
     const { id } = group.pool;
     if (group.readNumber > since || this.#asked.has(id)) return;
     this.#asked.add(id);
     const { signal } = this.#scanning;
     const sent = () => {
-      // Who comes from now on wants another one.
+      // Later callers need another read.
       if (!signal.aborted) this.#asked.delete(id);
     };
     const repeats = (error: DrainError) => {
@@ -281,7 +281,7 @@ export class MembershipIndex {
     });
   }
 
-  /** The list of another call may have brought groups that searches must read, or taken away the last that they wait for. */
+  /** The list of another call may have new groups that searches must read, or lack the last one that they wait for. */
   #listed(): void {
     const { groups, classics } = this.pools;
     const { tags, crossZone } = this.#options;
@@ -322,7 +322,7 @@ export class MembershipIndex {
     return this.pools.isAround(node, group);
   }
 
-  /** Looks up who searches for a target of the group. */
+  /** Finds the searches that look for a target of the group. */
   #seekersOf(group: TargetGroup): (listed: ListedTarget) => readonly Seeker[] {
     if (group.targetType === "instance") {
       const ofNode = (search: NodeSearch): readonly Seeker[] =>
@@ -343,7 +343,7 @@ export class MembershipIndex {
   }
 }
 
-/** Its failure is met by the one that waits for it later. */
+/** The caller that waits for it later gets its failure. */
 async function ignored(work: Promise<unknown>): Promise<void> {
   work.catch(() => {});
 }

@@ -13,13 +13,13 @@ import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import type { Pools } from "./pools.ts";
 import { listedZoneOf } from "./target-groups.ts";
 
-/** No call is made. */
+/** It makes no call. */
 const BY_NOBODY: CallFor = {
   urgency: () => ({ purpose: "verify", deadline: Number.POSITIVE_INFINITY }),
   signal: newAbort().signal,
 };
 
-/** What reads of pools have said of one node. */
+/** What reads of pools show about one node. */
 export class Memory {
   readonly #pools: () => Pools;
   readonly #members: MembersById;
@@ -29,7 +29,7 @@ export class Memory {
     this.#members = members;
   }
 
-  /** The node's registrations by its id, as they were at the last read. */
+  /** The node's registrations by its id, at the last read. */
   of(node: Node): readonly Registration[] {
     const inClassics = this.#pools()
       .classicsOf(node)
@@ -37,7 +37,7 @@ export class Memory {
     return [...this.#around(node, this.#members.ofInstance(node)), ...inClassics];
   }
 
-  /** By the addresses that it has in the group's own network: whose the others are is to be asked first. */
+  /** By the addresses that it has in the group's own network. For other addresses the owner must be read first. */
   byAddress(node: Node): readonly Registration[] {
     const addresses = new NodeAddresses(node);
     return this.#around(node, this.#members.ofAddresses(node)).filter(({ pool, target }) =>
@@ -45,15 +45,15 @@ export class Memory {
     );
   }
 
-  /** When the oldest part of what is known of the node's pools was read. `-Infinity`: not all of it was. */
+  /** The time of the oldest read of the node's pools. `-Infinity`: one of them was not read. */
   since(node: Node): number {
     const pools = this.#pools();
     return Math.min(pools.listedAt, ...pools.groupsOf(node).map(({ readAt }) => readAt));
   }
 
   /**
-   * All that is known, however old it is. Addresses in other networks are doubtful: which other machines have them only a
-   * call could tell. Undefined where one of the pools was never read.
+   * Everything that is known, whatever its age. Addresses in other networks are in doubt, because only a call could
+   * show whether other machines have them. Undefined if one of the pools was never read.
    */
   lastKnown(
     node: Node,

@@ -2,16 +2,15 @@ import { BlockList, isIP, isIPv6 } from "node:net";
 import type { Instance, NetworkInterface } from "@aws-sdk/client-ec2";
 import type { Node, NodeNetwork } from "../drain/cloud-provider.ts";
 
-/** What an instance's own interfaces and branch interfaces have in common, as far as addresses go. */
+/** The common part of an instance's own interfaces and its branch interfaces. */
 type Interface = Pick<
   NetworkInterface,
   "NetworkInterfaceId" | "VpcId" | "PrivateIpAddresses" | "Ipv6Addresses" | "Ipv4Prefixes" | "Ipv6Prefixes"
 >;
 
 /**
- * The addresses of an instance by VPC: an interface may be in another VPC than its instance, and then its addresses are
- * addresses of that VPC alone.
- * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
+ * The addresses of an instance by VPC. An interface may be in another VPC than its instance, and its addresses belong
+ * only to that VPC. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
  */
 export function networksOf(
   instance: Instance,
@@ -55,12 +54,12 @@ export function isPresent<T>(value: T | undefined): value is T {
   return value !== undefined && value !== "";
 }
 
-/** Every network that the node has an address in, its own first. */
+/** Every network in which the node has an address, its own first. */
 export function networkIdsOf({ network, otherNetworks = [] }: Node): readonly string[] {
   return [network, ...otherNetworks.map((other) => other.network)];
 }
 
-/** Every address of the node and of its pods, whatever its network. */
+/** Every address of the node and of its pods, in all networks. */
 export function addressesOf({ addresses, otherNetworks = [], podAddresses = [] }: Node): readonly string[] {
   return [...addresses, ...otherNetworks.flatMap((other) => other.addresses), ...podAddresses];
 }
@@ -70,15 +69,16 @@ export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): reado
 }
 
 /**
- * Whose a target is.
+ * Whose target it is.
  * - `own`: the node's.
- * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too. So
- *   is the address of a pod that no interface of the node has: a network of the cluster's own may use it a second time.
- * - `doubtful`: it may be the node's, or a machine's in the group's network that has the same address there.
+ * - `outside`: an address of the node outside the group's network. It is the node's, unless another machine has it too.
+ *   The same applies to the address of a pod that no interface of the node has, because a network of the cluster's own
+ *   may use it a second time.
+ * - `doubtful`: it may be the node's, or that of a machine in the group's network with the same address.
  */
 export type Claim = "own" | "outside" | "doubtful";
 
-/** Whose targets are by what a node has for addresses. */
+/** Decides whose targets are, from the addresses of a node. */
 export class NodeAddresses {
   readonly #networks: readonly NodeNetwork[];
   /** Made for the first target by address: most nodes are registered by their ids, and a list takes a kilobyte. */
@@ -100,7 +100,7 @@ export class NodeAddresses {
     return this.#lists;
   }
 
-  /** Whether it is the address of the node or of a pod, in whichever of its networks, or the id of an interface of it. */
+  /** Whether it is the address of the node or of a pod in one of its networks, or the id of one of its interfaces. */
   has(address: string): boolean {
     if (this.#interfaces.has(address) || this.#pods.has(address)) return true;
     return [...this.#byNetwork.values()].some((own) => contains(own, address));
@@ -114,8 +114,8 @@ export class NodeAddresses {
   }
 
   /**
-   * What is known of a target by address in a group of `network`. AWS lists an address outside the group's VPC with the
-   * zone `all`, or with the one that it was registered with; within the VPC always with its own zone.
+   * Whose target an address in a group of `network` is. AWS lists an address outside the group's VPC with the zone
+   * `all`, or with the one that it was registered with, and an address within the VPC always with its own zone.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
    */
   claim(network: string, address: string, zone: string | undefined): Claim | undefined {
@@ -123,7 +123,7 @@ export class NodeAddresses {
     if (!this.has(address)) return undefined;
     if (network === this.#network && this.#pods.has(address)) return "outside";
     if (zone === "all") return "outside";
-    // In a network of its own the node has other addresses: this one is another machine's.
+    // In this network the node has other addresses, so this one is another machine's.
     return this.#byNetwork.has(network) ? undefined : "doubtful";
   }
 }

@@ -10,36 +10,36 @@ import type { Purpose, UrgencyNow } from "../drain/urgency.ts";
 import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 
 export interface NodeSearchOptions {
-  /** `verify` where most of it is known already. */
+  /** `verify` if most of it is known already. */
   readonly purpose: Purpose;
-  /** The read that was sent last before it begins. */
+  /** The last read that was sent before the search begins. */
   readonly since: number;
   readonly pools: PoolNumbers;
 }
 
-/** One node that is looked for: the registrations found so far, for its reader. */
+/** The search for one node: the registrations that were found so far, for its reader. */
 export class NodeSearch {
   readonly node: Node;
   /** The same text for nodes in the same networks. */
   readonly networks: string;
   #since: number;
   readonly by: CallFor;
-  /** As urgent as the caller said. */
+  /** The urgency of the caller. */
   readonly asked: UrgencyNow;
   /**
-   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is reported before that is known, nor of
-   * a pool of which it is not known.
+   * Whether drains cover a pool. The node's registrations in other pools are reported separately. Nothing is reported
+   * before this is known, and nothing about a pool for which it is unknown.
    */
   #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
   /** Whether its pools are listed, and its groups are being read. */
   scanning = false;
-  /** Whether the classic load balancers have been asked; target groups say so themselves. */
+  /** Whether the classic load balancers were asked. Target groups need not be. */
   classicsAsked = false;
-  /** Absent while those of a remembered node are not known again: another one may have them by now. */
+  /** Absent while the addresses of a remembered node are not confirmed: other machines may have them by now. */
   #addresses: NodeAddresses | undefined;
-  /** What could not be learned of the node, until it is told. */
+  /** What could not be read about the node, until it is reported. */
   #warning: string | undefined;
-  /** Targets of which it is being asked whether another machine has their address too, by pool and target. */
+  /** Targets, by pool and target, for which a read is in progress whether another machine has their address too. */
   readonly #asking = new Set<string>();
   readonly #reported: Reported;
   /** Seen, and not reported yet. */
@@ -59,31 +59,34 @@ export class NodeSearch {
     this.#warning = node.warning;
   }
 
-  /** The read that was sent last before it began: those up to it don't count. */
+  /** The last read that was sent before it began. Reads up to it do not count. */
   get since(): number {
     return this.#since;
   }
 
-  /** Not included in the reports of the reads up to `since`. */
+  /** Reads up to `since` do not include these addresses. */
   hasAddressesOf(node: Node, since: number): void {
     this.#addresses = new NodeAddresses(node);
     this.#warning = node.warning;
     this.#since = since;
   }
 
-  /** Whose a target is that a group of `network` lists in `zone`. Undefined: another machine's. */
+  /** Whose target it is that a group of `network` lists in `zone`. Undefined: another machine's. */
   claim(network: string, id: string, zone: string | undefined): Claim | undefined {
     if (id === this.node.id) return "own";
     const isAddress = id.includes(".") || id.includes(":") || id.startsWith("eni-");
     return isAddress ? this.#addresses?.claim(network, id, zone) : undefined;
   }
 
-  /** Whether it waits to hear whose a target is. */
+  /** Whether it waits for the owner of a target. */
   get isAsking(): boolean {
     return this.#asking.size > 0;
   }
 
-  /** Addresses of the node that are registered in another network: the node's, unless `ask` names another machine. */
+  /**
+   * Addresses of the node that are registered in another network. They are the node's, unless `ask` names another
+   * machine.
+   */
   async sawOutside(pool: Pool, registration: Registration, ask: () => Promise<string | undefined>): Promise<void> {
     const key = keyOf(registration);
     if (this.#asking.has(key)) return;
@@ -107,8 +110,8 @@ export class NodeSearch {
   }
 
   /**
-   * What was seen before. Not of groups without a load balancer: a load balancer may have taken one into use since, and
-   * then its rule holds. Not of what was draining: it has no hurry, and may have been registered again since.
+   * What was seen before. Not for groups without a load balancer, because a load balancer may use one since, and then
+   * its terms apply. Not for draining targets, because they are not urgent, and may have been registered again since.
    */
   remembers(known: readonly Registration[]): void {
     for (const registration of known) {
@@ -132,12 +135,12 @@ export class NodeSearch {
     this.end();
   }
 
-  /** Throws what it failed with. */
+  /** Throws the failure of the search. */
   throwIfFailed(): void {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** The findings, until the search ends. Throws what it failed with, or the reason of its signal. */
+  /** The results, until the search ends. Throws its failure, or the reason of its signal. */
   async *results(): AsyncGenerator<FoundRegistrations> {
     const { signal } = this.by;
     const onAbort = () => this.#wake();
@@ -160,13 +163,13 @@ export class NodeSearch {
     }
   }
 
-  /** What was found since it was last asked. Undefined: nothing. */
+  /** What was found since the last call. Undefined: nothing. */
   take(): FoundRegistrations | undefined {
     const of = (isMeant: boolean | undefined) => this.#seen.filter(({ pool }) => this.#isMeant?.(pool) === isMeant);
     const meant = of(true).flatMap((seen) => seen.registrations);
     const isSure = ({ doubt }: Registration) => doubt === undefined;
     const registrations = meant.filter(isSure);
-    // In a pool that is not meant, what may be another machine's is nothing to speak of.
+    // In a pool that drains do not cover, targets that may be another machine's are not reported.
     const others = of(false).flatMap((seen) => seen.registrations.filter(isSure));
     const elsewhere = [...others, ...meant.filter((one) => !isSure(one))];
     this.#seen = of(undefined);
@@ -192,7 +195,9 @@ export class PoolNumbers {
   }
 }
 
-/** Which targets in which pools a search has reported. A bit for each: a thousand nodes search hundreds of pools at once. */
+/**
+ * The targets that a search has reported. A bit for each, because a thousand nodes search hundreds of pools at once.
+ */
 export class Reported {
   readonly #pools: PoolNumbers;
   readonly #byTarget = new Map<string, Uint8Array>();
@@ -201,7 +206,7 @@ export class Reported {
     this.#pools = pools;
   }
 
-  /** Returns whether that is news. */
+  /** Returns whether it was not reported before. */
   add(pool: Pool, target: string): boolean {
     const number = this.#pools.of(pool);
     const [at, bit] = [number >> 3, 1 << (number & 7)];

@@ -5,7 +5,7 @@ import { listedZoneOf } from "./target-groups.ts";
 
 export interface ObstaclesOptions {
   readonly pools: Pools;
-  /** With the addresses that it has now. */
+  /** The node with its current addresses. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
 }
 
@@ -25,7 +25,9 @@ export async function obstaclesTo(
   ]);
   const own = new NodeAddresses(now);
   const networks = networkIdsOf(now);
-  /** Outside the node's networks it can only be registered as what AWS lists as outside the group's. */
+  /**
+   * Outside the node's networks it can be registered only as an address that AWS lists as outside the group's network.
+   */
   const isWithin = (network: string, one: Registration) =>
     networks.includes(network) || (addressOf(one) !== undefined && listedZoneOf(one) === "all");
   const obstacles = new Map<Registration, string>();

@@ -29,16 +29,19 @@ export interface Place extends PlaceIdentity {
 }
 
 /**
- * Several accounts and regions as one cloud. A node is an instance of one of them, and may be registered in all: a group
- * of another account may be in a shared VPC, or have addresses of a peered one. So each search asks every place, and is
- * complete only when each has answered. Everything about a pool goes to the pool's place.
+ * Several accounts and regions as one cloud. A node is an instance of one of them, and may be registered in all: a
+ * group of another account may be in a shared VPC, or have addresses of a peered one. So each search reads every place,
+ * and is complete only when each has answered. Every call about a pool goes to the pool's place.
  */
 export class PlacesProvider implements CloudProvider, Machines {
   readonly #places: readonly Place[];
   readonly #pools: PlacesOfPools<Place>;
   readonly #searches: SearchesOfPlaces;
 
-  /** `makeAll`: the providers ask this one about machines. `ownRegion`: where everything was before there were places. */
+  /**
+   * `makeAll`: the providers read machines through this one. `ownRegion`: the region of everything from before places
+   * were configured.
+   */
   constructor(makeAll: (machines: Machines) => readonly Place[], ownRegion: string | undefined) {
     this.#places = makeAll(this);
     this.#pools = new PlacesOfPools(this.#places, ownRegion);
@@ -50,8 +53,8 @@ export class PlacesProvider implements CloudProvider, Machines {
   }
 
   /**
-   * An id names one instance in all of AWS: the first place that knows it answers. An address or a name may fit instances
-   * in several places, so that all must have answered.
+   * An id names one instance in all of AWS, so the first place that knows it answers. An address or a name may match
+   * instances in several places, so all must have answered.
    */
   async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
     const over = newAbort();
@@ -177,7 +180,7 @@ export class PlacesProvider implements CloudProvider, Machines {
     return registrations.filter((one) => owned.has(one));
   }
 
-  /** One after the other in each place: each has a quota of its own. */
+  /** Separately in each place, because each has its own quota. */
   msToDeregister(pools: readonly Pool[]): readonly number[] {
     const ms = new Map<Pool, number>();
     for (const [{ provider }, those] of this.#pools.groups(pools, (pool) => pool)) {
@@ -195,7 +198,7 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#idsOf(nodes, (provider, those) => provider.findRunning(those, by));
   }
 
-  /** By the EC2 of the node's place: another account's does not describe it. */
+  /** From the EC2 of the node's place. Another account's does not describe it. */
   async asItIsNow(node: Node, by: CallFor): Promise<Node> {
     const all = await this.#each(({ provider }) => provider.asItIsNow(node, by), node.place);
     return all.find(({ interfaces = [] }) => interfaces.length > 0) ?? (all[0] as Node);
@@ -242,18 +245,18 @@ export class PlacesProvider implements CloudProvider, Machines {
     }
   }
 
-  /** All places, or the one named. Throws what the first one has failed with. */
+  /** All places, or the named one. Throws the failure of the first one. */
   #each<T>(ask: (place: Place) => Promise<T>, name?: string): Promise<readonly T[]> {
     const asked = name === undefined ? this.#places : [this.#pools.named(name)];
     return Promise.all(asked.map((place) => inItsPlace(place, () => ask(place))));
   }
 
-  /** Each place that has some of them. `within`: as the place's provider knows them, in the same order. */
+  /** Each place that has some of them. `within`: in the form of the place's provider, in the same order. */
   #eachOf<T>(
     registrations: readonly Registration[],
     ask: (place: Place, given: readonly Registration[], within: readonly Registration[]) => Promise<T>,
   ): Promise<readonly T[]> {
-    // Throws where one belongs to none.
+    // Throws if one belongs to none.
     for (const { pool } of registrations) this.#pools.of(pool);
     const groups = [...this.#pools.groups(registrations, ({ pool }) => pool)];
     const calls = groups.map(([place, given]) => {
@@ -263,7 +266,7 @@ export class PlacesProvider implements CloudProvider, Machines {
     return Promise.all(calls);
   }
 
-  /** A node whose place is not known is asked about everywhere. */
+  /** If the place of a node is unknown, all places are asked. */
   async #idsOf(
     nodes: readonly Pick<Node, "id" | "place">[],
     ask: (provider: AwsProvider, nodes: readonly Pick<Node, "id">[]) => Promise<ReadonlySet<string>>,

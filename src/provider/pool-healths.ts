@@ -15,10 +15,10 @@ export interface PoolHealthsOptions {
 
 type Targets = ReadTargets["targets"];
 
-/** How many healthy targets pools have, from the reads that drains make anyway where those are new enough. */
+/** The numbers of healthy targets of pools, from the reads that drains make anyway, if they are new enough. */
 export class PoolHealths {
   readonly #options: PoolHealthsOptions;
-  /** One function for each list: a caller that counts sees by it whether the list is new. */
+  /** One function for each list, so that a caller that counts sees by it whether the list is new. */
   readonly #zonesOf = new WeakMap<Targets, (target: string) => string | undefined>();
 
   constructor(options: PoolHealthsOptions) {
@@ -53,19 +53,19 @@ export class PoolHealths {
   /** See `CloudProvider.strictHealthOf`. */
   async strictlyOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
     const { zones, pools } = this.#options;
-    // A listing may name instances before their health is known.
+    // A listing may contain instances before their health is known.
     const listed = [...pools.of(pool).instances];
     const [read] = await Promise.all([this.#readSince(pool, notBefore, by), zones.learn(listed, by)]);
     await zones.learn(instancesOf(read.targets), by);
     return this.#health(read, undefined, true);
   }
 
-  /** Learns beforehand what `of` would ask besides the pool's settings and targets. */
+  /** Reads in advance what `of` needs in addition to the pool's settings and targets. */
   async prepare(pool: Pool, by: CallFor): Promise<void> {
     await this.#isCrossZone(pool, by);
   }
 
-  /** What the load balancers of the pool say. Only those kinds are asked that may have it off, or are not known. */
+  /** From the load balancers of the pool. Only those of kinds that may have it off, or are unknown, are read. */
   async #isCrossZone(pool: Pool, by: CallFor): Promise<boolean> {
     const { pools, crossZone } = this.#options;
     if (pool.kind !== "nlb" && pool.kind !== "gwlb" && pool.kind !== "unknown") return true;
@@ -100,14 +100,14 @@ export class PoolHealths {
   }
 }
 
-/** Undefined: it follows its load balancer, which `isOn` does not know. */
+/** Undefined: it follows its load balancer, for which `isOn` has no answer. */
 function isZonalBy({ crossZone }: PoolSettings, isOn: () => boolean | undefined): boolean | undefined {
   if (crossZone !== "as-load-balancer") return crossZone === "off";
   const on = isOn();
   return on === undefined ? undefined : !on;
 }
 
-/** Of those that are registered by their ids: an address is listed with its zone. */
+/** Those that are registered by id. An address is listed with its zone. */
 function instancesOf(targets: Targets): readonly string[] {
   return [...new Set(targets.map(({ target }) => idOf(target)))].filter((id) => isIP(id) === 0);
 }

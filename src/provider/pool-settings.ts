@@ -27,22 +27,24 @@ const DESCRIBE_CLASSIC: AwsAction = {
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html */
 const DRAINING_DEFAULT_MS = 300_000;
-/** AWS's largest is 3600. What is longer than a week is no timeout. */
+/** AWS's largest value is 3600. More than a week is not a timeout. */
 const DRAINING_MAX_SECONDS = 999_999;
 const UNUSABLE_TIMEOUT =
   "its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used";
 
 /** The attributes of a pool. */
 export interface PoolSettings extends ReleaseSettings {
-  /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
+  /**
+   * Cross-zone load balancing. Off: each zone of the load balancer sends traffic only to the targets of its own zone.
+   */
   readonly crossZone: "on" | "off" | "as-load-balancer";
-  /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
+  /** Fewer healthy targets than this change AWS's routing. Absent: the pool has no such number. */
   readonly minimum?: HealthyMinimum;
-  /** The attributes by AWS's names, where it names them: those of a classic load balancer as the path in its answer. */
+  /** The attributes by AWS's names. Those of a classic load balancer, which have none, by their path in the answer. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-/** What the attributes of a target group say. Undefined where it has vanished. */
+/** The attributes of a target group. Undefined if it has vanished. */
 export async function describeGroup(aws: AwsAccess, pool: AwsPool, by: CallFor): Promise<PoolSettings | undefined> {
   const { id } = pool;
   try {
@@ -75,7 +77,10 @@ export async function describeGroup(aws: AwsAccess, pool: AwsPool, by: CallFor):
 
 const DELAY_KEY = "deregistration_delay.timeout_seconds";
 
-/** AWS's largest is 3600. A delay that is no number of seconds, or weeks of them, is not used: then AWS's default counts. */
+/**
+ * AWS's largest value is 3600. A delay that is not a number of seconds, or is weeks long, is not used. AWS's default
+ * applies then.
+ */
 function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
   if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
   if (/^\d{1,6}(\.\d{1,9})?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
@@ -84,7 +89,7 @@ function delayOf(given: string | undefined): { readonly ms: number; readonly war
 }
 
 /**
- * A group that does not say follows its load balancers. An ALB always has cross-zone load balancing on.
+ * A group without this attribute follows its load balancers. An ALB always has cross-zone load balancing on.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
 function crossZoneOf({ kind }: Pool, attribute: string | undefined): PoolSettings["crossZone"] {
@@ -94,8 +99,8 @@ function crossZoneOf({ kind }: Pool, attribute: string | undefined): PoolSetting
 }
 
 /**
- * Below either of these numbers AWS sends requests to unhealthy targets too, or takes the zone out of DNS. "off", and what
- * is no number, sets no minimum.
+ * Below either of these numbers AWS sends requests to unhealthy targets too, or removes the zone from DNS. "off", and a
+ * value that is not a number, sets no minimum.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
  */
 function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | undefined>): HealthyMinimum {
@@ -108,7 +113,7 @@ function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | und
   return { count: largest("count"), percent: largest("percentage") };
 }
 
-/** The same of a classic load balancer. */
+/** The same for a classic load balancer. */
 export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolSettings | undefined> {
   try {
     const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_CLASSIC, by, () =>
@@ -122,7 +127,7 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
     const isUsable = Timeout !== undefined && Timeout >= 0 && Timeout <= DRAINING_MAX_SECONDS;
     const isOn = Enabled !== false;
     return {
-      // AWS's default, also where it does not say whether draining is on.
+      // AWS's default, also if AWS does not say whether draining is on.
       drainMs: isOn ? (isUsable ? Timeout * 1_000 : DRAINING_DEFAULT_MS) : 0,
       ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
       terminatesConnections: false,
@@ -139,7 +144,7 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
   }
 }
 
-/** Those that AWS has answered with, as texts. */
+/** The attributes of the answer, as strings. */
 function namedAttributes(
   answered: Readonly<Record<string, boolean | number | undefined>>,
 ): ReadonlyMap<string, string> {
@@ -148,20 +153,20 @@ function namedAttributes(
   );
 }
 
-/** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
+/** Deregistration delays rarely change, and a running drain keeps the one that it began with. */
 const KEPT_MS = 3_600_000;
 
 export interface KnownSettingsOptions {
-  /** The pool's. */
+  /** The id of the pool. */
   readonly id: string;
   readonly clock: Clock;
   readonly describe: (by: CallFor) => Promise<PoolSettings | undefined>;
   readonly tags: TagsOfKind;
-  /** The policy lets only pools with this cluster's tag be written. Absent: any. */
+  /** The policy allows to change only pools with this cluster's tag. Absent: any pool. */
   readonly writableCluster: string | undefined;
 }
 
-/** The attributes of one pool, as AWS has said within the last hour. */
+/** The attributes of one pool, from AWS's answer within the last hour. */
 export class KnownSettings {
   readonly #options: KnownSettingsOptions;
   #known: { readonly settings: PoolSettings; readonly at: number } | undefined;
@@ -172,7 +177,7 @@ export class KnownSettings {
     this.#asked = this.#newCall();
   }
 
-  /** Undefined when the pool has vanished. */
+  /** Undefined if the pool has vanished. */
   async of(by: CallFor): Promise<PoolSettings | undefined> {
     return this.recall() ?? this.ask(by);
   }
@@ -192,7 +197,7 @@ export class KnownSettings {
     return this.#asked.ask(undefined, by);
   }
 
-  /** What was said, or is being asked, holds no more. */
+  /** The answer, or the call in progress, does not apply any more. */
   forget(): void {
     this.#known = undefined;
     this.#asked = this.#newCall();

@@ -14,24 +14,24 @@ import { TargetGroup } from "./target-group.ts";
 import { listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 export interface PoolsOptions {
-  /** Groups of other networks count, where they may hold addresses of the node. */
+  /** Whether groups of other networks count, if they may have addresses of the node. */
   readonly searchesOthers: boolean;
   /** The place of every pool. Absent: they have none. */
   readonly place?: string | undefined;
-  /** Runs whenever AWS's answer has been taken down, whichever caller asked for it. */
+  /** Called whenever AWS's answer was applied, whichever caller asked for it. */
   readonly onListed: () => void;
 }
 
 /**
- * The pools of the region that a node could be registered in, with all that is known of each. What AWS lists no more is
- * dropped as a whole.
+ * The pools of the region in which a node could be registered, with everything that is known about each. A pool that
+ * AWS does not list any more is removed completely.
  */
 export class Pools {
   readonly groups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
-  /** Of which a ledger knows, or a caller, until AWS lists the pools. */
+  /** Pools that a ledger or a caller knows, until AWS lists the pools. */
   readonly #unlisted = new Map<string, TargetGroup | ClassicLoadBalancer>();
-  /** When AWS was last asked, in milliseconds since the epoch. `-Infinity`: never. */
+  /** When the last list was requested, in milliseconds since the epoch. `-Infinity`: never. */
   listedAt = Number.NEGATIVE_INFINITY;
   readonly #context: PoolContext;
   readonly #list: SharedCall<undefined, void>;
@@ -47,7 +47,7 @@ export class Pools {
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), context.clock);
   }
 
-  /** Asks AWS for all pools. Knowledge of existing pools is retained. */
+  /** Lists all pools. What is known about existing pools is kept. */
   refresh(by: CallFor): Promise<void> {
     return this.#list.ask(undefined, by);
   }
@@ -58,12 +58,12 @@ export class Pools {
     yield* this.classics.values();
   }
 
-  /** The number of the read of a target group that was sent last. */
+  /** The number of the last read of a target group that was sent. */
   get lastRead(): number {
     return this.#context.reads.last;
   }
 
-  /** The pool, where it is listed. */
+  /** The pool, if it is listed. */
   listed({ id }: Pick<Pool, "id">): TargetGroup | ClassicLoadBalancer | undefined {
     return this.groups.get(id) ?? this.classics.get(id);
   }
@@ -77,7 +77,7 @@ export class Pools {
     return made;
   }
 
-  /** Those that may hold the node: first those in its networks, which hold it most often. */
+  /** The groups that may have the node: those in its networks first, which have it most often. */
   groupsOf(node: Node): readonly TargetGroup[] {
     const own = networkIdsOf(node);
     const around = [...this.groups.values()].filter((group) => this.isAround(node, group));
@@ -90,8 +90,8 @@ export class Pools {
   }
 
   /**
-   * Whether the group may hold the node. In the node's networks any may; in another one a target of the node can only be
-   * registered by its address, and gets traffic only by a load balancer.
+   * Whether the group may have the node. In the node's networks any group may. In another network a target of the node
+   * can be registered only by its address, and gets traffic only from a load balancer.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
    */
   isAround(node: Node, { network = "", targetType, pool }: TargetGroup): boolean {
@@ -100,7 +100,7 @@ export class Pools {
   }
 
   /**
-   * Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. Undefined of a
+   * Whether a pool belongs to the cluster: a target group does if it or its load balancer has the tag. Undefined for a
    * pool that was not listed yet.
    */
   async taggedWith(
@@ -114,19 +114,19 @@ export class Pools {
     return isTaggedBy(cluster, asked, { byArn, byName });
   }
 
-  /** The same by the tags that were last seen, however long ago. Undefined where they were never seen of one of the pools. */
+  /** The same by the last known tags, whatever their age. Undefined if those of one pool were never read. */
   lastTaggedWith(cluster: string, node: Node, tags: KnownTags): ((pool: Pool) => boolean | undefined) | undefined {
     const asked = this.#taggable(node);
     const [byArn, byName] = [tags.arns.lastKnown(asked.arns), tags.names.lastKnown(asked.names)];
     return byArn && byName && isTaggedBy(cluster, asked, { byArn, byName });
   }
 
-  /** What carries the tags of all pools that are listed. */
+  /** The resources that have the tags of all listed pools. */
   get taggable(): Taggable {
     return taggableOf([...this.groups.values()], this.classics.values());
   }
 
-  /** What carries the tags of those that may hold the node. */
+  /** The resources that have the tags of the pools that may have the node. */
   #taggable(node: Node): Taggable {
     return taggableOf(this.groupsOf(node), this.classicsOf(node));
   }
@@ -142,7 +142,7 @@ export class Pools {
       listTargetGroups(aws, by, onSent),
       listClassicLoadBalancers(aws, by, onSent),
     ]);
-    // Functions and load balancers are no nodes. What AWS does not name, or names anew, may be.
+    // Functions and load balancers are not nodes. A target type that is missing or unknown may be.
     const holdNodes = groups.filter(({ TargetType }) => TargetType !== "lambda" && TargetType !== "alb");
     replace(
       this.groups,
@@ -171,7 +171,7 @@ export class Pools {
     return group;
   }
 
-  /** Where another one has the name now, nothing holds that was known of the one before. */
+  /** If another load balancer has the name now, nothing that was known about the former one applies. */
   #classic(listing: LoadBalancerDescription, at: number): ClassicLoadBalancer {
     const { LoadBalancerName = "", VPCId = "", Instances = [] } = listing;
     const pool = { ...poolOfClassic(LoadBalancerName), ...this.#place };
@@ -188,17 +188,17 @@ export class Pools {
   }
 }
 
-/** A name is free again once its load balancer is deleted: another one may have it, even in another VPC. */
+/** A name is free again when its load balancer is deleted. Another one may get it, even in another VPC. */
 function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): string {
   return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
 }
 
-/** What carries the tags of pools, each once. */
+/** The resources that have the tags of pools, each once. */
 interface Taggable {
-  /** Each with those of its load balancers. */
+  /** Each group with its load balancers. */
   readonly groups: readonly (readonly [id: string, arns: readonly string[]])[];
   readonly arns: readonly string[];
-  /** Of classic load balancers. */
+  /** The names of classic load balancers. */
   readonly names: readonly string[];
 }
 
@@ -208,7 +208,7 @@ function taggableOf(groups: readonly TargetGroup[], classics: Iterable<ClassicLo
   return { groups: each, arns: [...new Set(each.flatMap(([, arns]) => arns))], names };
 }
 
-/** Undefined of a pool that was not asked about. */
+/** Undefined for a pool that was not asked about. */
 function isTaggedBy(
   cluster: string,
   { groups, names }: Taggable,
@@ -225,7 +225,7 @@ function isTaggedBy(
   return ({ id }) => tagged.get(id);
 }
 
-/** Where AWS has not said in which network something is, it may be in any. */
+/** A pool of an unknown network may be in any. */
 function isIn({ network: own, otherNetworks = [] }: Node, network: string): boolean {
   const isOne = (one: string) => one === "" || one === network;
   return network === "" || isOne(own) || otherNetworks.some((other) => isOne(other.network));

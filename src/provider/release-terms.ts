@@ -11,7 +11,7 @@ export const AWS_WORDS: CloudWords = {
     `the IAM policy does not allow deregistering from these pools, and the drain will fail: ${pools}`,
 };
 
-/** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
+/** How long traffic continues after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
 export interface HoldAllowances {
   /** New requests were seen up to 19 s after an ALB target turned `draining` (aws-load-balancer-controller#2366). */
   readonly albPropagationMs: number;
@@ -28,35 +28,43 @@ export interface HoldAllowances {
 
 /** What a pool's attributes say about the release of its targets. */
 export interface ReleaseSettings {
-  /** The deregistration delay, or the timeout of connection draining, in milliseconds. 0: requests in flight are cut. */
+  /**
+   * The deregistration delay, or the timeout of connection draining, in milliseconds. 0: requests in flight are cut.
+   */
   readonly drainMs: number;
-  /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
+  /** NLB: established flows are closed after `drainMs`, instead of continuing. */
   readonly terminatesConnections?: boolean;
-  /** NLB: established flows of a target that becomes unhealthy are kept for so long, in milliseconds. Absent: they are closed. */
+  /**
+   * NLB: for how long established flows of a target that becomes unhealthy are kept, in milliseconds. Absent: they are
+   * closed.
+   */
   readonly keepsUnhealthyMs?: number;
-  /** GWLB: existing flows stay on a deregistered target until they were idle for so long, in milliseconds. Absent: not known. */
+  /**
+   * GWLB: existing flows stay on a deregistered target until they were idle for this time, in milliseconds. Absent:
+   * unknown.
+   */
   readonly flowsIdleMs?: number;
-  /** GWLB: `flowsIdleMs` is not known of all its listeners. The configured one counts too. */
+  /** GWLB: `flowsIdleMs` is not known for all of its listeners, so that the configured value counts too. */
   readonly othersMayIdleLonger?: true;
-  /** GWLB: existing flows move to another target when `drainMs` has passed. */
+  /** GWLB: existing flows move to another target after `drainMs`. */
   readonly movesFlows?: true;
-  /** GWLB: TCP flows are reset when `drainMs` has passed. */
+  /** GWLB: TCP flows are reset after `drainMs`. */
   readonly resetsFlows?: true;
-  /** What AWS answered that could not be used, and the value that is used instead. Sentences for people. */
+  /** Answers of AWS that could not be used, and the values that are used instead, in sentences for people. */
   readonly warnings?: readonly string[];
   /** See `AwsPool`. */
   readonly sendsToIpv6?: true;
-  /** `false`: the IAM policy lets nothing be deregistered here. It is tried all the same. */
+  /** `false`: the IAM policy allows no deregistration here. It is tried all the same. */
   readonly writable?: false;
 }
 
-/** Terms with what the fast path needs besides (`fast-path.ts`). */
+/** Terms with the values that the fast path needs too (`fast-path.ts`). */
 export interface AwsPoolTerms extends PoolTerms, Pick<ReleaseSettings, "keepsUnhealthyMs"> {}
 
-/** The kind that continues to send for longest is called first. */
+/** The kind that continues to send traffic for longest is called first. */
 const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "unknown", "alb", "classic", "unattached"];
 
-/** Which terms AWS's load balancers have, by the allowances that are configured. */
+/** The terms of AWS's load balancers, with the configured allowances. */
 export class ReleaseTerms {
   readonly #allowances: HoldAllowances;
   readonly #afterDelay: ReadonlyMap<LoadBalancerKind, AwsPoolTerms>;
@@ -87,8 +95,8 @@ function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: R
     callRank: CALL_ORDER.indexOf(kind),
     unsaved: unsavedTraffic(kind, settings, holdMs),
     ...(kind === "classic" && { endsWhenAbsentMs: allowances.classicMinimumMs }),
-    // It sends nothing but HTTP over TCP, from its own addresses to the registered port, and tells nothing of its end. Agents
-    // count what comes to the IPv4 address of the node, or to the address that is registered.
+    // It sends only HTTP over TCP, from its own addresses to the registered port, and does not report its end. Agents
+    // count connections to the IPv4 address of the node, or to the registered address.
     ...(kind === "alb" && sendsToIpv6 !== true && { endsWhenIdle: true as const }),
     ...(kind === "unattached" && { isUnused: true as const }),
     // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
@@ -99,7 +107,10 @@ function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: R
   };
 }
 
-/** How long the pool may go on sending traffic after a deregistration, in milliseconds. For a classic one: at most. */
+/**
+ * How long the pool may continue to send traffic after a deregistration, in milliseconds. For a classic one, the
+ * longest time.
+ */
 function holdMsOf(kind: LoadBalancerKind, settings: ReleaseSettings, allowances: HoldAllowances): number {
   const { drainMs } = settings;
   switch (kind) {
@@ -112,7 +123,7 @@ function holdMsOf(kind: LoadBalancerKind, settings: ReleaseSettings, allowances:
     case "unknown":
       return Math.max(newTrafficMsOf(kind, allowances), gwlbHoldMs(settings, allowances), allowances.gwlbIdleMs);
     case "unattached":
-      // No load balancer uses the group, so nothing is to be waited for but the confirmation.
+      // No load balancer uses the group, so that only the confirmation is waited for.
       return 0;
     default:
       return kind satisfies never;
@@ -120,7 +131,7 @@ function holdMsOf(kind: LoadBalancerKind, settings: ReleaseSettings, allowances:
 }
 
 /**
- * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop before.
+ * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop earlier.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
 function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): number {
@@ -133,7 +144,7 @@ function gwlbHoldMs(settings: ReleaseSettings, allowances: HoldAllowances): numb
   return Math.max(drainMs, newTrafficMsOf("gwlb", allowances), flowsMs);
 }
 
-/** How long new requests or flows may still come after a deregistration, in milliseconds. */
+/** How long new requests or flows may still arrive after a deregistration, in milliseconds. */
 function newTrafficMsOf(kind: LoadBalancerKind, allowances: HoldAllowances): number {
   switch (kind) {
     case "alb":
@@ -141,7 +152,7 @@ function newTrafficMsOf(kind: LoadBalancerKind, allowances: HoldAllowances): num
     case "nlb":
       return allowances.nlbPropagationMs;
     case "gwlb":
-      // New flows stop as on an NLB, its sibling; the 350 s are about flows that exist.
+      // New flows stop as on an NLB, which has the same technology. The 350 s are about existing flows.
       return Math.min(allowances.nlbPropagationMs, allowances.gwlbIdleMs);
     case "classic":
       return allowances.classicMinimumMs;

@@ -9,13 +9,13 @@ interface SearchedPlace extends PlaceIdentity {
 }
 
 /**
- * Searches that are complete when every place has been searched. Where one of them can't be, the others' registrations are
- * found all the same, and the search fails at its end, as one that may succeed a moment later: what a drain has found is
- * deregistered and held meanwhile. Its next try asks those places that are missing.
+ * Searches that are complete when every place has been searched. If one of them can't be searched, the registrations of
+ * the others are found all the same, and the search fails at its end with a temporary failure, so that what a drain has
+ * found is deregistered and held meanwhile. The next attempt searches the missing places.
  */
 export class SearchesOfPlaces {
   readonly #places: readonly SearchedPlace[];
-  /** The places that have been searched in a search that failed, by the signal of its caller and the node. */
+  /** The places that a failed search has searched, by the signal of its caller and the node. */
   readonly #searched = new WeakMap<AbortSignal, Map<string, ReadonlySet<string>>>();
 
   constructor(places: readonly SearchedPlace[]) {

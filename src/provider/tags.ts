@@ -9,7 +9,7 @@ import { unlessListed } from "./listed-pools.ts";
 export type Tags = ReadonlyMap<string, string>;
 export type TagsById = ReadonlyMap<string, Tags>;
 
-/** Both ELB APIs describe the tags of at most this many resources in a call. */
+/** Both ELB APIs describe the tags of at most this many resources in one call. */
 export const RESOURCES_PER_CALL_MAX = 20;
 const DESCRIBE_TAGS = { name: "elasticloadbalancing:DescribeTags", answersWith: "TagDescriptions" };
 
@@ -18,7 +18,7 @@ interface ListedTag {
   readonly Value?: string | undefined;
 }
 
-/** The tags of load balancers and target groups, by ARN. What has vanished meanwhile is left out. */
+/** The tags of load balancers and target groups, by ARN. Resources that have vanished are missing. */
 export function tagsByArn(aws: AwsAccess, arns: readonly string[], by: CallFor): Promise<TagsById> {
   return tagsInBatches(arns, async (ResourceArns) => {
     const { TagDescriptions } = await aws.caller.call({ ...DESCRIBE_TAGS, bucket: "v2-read" }, by, () =>
@@ -30,7 +30,7 @@ export function tagsByArn(aws: AwsAccess, arns: readonly string[], by: CallFor):
   });
 }
 
-/** The tags of classic load balancers, by name. What has vanished meanwhile is left out. */
+/** The tags of classic load balancers, by name. Those that have vanished are missing. */
 export function tagsByName(aws: AwsAccess, names: readonly string[], by: CallFor): Promise<TagsById> {
   return tagsInBatches(names, async (LoadBalancerNames) => {
     const { TagDescriptions } = await aws.caller.call({ ...DESCRIBE_TAGS, bucket: "classic-read" }, by, () =>
@@ -48,15 +48,15 @@ export function readTags(listed: readonly ListedTag[] | undefined): Tags {
   return new Map((listed ?? []).map(({ Key, Value }) => [Key ?? "", Value ?? ""]));
 }
 
-/** Which of several has vanished AWS does not say: they are asked about one by one first. */
+/** AWS does not say which of several has vanished, so they are read one by one first. */
 function unlessListedAlone<T>(aws: AwsAccess, ids: readonly string[], by: CallFor, send: () => Promise<T>): Promise<T> {
   const [id = ""] = ids;
   return ids.length === 1 ? unlessListed(aws, id, by, send) : send();
 }
 
 /**
- * The tags of many resources by `describe`, which asks AWS about a batch. A resource that has vanished fails its whole
- * batch, often without being named: the batch is halved until that resource stands alone, and is left out.
+ * The tags of many resources by `describe`, which reads a batch. A resource that has vanished fails its whole batch,
+ * often without being named. So the batch is halved until that resource is alone, and it is dropped.
  */
 async function tagsInBatches(
   ids: readonly string[],

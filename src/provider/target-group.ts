@@ -33,24 +33,28 @@ const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false }
 const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
 const NO_INSTANCES: ReadonlySet<string> = new Set();
 
-/** What the listing says of a target group. */
+/** The fields of a target group in its listing. */
 export interface ListedGroup {
   readonly pool: AwsPool;
   readonly network: string;
-  /** `unknown`: AWS gave none, or one that this program does not know. It is searched for ids and addresses. */
+  /**
+   * `unknown`: AWS gave none, or one that this program does not know. Both ids and addresses are searched for in it.
+   */
   readonly targetType: "instance" | "ip" | "unknown";
   readonly loadBalancerArns: readonly string[];
   /** How its targets are checked. */
   readonly check: HealthCheckSettings;
 }
 
-/** A target group, and what was last seen in it. It is read whole, once for all who ask before the call is sent. */
+/**
+ * A target group, and its last known targets. It is read as a whole, once for all that ask before the call is sent.
+ */
 export class TargetGroup implements KnownPool {
   pool: AwsPool;
   network: string | undefined;
   targetType: ListedGroup["targetType"] = "unknown";
   loadBalancerArns: readonly string[] = [];
-  /** As AWS has listed it last. */
+  /** From the last listing. */
   check = healthCheckOf({});
   readonly settings: KnownSettings;
   readonly deregisters = DEREGISTER;
@@ -61,13 +65,16 @@ export class TargetGroup implements KnownPool {
   readNumber = 0;
   /** What the list stores. */
   registrations: readonly Registration[] = [];
-  /** Whether that is all of them. */
+  /** Whether these are all. */
   isWhole = false;
-  /** Whether the guard needs the health of all of them. */
+  /** Whether the guard needs the health of all targets. */
   isGuarded = false;
   readonly #context: PoolContext;
   readonly #read: SharedCall<() => void, TargetRead>;
-  /** What this process has deregistered: by target, the number of the last read that was sent before AWS acknowledged it. */
+  /**
+   * What this process has deregistered: by target, the number of the last read that was sent before AWS acknowledged
+   * it.
+   */
   readonly #endedBy = new Map<string, number>();
 
   constructor(pool: AwsPool, context: PoolContext) {
@@ -85,9 +92,9 @@ export class TargetGroup implements KnownPool {
   }
 
   listed({ pool, network, targetType, loadBalancerArns, check }: ListedGroup): void {
-    // Also of one that a ledger knew of until now.
+    // This includes a pool that only a ledger knew until now.
     const isOtherKind = this.pool.kind !== pool.kind;
-    // One object a pool, for as long as it is the same: registrations share it.
+    // One object for a pool as long as it is the same, because registrations share it.
     if (this.network === undefined || isOtherKind || this.pool.loadBalancer !== pool.loadBalancer) this.pool = pool;
     Object.assign(this, { network, targetType, loadBalancerArns, check });
     // Flows through a gateway are among the settings.
@@ -96,14 +103,14 @@ export class TargetGroup implements KnownPool {
 
   deregister(take: Take, by: CallFor): Promise<void> {
     const { aws } = this.#context;
-    // Each target goes back exactly as AWS listed it, or the call would do nothing.
+    // Each target must be sent exactly as AWS listed it, or the call would do nothing.
     const send = (batch: readonly Registration[]) =>
       aws.v2.send(new DeregisterTargetsCommand(this.#input(batch)), { abortSignal: by.signal });
     return deregisterBatch(aws, { action: DEREGISTER, by, countOf, send }, take);
   }
 
   deregistered(targets: ReadonlySet<string>): void {
-    // Reads that have been answered since tell nothing of a time before them.
+    // Reads that were answered since then say nothing about a time before them.
     for (const [target, number] of this.#endedBy) if (number < this.readNumber) this.#endedBy.delete(target);
     for (const target of targets) this.#endedBy.set(target, this.#context.reads.last);
     this.registrations = this.registrations.map((registration) =>
@@ -120,9 +127,9 @@ export class TargetGroup implements KnownPool {
     return registerBatch(aws, { action: REGISTER, by, countOf, send }, { pool: this.pool, take });
   }
 
-  /** A read that was sent before their deregistration tells nothing of them either way. */
+  /** A read that was sent before their deregistration says nothing about them. */
   registered(again: readonly Registration[]): void {
-    // Of a group that was never read nothing is told before it was.
+    // Nothing is known about a group before its first read.
     if (!Number.isFinite(this.readAt)) return;
     const targets = new Set(again.map(({ target }) => target));
     const others = this.registrations.filter(({ target }) => !targets.has(target));
@@ -132,7 +139,7 @@ export class TargetGroup implements KnownPool {
   async observe(which: () => readonly Registration[], by: CallFor): Promise<Observed> {
     const { at, targets } = await this.read(by);
     const states = new Map<string, RegistrationState>();
-    // The answer is about all targets, also those that were added meanwhile.
+    // The answer is about all targets, including those that were added meanwhile.
     for (const { target } of which()) states.set(target, "absent");
     for (const listed of targets) {
       const { target, state } = registrationOf(this.pool, listed);
@@ -155,14 +162,17 @@ export class TargetGroup implements KnownPool {
   }
 
   /**
-   * Every registered target of the group, as AWS has it after this call. A vanished group holds none. `onSent` runs when
-   * the call is sent: a later caller gets another one.
+   * Every registered target of the group, as AWS has it after this call. A vanished group has none. `onSent` is called
+   * when the call is sent. A later caller gets another one.
    */
   read(by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
     return this.#read.ask(onSent, by);
   }
 
-  /** The registration as read number `read` lists it, unless that was sent before its deregistration was acknowledged. */
+  /**
+   * The registration as read number `read` lists it, unless the read was sent before its deregistration was
+   * acknowledged.
+   */
   asNoted(registration: Registration, read: number): Registration {
     const isOld = read <= (this.#endedBy.get(registration.target) ?? 0);
     return isOld ? withStatus(registration, DEREGISTERED) : registration;
@@ -179,7 +189,7 @@ export class TargetGroup implements KnownPool {
     let number = 0;
     let targets: readonly ListedTarget[] = [];
     try {
-      // No target is named: AWS answers differently about a named target that is gone.
+      // It names no target, because AWS answers differently about a named target that is gone.
       const { TargetHealthDescriptions = [] } = await aws.caller.call(DESCRIBE_HEALTH, by, async () => {
         for (const inform of sent()) inform();
         at = clock.now();
@@ -192,7 +202,7 @@ export class TargetGroup implements KnownPool {
           throw new UnusableAnswer("it has a target without an id");
         return answer;
       });
-      // A target that is named in a list though it is not registered is a deviation of some emulators.
+      // Some emulators list a target that is not registered.
       targets = joinedByName(TargetHealthDescriptions.filter(({ TargetHealth }) => stateOf(TargetHealth) !== "absent"));
     } catch (error) {
       if (!isPoolGone(error)) throw error;
@@ -213,7 +223,7 @@ function withStatus(registration: Registration, status: typeof DEREGISTERED | ty
   return { ...known, ...status };
 }
 
-/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
+/** The existing object if nothing has changed, because there may be hundreds of thousands. */
 export function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
   const known = before.get(registration.target);
   const { pool, state, detail } = registration;

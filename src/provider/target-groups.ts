@@ -16,10 +16,10 @@ import { kubeProxyCheckOf } from "./health-checks.ts";
 import { LIST_GROUPS } from "./listed-pools.ts";
 
 const PAGE_SIZE = 400;
-/** With more different texts than this, the cache is cleared. */
+/** With more different strings than this, the cache is cleared. */
 const TEXTS_MAX = 100_000;
 
-/** One copy of each text that is read repeatedly: a node has the same name in every pool. */
+/** One copy of each string that is read repeatedly: a node has the same name in every pool. */
 class SameText {
   readonly #known = new Map<string, string>();
 
@@ -32,7 +32,7 @@ class SameText {
   }
 }
 
-/** A thousand nodes in hundreds of groups have as many hundred thousand registrations. */
+/** A thousand nodes in hundreds of groups have hundreds of thousands of registrations. */
 const texts = new SameText();
 
 interface AwsRegistration extends Registration {
@@ -47,8 +47,8 @@ export interface ListedTarget extends TargetHealthDescription {
 }
 
 /**
- * A target group's own listing names its VPC, type and load balancer, whether that reaches it by a default action, a
- * rule or a weight: listeners need not be walked. `onSent` runs whenever a call is sent.
+ * A target group's own listing contains its VPC, type and load balancer, whether it is reached by a default action, a
+ * rule or a weight. So listeners need not be read. `onSent` is called whenever a call is sent.
  */
 export async function listTargetGroups(
   aws: AwsAccess,
@@ -72,16 +72,16 @@ export async function listTargetGroups(
   return groups;
 }
 
-/** A pool with what else its listing says. Its `id` is an ARN, or the name of a classic load balancer. */
+/** A pool with further fields of its listing. Its `id` is an ARN, or the name of a classic load balancer. */
 export interface AwsPool extends Pool {
-  /** It drains for at least so long, whatever its attributes say, in milliseconds. */
+  /** It drains for at least this time, whatever its attributes say, in milliseconds. */
   readonly drainMinimumMs?: number;
   /**
-   * Its health checks ask the node's kube-proxy, and a target is unhealthy so many milliseconds after that answers that the
-   * node goes. Absent: they ask something else.
+   * The node's kube-proxy answers its health checks. A target becomes unhealthy this many milliseconds after kube-proxy
+   * reports that the node goes. Absent: another program answers them.
    */
   readonly kubeProxyCheckMs?: number;
-  /** Targets that are registered by their ids get traffic at their primary IPv6 address. Absent: at the IPv4 address. */
+  /** Targets that are registered by id get traffic at their primary IPv6 address. Absent: at the IPv4 address. */
   readonly sendsToIpv6?: true;
 }
 
@@ -101,7 +101,7 @@ export function poolOfGroup(group: TargetGroup): AwsPool {
   };
 }
 
-/** An address that is registered says itself which it is. What AWS does not say is IPv4, the default. */
+/** A registered address shows its own type. If AWS does not say, it is IPv4, the default. */
 function sendsToIpv6({ TargetType: type, IpAddressType: addresses = "ipv4" }: TargetGroup): boolean {
   return type !== "ip" && addresses !== "ipv4";
 }
@@ -115,8 +115,8 @@ export const DELAY_DEFAULT_MS = 300_000;
 const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
 
 /**
- * AWS gives QUIC connections 300 s, whatever the group's deregistration delay. Network Load Balancers alone have them, and a
- * protocol that AWS does not name, or names anew, may be one of theirs.
+ * AWS gives QUIC connections 300 s, whatever the group's deregistration delay is. Only Network Load Balancers have
+ * them, and a protocol that is missing or unknown may be one of theirs.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
 function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
@@ -124,9 +124,9 @@ function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
 }
 
 /**
- * A group's listing with one entry for each id and port. An address outside the group's VPC may be registered in several
- * zones: it is out when all of them are, so that the entry shows the state of the one that is furthest from it.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
+ * A group's listing with one entry for each id and port. An address outside the group's VPC may be registered in
+ * several zones. It is deregistered when all of them are, so the entry shows the state of the one that is furthest from
+ * that. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
  */
 export function joinedByName(listing: readonly TargetHealthDescription[]): readonly ListedTarget[] {
   const byName = new Map<string, ListedTarget>();
@@ -175,7 +175,7 @@ function isPort(port: number | undefined): port is number {
   return Number.isInteger(port) && port !== 0;
 }
 
-/** AWS may list a target without a port. What is no port is not sent back. */
+/** AWS may list a target without a port. An invalid port is not sent back. */
 function usable({ Port, ...target }: TargetDescription): TargetDescription {
   return { ...target, ...(isPort(Port) ? { Port } : {}) };
 }
@@ -183,8 +183,8 @@ function usable({ Port, ...target }: TargetDescription): TargetDescription {
 const SHIFTED: ReadonlySet<string> = new Set(["zonal_shift_active", "zonal_shift_delegated_to_dns"]);
 
 /**
- * A target in a zone that traffic was shifted away from stays `healthy`, and gets no new traffic. Of `unknown`, and of what
- * AWS may add, nothing is known. Undefined: AWS routes by health alone.
+ * A target in a zone from which traffic was shifted away stays `healthy`, and gets no new traffic. Nothing is known
+ * about `unknown`, and about values that AWS may add. Undefined: AWS routes by health only.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AdministrativeOverride.html
  */
 function overrideOf({
@@ -196,19 +196,19 @@ function overrideOf({
   return { said: isKnown ? state : `administrative override: ${printable(state)}`, isKnown };
 }
 
-/** The zone that a target is listed with: those by address are. `all` is none. */
+/** The zone that a target by address is listed with. `all` is none. */
 export function zoneOf(registration: Registration): string | undefined {
   const zone = (registration as AwsRegistration).listed?.AvailabilityZone;
   return zone === "all" ? undefined : zone;
 }
 
-/** The same in AWS's words, with `all`. */
+/** The same in AWS's words, including `all`. */
 export function listedZoneOf(registration: Registration): string | undefined {
   const { listed, alsoListed = [] } = registration as AwsRegistration;
   return zoneAmong([listed, ...alsoListed]);
 }
 
-/** `all` only where one target is listed with no other zone: in another one it may be another machine's. */
+/** `all` only if one target is listed with no other zone. In another one it may be another machine's. */
 export function zoneAmong(targets: readonly (TargetDescription | undefined)[]): string | undefined {
   const inOtherZone = targets.findIndex((target) => target?.AvailabilityZone !== "all");
   return inOtherZone === -1 ? "all" : targets[inOtherZone]?.AvailabilityZone;
@@ -220,8 +220,8 @@ function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}
 }
 
 /**
- * `unused` alone does not mean deregistered: a group without a listener and a stopped instance show it too.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
+ * `unused` alone does not mean deregistered: targets of a group without a listener and stopped instances are shown so
+ * too. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
  */
 export function stateOf(health: TargetHealth | undefined): RegistrationState {
   if (health?.Reason === "Target.NotRegistered") return "absent";
@@ -229,7 +229,7 @@ export function stateOf(health: TargetHealth | undefined): RegistrationState {
   return health?.State === "initial" ? "initial" : "live";
 }
 
-/** The targets as AWS listed them: several where one address is registered in several zones. */
+/** The targets as AWS listed them: several if one address is registered in several zones. */
 export function targetsOf(registration: Registration): readonly TargetDescription[] {
   const { target, listed, alsoListed = [] } = registration as AwsRegistration;
   if (listed !== undefined) return [listed, ...alsoListed];
@@ -237,7 +237,7 @@ export function targetsOf(registration: Registration): readonly TargetDescriptio
   return [{ Id: idOf(target), ...(port === undefined ? {} : { Port: Number(port) }) }];
 }
 
-/** What AWS does not say, or says of several kinds, must not shorten a hold. */
+/** A kind that AWS does not name, or several kinds, must not shorten a hold. */
 function kindOfAll(loadBalancerArns: readonly string[] | undefined): LoadBalancerKind {
   if (loadBalancerArns === undefined) return "unknown";
   const [kind = "unattached", ...others] = new Set(loadBalancerArns.map(kindOf));

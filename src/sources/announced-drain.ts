@@ -13,7 +13,9 @@ import type { QueueEvent } from "./source-events.ts";
 
 const EVENT_ID_CHARACTERS_MAX = 100;
 
-/** One announcement, and when it was made and tried. Times by this machine's clock, in milliseconds since the epoch. */
+/**
+ * One announcement, and when it was made and tried. Times are by this machine's clock, in milliseconds since the epoch.
+ */
 export interface Announced {
   readonly announcement: Announcement;
   readonly since: number;
@@ -21,29 +23,31 @@ export interface Announced {
   readonly deadline?: number | undefined;
   /** When it was received for the first time. Absent: now. */
   readonly firstTriedAt?: number | undefined;
-  /** Of the message, or of the event where it came without one. Absent: it came in instance metadata. */
+  /** The id of the message, or of the event if there was no message. Absent: it came from instance metadata. */
   readonly messageId?: string;
 }
 
-/** What announced drains have besides the drainer. The queue, the function and the agent each hand over their own. */
+/**
+ * What announced drains need in addition to the drainer. The queue, the function and the agent each pass their own.
+ */
 export interface AnnouncedDrainOptions {
   readonly clock: Clock;
-  /** The hook is left as it is. */
+  /** The hook is not changed. */
   readonly dryRun: boolean;
-  /** Absent: no hook is answered. */
+  /** Absent: no hook is completed. */
   readonly hooks?: Pick<LifecycleHooks, "deadlineOf" | "sendHeartbeats" | "complete"> | undefined;
-  /** What becomes of nodes that were drained on a recommendation. Absent: they stay deregistered. */
+  /** What happens to nodes that were drained on a recommendation. Absent: they stay deregistered. */
   readonly recommendations?: Pick<Recommendations, "followed" | "drainEnded"> | undefined;
-  /** What becomes of machines that come back. Absent: they are left to their controllers. */
+  /** What happens to machines that return. Absent: their controllers have to register them. */
   readonly returning?: Pick<ReturningMachines, "settled" | "isOver"> | undefined;
   readonly onEvent?: (event: QueueEvent) => void;
 }
 
-/** What Auto Scaling says of an announcement before its drain begins. */
+/** The answer of Auto Scaling about an announcement, before its drain begins. */
 export interface ScalingAnswer {
-  /** When its hook ends however many heartbeats come. Absent: it has none, or AWS does not say in time. */
+  /** When its hook ends, whatever the number of heartbeats. Absent: it has none, or AWS does not answer in time. */
   readonly hookDeadline?: number | undefined;
-  /** The machine was away, and has come back already: it is not to be drained. */
+  /** The machine was away and has returned already. It must not be drained. */
   readonly isBack: boolean;
 }
 
@@ -51,18 +55,18 @@ export interface ScalingAnswer {
 export interface Ending {
   /** Ends the wait for a departure or a return. */
   readonly stop: AbortSignal;
-  /** Completes the hook in the time that there is for it. */
+  /** Completes the hook within the time that there is for it. */
   readonly limited: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
-  /** The drain has ended, and only the wait for a departure or a return goes on. */
+  /** The drain has ended, and only the wait for a departure or a return continues. */
   readonly onAwaiting?: () => void;
 }
 
-/** Whether Auto Scaling has something to say before the drain begins. */
+/** Whether Auto Scaling has to be asked before the drain begins. */
 export function asksScaling({ lifecycleAction, returns }: Announcement): boolean {
   return lifecycleAction !== undefined || returns === true;
 }
 
-/** What was asked too late changes nothing: the drain has no time either. Never rejects. */
+/** An answer that comes too late changes nothing, because the drain has no time either. Never rejects. */
 export async function scalingAnswer(
   { announcement, since }: Announced,
   { hooks, returning, dryRun }: AnnouncedDrainOptions,
@@ -78,8 +82,8 @@ export async function scalingAnswer(
 }
 
 /**
- * The drain that one announcement asks for, and what waits for its end: the lifecycle hook, and the message or notice.
- * From the beginning on, heartbeats keep the hook waiting.
+ * The drain for one announcement, and what waits for its end: the lifecycle hook, and the message or notice. Heartbeats
+ * keep the hook waiting from the beginning.
  */
 export class AnnouncedDrain {
   readonly request: DrainRequest;
@@ -108,7 +112,7 @@ export class AnnouncedDrain {
     this.#heartbeats = hooks.sendHeartbeats({ action, instanceId }, since, this.#waits.signal);
   }
 
-  /** The drain has ended, in whichever way. Resolves when no heartbeat is under way. */
+  /** The drain has ended, with any result. Resolves when no heartbeat is being sent. */
   async ended(): Promise<void> {
     this.#waits?.abort(WOKEN);
     await this.#heartbeats;
@@ -125,8 +129,8 @@ export class AnnouncedDrain {
   }
 
   /**
-   * Does what the end of the drain means, and answers what becomes of the message. The hook is completed before that: were
-   * the message deleted first, the hook would stay incomplete if the process ended then. Throws `DrainError`.
+   * Acts on the end of the drain, and returns what happens to the message. The hook is completed first: if the message
+   * were deleted first, the hook would stay incomplete if the process ended then. Throws `DrainError`.
    */
   async settle(outcome: DrainOutcome, settlement: Settlement, ending: Ending): Promise<Settlement["message"]> {
     const { instanceId, isVoluntary, returns } = this.#announcement;
@@ -150,7 +154,7 @@ export class AnnouncedDrain {
         await returned;
       }
     } catch (error) {
-      // The next reader goes on waiting for the departure, or the return.
+      // The next reader continues to wait for the departure, or the return.
       if (stop.aborted) return "release";
       throw error;
     }
@@ -158,7 +162,10 @@ export class AnnouncedDrain {
   }
 }
 
-/** What an announcement asks of the drainer. Times by this machine's clock, in milliseconds since the epoch. Throws `RangeError` for a malformed id. */
+/**
+ * The request to the drainer for an announcement. Times are by this machine's clock, in milliseconds since the epoch.
+ * Throws `RangeError` for a malformed id.
+ */
 export function announcedRequest(
   { kind, instanceId, eventId, isVoluntary, holdsWhile, reason }: Announcement,
   {

@@ -1,16 +1,17 @@
 import type { Announcement, EventReading } from "./announcement.ts";
 import { type EventPlace, isOfOthers } from "./settlement.ts";
 
-/** One of several accounts and regions that are drained in. */
+/** One of several accounts and regions in which nodes are drained. */
 export interface NamedPlace extends EventPlace {
   readonly name: string;
 }
 
-/** Of so many machines that come back it is known where they are. */
+/** The number of returning machines whose place is remembered. */
 const RETURNING_MAX = 1_000;
 
 /**
- * Where the machines of events are, when a service drains in several accounts and regions: their hooks are answered there.
+ * The places of the machines of events, if a service drains in several accounts and regions: their hooks are completed
+ * there.
  */
 export class AnnouncedPlaces {
   readonly #places: readonly NamedPlace[];
@@ -20,7 +21,7 @@ export class AnnouncedPlaces {
     this.#places = places;
   }
 
-  /** As `read`. Each lifecycle action says in which place it waits. */
+  /** As `read`. Each lifecycle action gets the place in which it waits. */
   reading(read: (body: string) => EventReading): (body: string) => EventReading {
     return (body) => {
       const reading = read(body);
@@ -29,7 +30,7 @@ export class AnnouncedPlaces {
     };
   }
 
-  /** In which place a machine is that comes back, as its event has said. */
+  /** The place of a returning machine, according to its event. */
   of(instanceId: string): string | undefined {
     return this.#returning.get(instanceId);
   }
@@ -44,7 +45,7 @@ export class AnnouncedPlaces {
       : { ...announcement, lifecycleAction: { ...lifecycleAction, place } };
   }
 
-  /** The account decides, where a place names it: of the program's own places the account is not known. */
+  /** The account decides if a place names it. The account of the program's own places is not known. */
   #placeOf(announcement: Announcement): string | undefined {
     const fitting = this.#places.filter((place) => !isOfOthers(announcement, [place]));
     const named = fitting.find(({ accountId }) => accountId !== undefined && accountId === announcement.accountId);

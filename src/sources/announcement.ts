@@ -1,6 +1,6 @@
 import { printable } from "../drain/errors.ts";
 
-/** What announces that an instance will go away, one name for each kind of event. */
+/** What announces that an instance goes away: one name for each kind of event. */
 export type AnnouncementKind =
   | "autoscaling-terminate"
   | "spot-interruption"
@@ -10,7 +10,7 @@ export type AnnouncementKind =
   | "capacity-reservation-interruption"
   | ClusterKind;
 
-/** The same of what a Node object of the cluster says. */
+/** The same for Node objects of the cluster. */
 export const CLUSTER_KINDS = [
   "cluster-autoscaler",
   "karpenter",
@@ -26,56 +26,56 @@ type ClusterKind = (typeof CLUSTER_KINDS)[number];
 export interface LifecycleAction {
   readonly groupName: string;
   readonly hookName: string;
-  /** Names this one action; an instance that comes by the hook again gets another. */
+  /** Identifies this one action. An instance that reaches the hook again gets another one. */
   readonly token?: string;
-  /** Account and region of the group, where several are configured. Absent: the program's own. */
+  /** Account and region of the group, if several are configured. Absent: the program's own. */
   readonly place?: string;
 }
 
-/** What one event says of one instance: that it will go away, and when. */
+/** What one event says about one instance: that it goes away, and when. */
 export interface Announcement {
   readonly kind: AnnouncementKind;
   readonly instanceId: string;
-  /** When the event says that it was made, in milliseconds since the epoch. Absent where it does not say. */
+  /** When the event was made, in milliseconds since the epoch. Absent if it does not say. */
   readonly announcedAt?: number;
-  /** When the machine may be gone, in milliseconds since the epoch. Absent where the event does not say. */
+  /** When the machine may be gone, in milliseconds since the epoch. Absent if the event does not say. */
   readonly deadline?: number;
-  /** The machine stays unless it is taken out in time: a recommendation, which can be refused. */
+  /** A recommendation: the machine stays unless it is deregistered in time, and the drain can be refused. */
   readonly isVoluntary?: true;
   /**
-   * What the machine's state has to be for the announcement to hold.
-   * - `stops`: it tells of a state that may be over: the machine may have been started since.
-   * - `runs`: it was to happen by now. It has, where the machine runs no more.
+   * The state of the machine that the announcement depends on.
+   * - `stops`: the state may be over, because the machine may have been started since.
+   * - `runs`: it should have happened by now. It has, if the machine does not run any more.
    */
   readonly holdsWhile?: "stops" | "runs";
-  /** The machine is booted again by itself, and stays. */
+  /** The machine reboots by itself, and stays. */
   readonly reboots?: true;
-  /** The machine leaves service for a while and comes back under its id: its root volume is replaced. */
+  /** The machine leaves service for a while and returns under its id, because its root volume is replaced. */
   readonly returns?: true;
-  /** It is of another region, which gets the same event itself. */
+  /** The event is about another region, which gets it too. */
   readonly isCopy?: true;
-  /** What waits for an answer. */
+  /** The action that waits for completion. */
   readonly lifecycleAction?: LifecycleAction;
   /** The event's own id, for logs and the ledger. */
   readonly eventId?: string;
-  /** Where the machine is, as the event says. */
+  /** The account of the machine, according to the event. */
   readonly accountId?: string;
   readonly region?: string;
-  /** Why, for people: `spot interruption: terminate`. */
+  /** The reason, for people: `spot interruption: terminate`. */
   readonly reason: string;
 }
 
 /** What one message asks for. */
 export type EventReading =
-  /** One or more instances will go away. `problems`: what is wrong with other items of the message, safe to log. */
+  /** One or more instances go away. `problems`: what is wrong with other items of the message, safe to log. */
   | {
       readonly reading: "announced";
       readonly announcements: readonly Announcement[];
       readonly problems?: readonly string[];
     }
-  /** It asks for nothing: a kind that says nothing of departures, a test, a launch. `what` names it for the log. */
+  /** It asks for nothing: an event that is not about departures, a test, a launch. `what` names it for the log. */
   | { readonly reading: "nothing-asked"; readonly what: string }
-  /** It looks like an event that asks for something, but can't be understood; `problem` says why, safe to log. */
+  /** It looks like an event that asks for something, but can't be parsed. `problem` says why, and is safe to log. */
   | { readonly reading: "malformed"; readonly problem: string };
 
 const WHAT_CHARACTERS_MAX = 120;
@@ -86,8 +86,8 @@ export function announced(announcements: readonly Announcement[], problems: read
 }
 
 /**
- * What the items of one message come to together. Where some could not be read and none of the others announces
- * anything, the message is malformed: what could not be read may have.
+ * The joint reading of the items of one message. If some could not be read and none of the others announces anything,
+ * the message is malformed, because those that could not be read may have announced something.
  */
 export function jointReading(readings: readonly EventReading[], what: string): EventReading {
   const announcements = readings.flatMap((each) => (each.reading === "announced" ? each.announcements : []));
@@ -103,7 +103,7 @@ function problemsOf(reading: EventReading): readonly string[] {
   return reading.reading === "announced" ? (reading.problems ?? []) : [];
 }
 
-/** `what` may hold what the message says. */
+/** `what` may contain text of the message. */
 export function nothingAsked(what: string): EventReading {
   return { reading: "nothing-asked", what: printable(what, WHAT_CHARACTERS_MAX) };
 }

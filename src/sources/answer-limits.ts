@@ -2,11 +2,11 @@ import { newAbort, onAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 
-/** Calls whose time ends within so long of each other share one timer. */
+/** Calls whose time ends within this time of each other share one timer. */
 const STEP_MS = 1_000;
 
 interface Limit {
-  /** Aborts when the time is up, or everything is cut off. */
+  /** Aborts when the time is up, or all calls are aborted. */
   readonly signal: AbortSignal;
   /** Ends the wait for that. */
   readonly end: () => void;
@@ -14,14 +14,14 @@ interface Limit {
 }
 
 /**
- * How long AWS may take to answer. A queue that is suddenly full has thousands of calls whose time ends at about the same
- * moment: a timer and two controllers for each are a good part of what a message costs.
+ * Limits the time of AWS's answers. A queue that is suddenly full has thousands of calls whose time ends at about the
+ * same moment. A timer and two controllers for each would be a large part of the cost of a message.
  */
 export class AnswerLimits {
   readonly #clock: Clock;
-  /** Cuts off everything. */
+  /** Aborts all calls. */
   readonly #cut: AbortSignal;
-  /** Those that something is under way for, by their moments in milliseconds since the epoch. */
+  /** The limits of calls in progress, by their times in milliseconds since the epoch. */
   readonly #limits = new Map<number, Limit>();
 
   constructor(clock: Clock, cut: AbortSignal) {
@@ -29,7 +29,7 @@ export class AnswerLimits {
     this.#cut = cut;
   }
 
-  /** Does `work`, which calls AWS, in `ms` milliseconds or up to a second more, or throws `unreachable`. */
+  /** Does `work`, which calls AWS, within `ms` milliseconds and up to a second more, or throws `unreachable`. */
   async within(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const at = Math.ceil((this.#clock.now() + ms) / STEP_MS) * STEP_MS;
     const limit = this.#limits.get(at) ?? this.#begin(at);
@@ -39,7 +39,7 @@ export class AnswerLimits {
     try {
       await new Promise<void>((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
-        // Whether or not the work heeds the signal.
+        // Even if the work ignores the signal.
         forget = onAbort(signal, () => reject(signal.reason));
         work(signal).then(resolve, reject);
       });

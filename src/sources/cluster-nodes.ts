@@ -27,7 +27,7 @@ const KINDS: readonly NodeKind[] = [
   cordon,
 ];
 
-/** What a Node object announces first by one of these triggers. Undefined: it announces no departure. */
+/** The first announcement of a Node object by one of these triggers. Undefined: it announces no departure. */
 export function departureOf(
   node: ClusterNode,
   { triggers, ...options }: NodeKindOptions & Pick<ClusterNodesOptions, "triggers">,
@@ -39,12 +39,12 @@ export function departureOf(
   return undefined;
 }
 
-/** What happens to announcements that Node objects make. */
+/** The events of announcements by Node objects. */
 export type NodeEvent = { readonly name: string } & (
   | { readonly type: "node-announced"; readonly announcement: Announcement }
-  /** It announces a departure, and is no EC2 instance of a known id. */
+  /** It announces a departure, and is not an EC2 instance with a known id. */
   | { readonly type: "node-skipped"; readonly providerId: string | undefined; readonly reason: string }
-  /** The last announcement is gone. `undone`: so many drains. */
+  /** The last announcement is gone. `undone`: the number of undone drains. */
   | { readonly type: "node-withdrawn"; readonly instanceId: string; readonly undone: number }
   | { readonly type: "node-not-withdrawn"; readonly instanceId: string; readonly error: DrainError }
 );
@@ -56,10 +56,13 @@ export interface ClusterNodesOptions extends NodeKindOptions {
   /** The cluster's clock, by which its programs state their deadlines. Absent: the same as this machine's. */
   readonly time?: Pick<ServerTime, "here">;
   readonly triggers: ReadonlySet<NodeTrigger>;
-  /** When the machine is taken whatever happens, by the cluster's clock, in milliseconds since the epoch. Undefined: nothing says so. Never rejects. */
+  /**
+   * When the machine is removed in any case, by the cluster's clock, in milliseconds since the epoch. Undefined: this
+   * is not stated. Never rejects.
+   */
   readonly deadlineOf: (node: ClusterNode, signal: AbortSignal) => Promise<number | undefined>;
   readonly dryRun: boolean;
-  /** Undoes the drains that only announcements of Node objects have asked for. Resolves with how many. */
+  /** Undoes the drains that only announcements of Node objects have asked for. Resolves with their number. */
   readonly withdraw: (instanceId: string) => Promise<number>;
   readonly onEvent: (event: NodeEvent) => void;
 }
@@ -70,13 +73,13 @@ interface WatchedNode {
   readonly notices: StandingNotices;
 }
 
-/** Asks for the drains of the nodes whose Node objects announce that they will go away. */
+/** Requests drains of the nodes whose Node objects announce that they go away. */
 export class ClusterNodes implements EventSource {
   readonly #options: ClusterNodesOptions;
   readonly #kinds: readonly NodeKind[];
-  /** Those that announce something, or have a drain because they did, by uid. */
+  /** Nodes that announce something, or have a drain because they did, by uid. */
   readonly #announcing = new Map<string, WatchedNode>();
-  /** The uids of those that were seen before, or reported as skipped. */
+  /** The uids of the nodes that were seen before, or reported as skipped. */
   readonly #seen = new Set<string>();
   readonly #skipped = new Set<string>();
   readonly #withdrawing = new Set<Promise<void>>();
@@ -87,7 +90,7 @@ export class ClusterNodes implements EventSource {
     this.#kinds = KINDS.filter(({ trigger }) => options.triggers.has(trigger));
   }
 
-  /** Resolves when nothing is being undone any more. */
+  /** Resolves when no undo is in progress. */
   async ended(): Promise<void> {
     await Promise.all(this.#withdrawing);
   }
@@ -134,7 +137,7 @@ export class ClusterNodes implements EventSource {
     return changed;
   }
 
-  /** Its machine is going, or gone: what was deregistered for it stays so. */
+  /** Its machine is going, or gone, so that its targets stay deregistered. */
   #forget(uid: string): void {
     this.#announcing.delete(uid);
     this.#seen.delete(uid);
@@ -149,7 +152,7 @@ export class ClusterNodes implements EventSource {
     const first = said.find(({ announced }) => announced !== undefined)?.announced;
     const known = this.#announcing.get(uid);
     if (known === undefined && first === undefined) {
-      // What it announced went away while no process watched.
+      // Its announcement was removed while no process watched.
       if (isNew && instanceId !== undefined && node.labels[EXCLUDE_LABEL] !== undefined)
         this.#withdraw(node, instanceId);
       return;
@@ -237,5 +240,5 @@ export class ClusterNodes implements EventSource {
   }
 }
 
-/** There is nothing to wait for but a change. */
+/** Only a change can end the wait. */
 const LONG_MS = 3_600_000;

@@ -19,7 +19,7 @@ import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import type { HookFacts, QueueFacts, ScalingGroupFacts } from "../doctor/facts.ts";
 import { GLOBAL_MAX_MS, HEARTBEATS_MAX } from "./hook-terms.ts";
 
-/** What doctor reads of the ways by which departures are announced. */
+/** The reads of doctor about the sources of departures. */
 
 const LIST_GROUPS = { name: "autoscaling:DescribeAutoScalingGroups", answersWith: "AutoScalingGroups" };
 const LIST_HOOKS = { name: "autoscaling:DescribeLifecycleHooks", answersWith: "LifecycleHooks" };
@@ -34,12 +34,12 @@ const HEARTBEAT_DEFAULT_SECONDS = 3_600;
 export interface ScalingAuditOptions {
   readonly autoScaling: Pick<AutoScalingClient, "send">;
   readonly caller: UnmeteredCaller;
-  /** Which groups are meant: by their instances and tags. */
+  /** Selects groups by their instances and tags. */
   readonly isMeant: (instanceIds: readonly string[], tags: ReadonlyMap<string, string>) => boolean;
   readonly where: Pick<ScalingGroupFacts, "region" | "place">;
 }
 
-/** The Auto Scaling groups that are meant, with their terminating hooks. Throws `DrainError`. */
+/** The selected Auto Scaling groups, with their terminating hooks. Throws `DrainError`. */
 export async function auditScalingGroups(
   { autoScaling, caller, isMeant, where }: ScalingAuditOptions,
   signal: AbortSignal,
@@ -92,11 +92,11 @@ export interface QueueAuditOptions {
   readonly sqs: Pick<SQSClient, "send">;
   readonly caller: UnmeteredCaller;
   readonly address: QueueAddress;
-  /** Of everything else, where the queue's URL does not name it. */
+  /** The region of everything else, if the queue's URL does not contain it. */
   readonly region: string | undefined;
 }
 
-/** The queue that hears of departures. Throws `DrainError`. */
+/** The queue that receives departures. Throws `DrainError`. */
 export async function auditQueue(
   { sqs, caller, address, region }: QueueAuditOptions,
   signal: AbortSignal,
@@ -129,7 +129,7 @@ function statementsOf(policy: string | undefined): readonly Readonly<Record<stri
 }
 
 /**
- * Whom the statements allow to send: what can't be read as an action or a principal may be one.
+ * The principals that the statements allow to send. An element that can't be read may allow it.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
  */
 function sendersOf(statements: readonly Readonly<Record<string, unknown>>[]): readonly string[] {
@@ -143,13 +143,13 @@ function sendersOf(statements: readonly Readonly<Record<string, unknown>>[]): re
   });
 }
 
-/** `*` and `?` as IAM has them, whatever the case. */
+/** `*` and `?` as in IAM, in upper or lower case. */
 function covers(pattern: string, action: string): boolean {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
   return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`, "i").test(action);
 }
 
-/** Undefined of what is no JSON object. */
+/** Undefined if it is not a JSON object. */
 function object(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
   try {
     const parsed: unknown = JSON.parse(text ?? "");

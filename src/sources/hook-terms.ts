@@ -13,41 +13,41 @@ import type { LifecycleAction } from "./announcement.ts";
 export interface HookTerms {
   /** From the last heartbeat. */
   readonly heartbeatMs: number;
-  /** Over all, however many heartbeats come. */
+  /** In total, whatever the number of heartbeats. */
   readonly globalMs: number;
 }
 
 const DESCRIBE = { name: "autoscaling:DescribeLifecycleHooks", answersWith: "LifecycleHooks" };
-/** A change of a hook is noticed this much later. */
+/** A change of a hook is noticed after this time. */
 const FRESH_MS = 300_000;
 /** A failed read of a hook is repeated after this long. */
 const UNKNOWN_FRESH_MS = 30_000;
-/** Messages say which hooks there are: names must not fill the memory. */
+/** Messages contain the names of hooks, which must not fill the memory. */
 const HOOKS_MAX = 1_000;
 export const GLOBAL_MAX_MS = 172_800_000;
 export const HEARTBEATS_MAX = 100;
 
 interface Known {
   readonly terms: Promise<HookTerms | undefined>;
-  /** Absent until AWS has answered, and where it did not say. */
+  /** Absent until AWS has answered, and if it could not be read. */
   answered?: HookTerms;
   freshUntil: number;
 }
 
 export interface HookTermsOptions {
   readonly autoScaling: Pick<AutoScalingClient, "send">;
-  /** The same of another place. */
+  /** The same for another place. */
   readonly autoScalingOf?: (place: string) => Pick<AutoScalingClient, "send">;
   readonly caller: UnmeteredCaller;
   readonly clock: Clock;
 }
 
-/** What the action's own place is called with. */
+/** The client for the action's own place. */
 export function clientFor({ place }: LifecycleAction, { autoScaling, autoScalingOf }: HookTermsOptions) {
   return (place && autoScalingOf?.(place)) || autoScaling;
 }
 
-/** How long hooks wait, asked for once on behalf of all their actions. */
+/** How long hooks wait, read once for all their actions. */
 export class KnownHookTerms {
   readonly #options: HookTermsOptions;
   readonly #known = new Map<string, Known>();
@@ -56,7 +56,7 @@ export class KnownHookTerms {
     this.#options = options;
   }
 
-  /** Undefined where AWS does not say within `waitMs`, or at all: then it is asked again later. */
+  /** Undefined if AWS does not answer within `waitMs`, or at all. Then it is read again later. */
   async of(action: LifecycleAction, waitMs: number, signal: AbortSignal): Promise<HookTerms | undefined> {
     const { clock } = this.#options;
     const { terms, answered } = this.#shared(action);
@@ -98,7 +98,7 @@ export class KnownHookTerms {
     return asked;
   }
 
-  /** Shared by all callers, so that no single caller's abort cancels it; its attempts are bounded. */
+  /** Shared by all callers, so that no single caller's abort cancels it. Its attempts are limited. */
   async #ask(action: LifecycleAction): Promise<HookTerms | undefined> {
     const { signal } = newAbort();
     const input = { AutoScalingGroupName: action.groupName, LifecycleHookNames: [action.hookName] };

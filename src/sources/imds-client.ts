@@ -19,9 +19,9 @@ export interface MetadataAnswer {
 
 export interface ImdsClientOptions {
   readonly clock: Clock;
-  /** Learns from every answer what AWS's clock says. */
+  /** Gets AWS's time from every answer. */
   readonly time?: AwsTime;
-  /** Rejects where there is no answer, and with the signal's reason. */
+  /** Rejects if there is no answer, and with the signal's reason. */
   readonly send: (request: MetadataRequest, signal: AbortSignal) => Promise<MetadataAnswer>;
 }
 
@@ -30,17 +30,17 @@ export interface ImdsClientOptions {
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 const TOKEN_SECONDS_MAX = 21_600;
-/** A token is renewed when this part of its time has passed: no request meets its end. */
+/** A token is renewed when this share of its time has passed, so that no request meets its end. */
 const RENEWED_AFTER = 0.9;
 /** It answers within milliseconds, from the machine's own host. */
 const REQUEST_TIMEOUT_MS = 2_000;
 const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 const TOKEN_PATH = "/latest/api/token";
-/** What may stand in a header. */
+/** The characters that a header may contain. */
 const TOKEN = /^[\x21-\x7e]{1,1024}$/;
 
-/** Instance metadata by IMDSv2: every read needs a token. There is no way back to the first version, which needs none. */
+/** Instance metadata by IMDSv2: every read needs a token. There is no fallback to version 1, which needs none. */
 export class ImdsClient {
   readonly #options: ImdsClientOptions;
   #token: { readonly text: string; readonly renewAt: number } | undefined;
@@ -50,13 +50,14 @@ export class ImdsClient {
   }
 
   /**
-   * What stands there; undefined where nothing does. Throws `DrainError`, whose message never has the token: it may be
-   * gone a moment later (`isPassing`) or not (`cloud-error`). Repeats nothing but what was refused for its token, once.
+   * The content of the path. Undefined: there is none. Throws `DrainError`, whose message never contains the token. The
+   * failure is temporary (`isPassing`) or not (`cloud-error`). Only a request that was refused for its token is
+   * repeated, once.
    */
   async read(path: string, signal: AbortSignal): Promise<string | undefined> {
     let answer = await this.#get(path, signal);
     if (answer.status === 401) {
-      // After a sleep of the whole machine the token has expired.
+      // If the whole machine was suspended, the token has expired.
       this.#token = undefined;
       answer = await this.#get(path, signal);
     }
@@ -123,10 +124,13 @@ function refusal(what: string, status: number): DrainError {
   return new DrainError("cloud-error", `${what} answered ${status}${advice}`);
 }
 
-/** A hundred scheduled events have room; whatever is larger is not instance metadata. */
+/** Enough for a hundred scheduled events. Anything larger is not instance metadata. */
 const BODY_BYTES_MAX = 65_536;
 
-/** Sends to the metadata service at `endpoint`, one connection a request. Follows no redirect and knows no proxy. */
+/**
+ * Sends to the metadata service at `endpoint`, one connection for each request. It follows no redirect and uses no
+ * proxy.
+ */
 export function sendOverHttp(endpoint: string) {
   return ({ method, path, headers }: MetadataRequest, signal: AbortSignal): Promise<MetadataAnswer> =>
     new Promise((resolve, reject) => {

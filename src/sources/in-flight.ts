@@ -1,6 +1,9 @@
 import { jointly, type Settlement } from "./settlement.ts";
 
-/** A message is invisible to other readers for this long. AWS's cap, and a little less because it counts from its receive. */
+/**
+ * A message can be invisible to other readers for this long. It is AWS's limit, a little shorter because that counts
+ * from the receipt.
+ */
 const HIDDEN_MAX_MS = 12 * 3_600_000 - 60_000;
 
 /** One message whose drains run. */
@@ -25,12 +28,12 @@ export class MessageInFlight {
     this.#hiddenUntil = now + HIDDEN_MAX_MS;
   }
 
-  /** Of the latest delivery, by which alone AWS deletes. */
+  /** The handle of the latest delivery, the only one with which AWS deletes. */
   get handle(): string {
     return this.#handle;
   }
 
-  /** How long it may still be hidden, in milliseconds; 0 once it was returned to the queue. */
+  /** How long it may still be hidden, in milliseconds. 0 after it was returned to the queue. */
   hideableMs(now: number): number {
     return Math.max(0, this.#hiddenUntil - now);
   }
@@ -43,18 +46,18 @@ export class MessageInFlight {
     return this.#hiddenUntil === Number.NEGATIVE_INFINITY;
   }
 
-  /** Delivered again: it may be hidden for as long as at first. */
+  /** It was delivered again, so that it may be hidden for the whole time again. */
   redelivered(handle: string, now: number): void {
     this.#handle = handle;
     this.#hiddenUntil = now + HIDDEN_MAX_MS;
   }
 
-  /** What becomes of it is decided. */
+  /** Whether it is decided what happens to it. */
   get isDone(): boolean {
     return this.#results.length >= this.instanceIds.length;
   }
 
-  /** One of its announcements is done with. Answers what becomes of the message, once that is known of all. */
+  /** One of its announcements is settled. Returns what happens to the message, when all are settled. */
   done(result: Settlement["message"]): Settlement["message"] | undefined {
     this.#results.push(result);
     return this.isDone ? jointly(this.#results) : undefined;

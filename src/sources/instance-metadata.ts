@@ -13,15 +13,15 @@ export interface InstanceMetadataOptions {
   readonly clock: Clock;
   /** Nothing is changed: each notice is answered with the plan. */
   readonly dryRun: boolean;
-  /** What becomes of the machine when it was drained on a recommendation. Absent: it stays out. */
+  /** What happens to the machine when it was drained on a recommendation. Absent: it stays deregistered. */
   readonly recommendations?: Pick<Recommendations, "followed" | "drainEnded">;
-  /** What waits at the machine's scale-in until it is drained. */
+  /** The hook that waits at the machine's scale-in until it is drained. */
   readonly hook?: TerminationHook;
-  /** The process is asked to end: the hook is left as it is. */
+  /** The process has to end, and the hook is not changed. */
   readonly abandon: AbortSignal;
 }
 
-/** Asks for the drain of the machine that it runs on, as its instance metadata announces that it will go away. */
+/** Requests the drain of the machine on which it runs, when its instance metadata announces that it goes away. */
 export class InstanceMetadata implements EventSource {
   readonly #options: InstanceMetadataOptions;
   #hasFailed = false;
@@ -39,8 +39,8 @@ export class InstanceMetadata implements EventSource {
     const { hook, clock, abandon } = this.#options;
     const isScaledIn = announcement.kind === "autoscaling-terminate";
     const hooked = isScaledIn && hook !== undefined ? { lifecycleAction: hook.action } : {};
-    // The first heartbeat comes at once, for the hook may have waited for long. Drains that keep failing at once must not
-    // keep the machine for days.
+    // The first heartbeat is sent at once, because the hook may have waited for a long time. Drains that keep failing
+    // at once must not keep the machine for days.
     const since = this.#hasFailed ? clock.now() : 0;
     const announced = { announcement: { ...announcement, ...hooked }, since, deadline };
     const drain = new AnnouncedDrain(announced, {}, { ...this.#options, hooks: hook });
@@ -51,7 +51,7 @@ export class InstanceMetadata implements EventSource {
       unrecorded: () => {},
       settle: async (outcome) => {
         const isRefused = outcome.status === "refused" && announcement.isVoluntary === true;
-        // A refused recommendation is not repeated, nor one whose drain is undone unless the machine goes.
+        // A refused recommendation is not repeated, and neither is one whose drain is undone unless the machine goes.
         const end = isRefused || drain.awaitsDeparture(outcome) ? "over" : noticeEnd(outcome);
         if (isScaledIn) this.#hasFailed = end === "again";
         await drain.ended();

@@ -22,13 +22,13 @@ export interface WaitingInstance {
 const COMPLETE = { name: "autoscaling:CompleteLifecycleAction" };
 const HEARTBEAT = { name: "autoscaling:RecordLifecycleActionHeartbeat" };
 /**
- * The shortest that AWS allows: until a hook's own is known, it may be this.
+ * The shortest timeout that AWS allows. Until a hook's own is known, it may be this one.
  * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
  */
 const HEARTBEAT_TIMEOUT_MIN_MS = 30_000;
-/** One heartbeat can get lost with all its attempts, and the next one still comes in time. */
+/** If one heartbeat fails with all its attempts, the next one is still in time. */
 const HEARTBEATS_PER_TIMEOUT = 3;
-/** A drain begins without its hook's deadline sooner than later with it. */
+/** It is better to begin a drain without its hook's deadline than to begin it later. */
 const TERMS_WAIT_MS = 2_000;
 const RETRY_MS = 5_000;
 
@@ -43,8 +43,8 @@ export class LifecycleHooks {
   }
 
   /**
-   * When an action that began at `since` ends however many heartbeats come: after 100 of its timeouts, or 48 hours.
-   * Undefined where AWS does not say in time.
+   * When an action that began at `since` ends, whatever the number of heartbeats: after 100 of its timeouts, or 48
+   * hours. Undefined if AWS does not answer in time.
    */
   async deadlineOf(action: LifecycleAction, since: number, signal: AbortSignal): Promise<number | undefined> {
     const terms = await this.#terms.of(action, TERMS_WAIT_MS, signal);
@@ -52,8 +52,9 @@ export class LifecycleHooks {
   }
 
   /**
-   * Sends heartbeats until `signal` aborts or the action is over; the first as if the last had come at `since`, so that
-   * a process that takes over an old action begins at once. A heartbeat that fails is reported and retried. Never rejects.
+   * Sends heartbeats until `signal` aborts or the action is over. The first one is due as if the last one had been sent
+   * at `since`, so that a process that takes over an old action begins at once. A failed heartbeat is reported and
+   * retried. Never rejects.
    */
   async sendHeartbeats(waiting: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -68,11 +69,14 @@ export class LifecycleHooks {
         else await clock.sleep(Math.min(RETRY_MS, everyMs), signal);
       }
     } catch {
-      // It was aborted: nothing else is thrown here.
+      // It was aborted. Nothing else is thrown here.
     }
   }
 
-  /** CONTINUE. Resolves when the action does not wait any more, also if another program has completed it. Throws `DrainError`. */
+  /**
+   * Completes with CONTINUE. Resolves when the action does not wait any more, even if another program has completed it.
+   * Throws `DrainError`.
+   */
   async complete(waiting: WaitingInstance, signal: AbortSignal): Promise<void> {
     const { caller } = this.#options;
     const autoScaling = clientFor(waiting.action, this.#options);

@@ -7,16 +7,16 @@ const ENTRIES_MAX = 10;
 const CALLS_AT_ONCE_MAX = 4;
 /** A call that has room for more entries waits this long for them. */
 const GATHERS_MS = 100;
-/** An entry that AWS fails is tried again by itself. */
+/** If AWS fails an entry, it is repeated on its own. */
 const ALONE_ATTEMPTS_MAX = 4;
 const ALONE_BACK_OFF_MS = 500;
 
-/** What AWS answers about one entry of a batch. */
+/** AWS's answer about one entry of a batch. */
 export interface EntryFailure {
-  /** Of the entries that were sent, counted from 0. */
+  /** The index among the entries that were sent, from 0. */
   readonly index: number;
   readonly error: DrainError;
-  /** Trying again may do. */
+  /** Another attempt may succeed. */
   readonly isPassing: boolean;
 }
 
@@ -29,23 +29,26 @@ interface Waiting<T> {
 
 export interface MessageBatchesOptions<T> {
   readonly clock: Clock;
-  /** One call to AWS: answers which of the entries have failed, or throws where all have. */
+  /** One call to AWS. Returns the entries that have failed, or throws if all have. */
   readonly send: (entries: readonly T[], signal: AbortSignal) => Promise<readonly EntryFailure[]>;
 }
 
-/** Sends what many want of one queue in few calls: a call takes what has gathered for a moment, or while others were under way. */
+/**
+ * Sends the entries of many callers for one queue in few calls. A call takes what has gathered for a moment, or while
+ * other calls were in progress.
+ */
 export class MessageBatches<T> {
   readonly #options: MessageBatchesOptions<T>;
   readonly #waiting: Waiting<T>[] = [];
   #underWay = 0;
-  /** Aborts once enough wait for a call. Absent: none waits for others. */
+  /** Aborts when enough entries wait for a call. Absent: none waits for others. */
   #gathering: AbortController | undefined;
 
   constructor(options: MessageBatchesOptions<T>) {
     this.#options = options;
   }
 
-  /** Resolves when AWS has done it for this entry. Throws `DrainError`, or `signal`'s reason. */
+  /** Resolves when AWS has processed this entry. Throws `DrainError`, or `signal`'s reason. */
   add(entry: T, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
@@ -119,10 +122,10 @@ export class MessageBatches<T> {
     }
   }
 
-  /** Ends when no caller waits for the call any more. Never rejects: where all have failed, all failures say so. */
+  /** Ends when no caller waits for the call any more. Never rejects: if all have failed, each has its failure. */
   async #sent(batch: readonly Waiting<T>[]): Promise<readonly EntryFailure[]> {
     const over = newAbort();
-    // Several may wait by one signal.
+    // Several may wait with one signal.
     const signals = new Set(batch.map(({ signal }) => signal));
     let waiting = signals.size;
     const forget = [...signals].map((signal) =>

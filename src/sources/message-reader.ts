@@ -2,26 +2,26 @@ import { nodeReference } from "../drain/request.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
 import { actAt, isRebootOver } from "./notice.ts";
 
-/** What a message asks of us. */
+/** What a message asks for. */
 export type MessageReading =
   | { readonly asks: "drains"; readonly announcements: readonly Announcement[]; readonly problems: readonly string[] }
   /** The same, but not before `at`, in milliseconds since the epoch. */
   | { readonly asks: "later"; readonly announcements: readonly Announcement[]; readonly at: number }
-  /** `what` it is instead, for the log. */
+  /** `what` the message is instead, for the log. */
   | { readonly asks: "nothing"; readonly what: string }
   | { readonly asks: "unknown"; readonly problem: string };
 
 export interface ReadMessageOptions {
   readonly read: (body: string) => EventReading;
-  /** A recommendation alone takes a node out. */
+  /** Whether a recommendation alone starts a drain. */
   readonly heedsRecommendations: boolean;
-  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  /** How long before the scheduled maintenance its nodes are drained, in milliseconds. */
   readonly maintenanceLeadMs: number;
   /** In milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** Reads a message. What can't be read, for whatever reason, is a fault of the message: never throws. */
+/** Reads a message. A message that can't be read, for any reason, is malformed. Never throws. */
 export function readMessage(
   body: string,
   { read, heedsRecommendations, maintenanceLeadMs, now }: ReadMessageOptions,
@@ -44,7 +44,9 @@ export function readMessage(
   }
 }
 
-/** What was to stop by now has stopped, or is still to: as long as it runs. */
+/**
+ * A machine that should have stopped by now has stopped, or is still going to: the drain depends on whether it runs.
+ */
 function overdue(one: Announcement, now: number): Announcement {
   const { kind, deadline, reboots } = one;
   const isOverdue = kind === "scheduled-change" && reboots !== true && deadline !== undefined && deadline <= now;
@@ -52,8 +54,8 @@ function overdue(one: Announcement, now: number): Announcement {
 }
 
 /**
- * As `read`, without the lifecycle actions of hooks that are not called `hookName`. A group may have hooks of other
- * programs, which complete them themselves: the machine leaves all the same. Absent: every hook is answered.
+ * As `read`, without the lifecycle actions of hooks with other names than `hookName`. A group may have hooks of other
+ * programs, which complete them themselves. The machine leaves all the same. Absent: every hook is completed.
  */
 export function withHooksNamed(
   hookName: string | undefined,

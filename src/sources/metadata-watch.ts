@@ -14,27 +14,29 @@ import { type MetadataObserver, type Notice, StandingNotices } from "./standing-
 export interface MetadataWatchOptions {
   readonly client: Pick<ImdsClient, "read">;
   readonly clock: Clock;
-  /** What AWS's clock says, by which notices have their deadlines. Absent: the same as this machine's. */
+  /** AWS's clock, by which notices have their deadlines. Absent: the same as this machine's. */
   readonly time?: Pick<AwsTime, "here">;
   readonly intervalMs: number;
   /** Whether a recommendation alone is a notice. */
   readonly heedsRecommendations: boolean;
-  /** So long before its deadline a notice is acted upon that may be weeks ahead, in milliseconds. */
+  /** How long before its deadline a notice is acted upon that may be weeks ahead, in milliseconds. */
   readonly maintenanceLeadMs: number;
-  /** When this machine's system was started, in milliseconds since the epoch. */
+  /** When this machine was booted, in milliseconds since the epoch. */
   readonly bootedAt: () => number;
   readonly onEvent: MetadataObserver;
 }
 
 /** The most urgent first. */
 const KINDS: readonly MetadataKind[] = [spotAction, targetLifecycleState, scheduledMaintenance];
-/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still onEvent of in time. */
+/**
+ * The longest interval between reads while instance metadata fails. A spot notice of two minutes is still read in time.
+ */
 const INTERVAL_MAX_MS = 30_000;
 
-/** What instance metadata says of this machine's departure. */
+/** What instance metadata says about this machine's departure. */
 export class MetadataWatch {
   readonly #options: MetadataWatchOptions;
-  /** By path, what was said to be wrong there. */
+  /** By path, the last reported problem. */
   readonly #malformed = new Map<string, string>();
   #failures = 0;
   #lastReadAt: number | undefined;
@@ -43,17 +45,17 @@ export class MetadataWatch {
     this.#options = options;
   }
 
-  /** Whether the last read of everything has succeeded. */
+  /** Whether the last read of all paths has succeeded. */
   get isReadable(): boolean {
     return this.#lastReadAt !== undefined && this.#failures === 0;
   }
 
-  /** When everything was last read, in milliseconds since the epoch. Undefined: never. */
+  /** When all paths were last read, in milliseconds since the epoch. Undefined: never. */
   get lastReadAt(): number | undefined {
     return this.#lastReadAt;
   }
 
-  /** Which machine this is: asked for until there is an answer. Rejects with the signal's reason. */
+  /** The identity of this machine. It is requested until there is an answer. Rejects with the signal's reason. */
   async identity(signal: AbortSignal): Promise<InstanceIdentity> {
     for (;;) {
       const bodies = await this.#round([IDENTITY_PATH], signal);
@@ -67,8 +69,8 @@ export class MetadataWatch {
   }
 
   /**
-   * Each notice once, until `stop` aborts: again with another deadline, and again after it was `done("again")`, while it
-   * stands there. What was yielded before that is still to be `done`.
+   * Each notice once, until `stop` aborts. It comes again with another deadline, and after `done("again")` while it is
+   * still listed. `done` must still be called for notices that were yielded before `stop`.
    */
   async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
     const { heedsRecommendations } = this.#options;
@@ -93,7 +95,7 @@ export class MetadataWatch {
     }
   }
 
-  /** Undefined: what stands there can't be understood, and says nothing. */
+  /** Undefined: the content can't be parsed, and announces nothing. */
   #reading(
     kind: MetadataKind,
     body: string | undefined,
@@ -128,7 +130,7 @@ export class MetadataWatch {
     }
   }
 
-  /** What stands at each path, or that nothing does; without those that could not be read. */
+  /** The content of each path, or that there is none. Paths that could not be read are missing. */
   async #round(paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string | undefined>> {
     const bodies = new Map<string, string | undefined>();
     let failure: DrainError | undefined;
@@ -154,7 +156,7 @@ export class MetadataWatch {
 
   #wait(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    // Bounded before it is doubled so often that it is no number any more.
+    // It is limited before it is doubled so often that it is not a number any more.
     const waitMs = intervalMs * 2 ** Math.min(this.#failures, 10);
     return clock.sleep(Math.min(waitMs, Math.max(intervalMs, INTERVAL_MAX_MS)), signal);
   }

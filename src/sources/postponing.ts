@@ -10,37 +10,41 @@ import type { QueueEvent } from "./source-events.ts";
  */
 const HIDDEN_SECONDS_MAX = 12 * 3_600 - 60;
 /**
- * One that comes again is replaced by a copy: a queue keeps a message for 14 days at most, and gives it to the dead-letter
- * queue after a few receipts. Notices come weeks ahead.
+ * A redelivered message is replaced by a copy, because a queue keeps a message for 14 days at most, and moves it to the
+ * dead-letter queue after a few receipts. Notices come weeks ahead.
  */
 const RECEIVES_MAX = 1;
 
 export interface PostponedMessage {
   readonly body: string;
-  /** How often it was received, this time included. */
+  /** How often it was received, including this time. */
   readonly receives: number;
 }
 
-/** What is done with a message about something that is not due yet. */
+/** The calls for a message about something that is not due yet. */
 export interface PostponeCalls {
   readonly hide: (seconds: number) => Promise<void>;
   readonly send: (body: string, delaySeconds: number) => Promise<void>;
 }
 
-/** A queue that takes no copy now is tried again so much later: each try is a receipt that the dead-letter queue counts. */
+/**
+ * If the queue accepts no copy, the next attempt is this much later, because the dead-letter queue counts each attempt
+ * as a receipt.
+ */
 const TRIED_AGAIN_SECONDS = 3_600;
 /** By then the message is acted upon, before it could be lost. */
 const TRIED_MAX = 4;
 
-/** Whether a message may still wait that was received so often. */
+/** Whether a message that was received this often may still wait. */
 export function canWait(receives: number): boolean {
   return receives <= TRIED_MAX;
 }
 
 /**
- * Keeps a message in its queue until it is due: hidden, and by a copy of itself once that ends. It is in the queue all the
- * while, whichever process ends. Answers what is to be done with the message itself: a copy takes its place (`delete`), or
- * it stays (`hidden`). Throws `DrainError` where it must not wait: AWS lets no copy be sent, or has failed at it too often.
+ * Keeps a message in its queue until it is due: hidden, and as a copy of itself when the hiding ends. It is in the
+ * queue all the time, whichever process ends. Returns what to do with the message itself: a copy replaces it
+ * (`delete`), or it stays (`hidden`). Throws `DrainError` if it must not wait: AWS does not allow to send a copy, or
+ * has failed too often.
  */
 export async function postpone(
   { body, receives }: PostponedMessage,
@@ -52,7 +56,7 @@ export async function postpone(
     await hide(Math.min(HIDDEN_SECONDS_MAX, seconds));
     return "hidden";
   }
-  // First, for a call that AWS does not answer lasts longer than the message is hidden after its receipt.
+  // First, because a call that AWS does not answer lasts longer than the message is hidden after its receipt.
   await hide(Math.min(TRIED_AGAIN_SECONDS, seconds));
   try {
     await send(body, Math.min(DELAY_SECONDS_MAX, seconds));
@@ -68,11 +72,11 @@ export interface PostponingOptions {
   readonly calls: Pick<QueueCalls, "changeVisibility" | "send" | "delete">;
   readonly clock: Clock;
   readonly onEvent: (event: QueueEvent) => void;
-  /** Does what calls AWS in the time that a message may take. */
+  /** Calls AWS within the time that a message may take. */
   readonly limited: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
-/** Keeps the messages of one queue there until they are due. */
+/** Keeps the messages of one queue in the queue until they are due. */
 export class Postponing {
   readonly #options: PostponingOptions;
   #trouble: DrainError | undefined;
@@ -81,12 +85,15 @@ export class Postponing {
     this.#options = options;
   }
 
-  /** Whether a message may wait that was received so often. Where AWS takes no copies none may: it would be lost. */
+  /**
+   * Whether a message that was received this often may wait. If AWS accepts no copies, none may, because it would be
+   * lost.
+   */
   canWait(receives: number): boolean {
     return this.#trouble === undefined && canWait(receives);
   }
 
-  /** `until`: in milliseconds since the epoch. Never rejects: whatever fails, the message comes back. */
+  /** `until`: in milliseconds since the epoch. Never rejects: whatever fails, the message is redelivered. */
   async postpone(received: ReceivedMessage, announcements: readonly Announcement[], until: number): Promise<void> {
     const { calls, clock, onEvent, limited } = this.#options;
     const { id: messageId, handle, receives } = received;
@@ -105,7 +112,7 @@ export class Postponing {
       onEvent({ type: isRedelivered ? "not-settled" : "not-postponed", messageId, error: failure });
       if (isRedelivered) return;
       if (failure.code === "access-denied") this.#trouble = failure;
-      // Received again, it is drained for.
+      // It is drained for when it is received again.
       await limited((signal) => calls.changeVisibility(handle, 0, signal)).catch(() => {});
     }
   }

@@ -18,15 +18,15 @@ import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import { type EntryFailure, MessageBatches } from "./message-batches.ts";
 
-/** One message as it was delivered. Moments are AWS's, in milliseconds since the epoch. */
+/** One message as it was delivered. Times are AWS's, in milliseconds since the epoch. */
 export interface ReceivedMessage {
   readonly id: string;
-  /** Of this delivery: only the latest one of a message counts. */
+  /** The handle of this delivery. Only that of the latest delivery of a message is valid. */
   readonly handle: string;
   readonly body: string;
   readonly sentAt?: number;
   readonly firstReceivedAt?: number;
-  /** How often it was delivered, this time included. AWS's count is near, not exact. */
+  /** How often it was delivered, including this time. AWS's count is approximate. */
   readonly receives: number;
 }
 
@@ -37,7 +37,7 @@ export interface QueueCallsOptions {
   readonly clock: Clock;
 }
 
-/** The most that AWS gives at once, and the longest that it waits for some. */
+/** The most messages that AWS returns in one call, and the longest time that it waits for them. */
 export const MESSAGES_PER_CALL_MAX = 10;
 const POLL_SECONDS = 20;
 const POLL_TIMEOUT_MS = (POLL_SECONDS + 10) * 1_000;
@@ -48,10 +48,10 @@ const RECEIVE = { name: "sqs:ReceiveMessage" };
 const DELETE = { name: "sqs:DeleteMessage" };
 const CHANGE = { name: "sqs:ChangeMessageVisibility" };
 const SEND = { name: "sqs:SendMessage", answersWith: "MessageId" };
-/** AWS delays no message for longer. */
+/** AWS does not delay a message for longer. */
 export const DELAY_SECONDS_MAX = 900;
 
-/** The calls that a queue takes. Each throws `DrainError`, or its signal's reason. */
+/** The calls for a queue. Each throws `DrainError`, or its signal's reason. */
 export class QueueCalls {
   readonly #options: QueueCallsOptions;
   readonly #deletes: MessageBatches<{ readonly handle: string }>;
@@ -75,9 +75,10 @@ export class QueueCalls {
   }
 
   /**
-   * Waits for messages as long as AWS does; the first time not at all, to know soon whether the queue can be read. They are invisible to other readers for `visibilitySeconds`. After `stop` there is no other
-   * attempt, and what AWS answers still counts: it goes on with a poll whose caller has left, and gives it messages that
-   * no reader gets then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` ends the poll.
+   * Waits for messages as long as AWS does. The first call does not wait, to know soon whether the queue can be read.
+   * The messages are invisible to other readers for `visibilitySeconds`. After `stop` there is no further attempt, and
+   * the answer still counts: AWS continues a poll whose caller has left, and assigns messages to it that no reader gets
+   * then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` aborts the poll.
    */
   async receive(visibilitySeconds: number, stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { caller, sqs } = this.#options;
@@ -106,12 +107,12 @@ export class QueueCalls {
     return this.#deletes.add({ handle }, signal);
   }
 
-  /** Others may have the message in so many seconds from now. */
+  /** Other readers may have the message after this many seconds. */
   changeVisibility(handle: string, seconds: number, signal: AbortSignal): Promise<void> {
     return this.#changes.add({ handle, seconds }, signal);
   }
 
-  /** Puts a message into the queue that is received in so many seconds at the earliest. */
+  /** Sends a message to the queue that is received after this many seconds at the earliest. */
   async send(body: string, delaySeconds: number, signal: AbortSignal): Promise<void> {
     const command = new SendMessageCommand({
       QueueUrl: await this.#queueUrl(signal),
@@ -190,7 +191,7 @@ function moment(text: string | undefined): number | undefined {
 
 type BatchAnswer = Pick<DeleteMessageBatchCommandOutput, "Successful" | "Failed">;
 
-/** An entry that the answer does not speak of has failed too: an empty answer proves nothing. */
+/** An entry that the answer does not mention has failed too, because an empty answer proves nothing. */
 function failuresOf(
   { Successful = [], Failed = [] }: BatchAnswer,
   count: number,

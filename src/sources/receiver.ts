@@ -11,17 +11,17 @@ export interface ReceiverOptions {
   readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** After an empty answer that came without a wait, the queue is not asked again at once. */
+/** After an empty answer that came without a wait, the queue is not read again at once. */
 const EMPTY_MIN_MS = 1_000;
 const RETRY = { firstMs: 5_000, maxMs: 60_000 };
 
-/** Why nothing can be received, and when that was last tried, in milliseconds since the epoch. */
+/** Why nothing can be received, and when it was last tried, in milliseconds since the epoch. */
 export interface ReceiveTrouble {
   readonly error: DrainError;
   readonly at: number;
 }
 
-/** Asks a queue for messages for as long as it takes: one that fails, or isn't there, may be back later. */
+/** Reads messages from a queue without end. A queue that fails, or does not exist, may work later. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   #trouble: ReceiveTrouble | undefined;
@@ -32,12 +32,12 @@ export class Receiver {
     this.#options = options;
   }
 
-  /** Why nothing was received lately. */
+  /** Why nothing was received recently. */
   get trouble(): ReceiveTrouble | undefined {
     return this.#trouble;
   }
 
-  /** Whether any attempt has ended: before that, whether the queue can be read is unknown. */
+  /** Whether any attempt has ended. Before that it is unknown whether the queue can be read. */
   get isKnown(): boolean {
     return this.#isKnown;
   }
@@ -47,7 +47,9 @@ export class Receiver {
     return this.#lastReadAt;
   }
 
-  /** At least one message, as soon as there is one. Rejects after `stop`, once AWS has answered, or `cut` has aborted. */
+  /**
+   * At least one message, as soon as there is one. Rejects after `stop`, when AWS has answered or `cut` has aborted.
+   */
   async next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { calls, clock } = this.#options;
     for (let failures = 0; ; ) {

@@ -14,27 +14,32 @@ export type RecommendationEvent = {
 } /** Out of its load balancers, and not known to go. */ & (
   | { readonly type: "awaiting-departure"; readonly until: number }
   | { readonly type: "departure-followed" }
-  /** From now on the newer recommendation is waited on, and this one is done with. */
+  /** From now on the newer recommendation is waited for, and this one is settled. */
   | { readonly type: "recommended-again" }
-  /** It stayed: what was deregistered for it is registered again. `undone`: so many drains, 0 where others wanted it out too. */
+  /**
+   * The machine stayed, and its targets are registered again. `undone`: the number of drains, 0 if other requests asked
+   * for the drain too.
+   */
   | { readonly type: "recommendation-withdrawn"; readonly undone: number }
   | { readonly type: "recommendation-not-withdrawn"; readonly error: DrainError }
 );
 
-/** What was drained on a recommendation, and by which drain. */
+/** A node that was drained on a recommendation, and its drain. */
 export interface DrainedNode {
   readonly instanceId: string;
   readonly drainId: string;
 }
 
-/** Whatever the ledger knows of it. */
+/** As far as the ledger knows it. */
 export type MaybeDrained = Pick<DrainedNode, "instanceId"> & Partial<DrainedNode>;
 
-/** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
+/**
+ * The node of a drain that may have to be undone, with this outcome, whether or not it has deregistered everything.
+ */
 export function drainedNode(instanceId: string, outcome: DrainOutcome): DrainedNode | undefined {
   if (!("drainId" in outcome) || outcome.drainId === undefined) return undefined;
   const { verdict, mayTakeOut } = OUTCOMES[outcome.status];
-  // What stays was undone already, and what is undecided goes on.
+  // A node that stays was undone already, and an undecided drain continues.
   if (!mayTakeOut || verdict === "stays" || verdict === "undecided") return undefined;
   return { instanceId, drainId: outcome.drainId };
 }
@@ -49,12 +54,12 @@ export interface RecommendationsOptions {
 }
 
 /**
- * Nodes that EC2 recommends to replace are drained early: most are interrupted soon. Those that are not get their place
- * back. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
+ * Nodes that EC2 recommends to replace are drained early, because most are interrupted soon. Those that are not are
+ * registered again. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
  */
 export class Recommendations {
   readonly #options: RecommendationsOptions;
-  /** Those that are out, by instance. */
+  /** The drained nodes that wait for a departure, by instance. */
   readonly #waiting = new Map<string, AbortController>();
   /** Instances whose departure was announced, and when, in milliseconds since the epoch. */
   readonly #announced = new Map<string, number>();
@@ -63,7 +68,7 @@ export class Recommendations {
     this.#options = options;
   }
 
-  /** How many are out, and not known to go. */
+  /** The number of drained nodes whose departure is not known. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -78,13 +83,13 @@ export class Recommendations {
   }
 
   /**
-   * The instance is out. Resolves once its departure has followed, or what was done is undone. Throws `DrainError` where
-   * that can't be, or `stop`'s reason: then the recommendation has to be delivered again.
+   * The drain of the instance has ended. Resolves when its departure has followed, or when the drain is undone. Throws
+   * `DrainError` if it can't be undone, or `stop`'s reason, after which the recommendation must be redelivered.
    */
   async drainEnded({ instanceId, drainId }: DrainedNode, stop: AbortSignal): Promise<void> {
     const { clock, undoAfterMs, onEvent } = this.#options;
     const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
-    // While it was drained.
+    // The departure was announced during the drain.
     if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
     // A second recommendation restarts the wait.
     this.#waiting.get(instanceId)?.abort(RECOMMENDED_AGAIN);
@@ -132,19 +137,19 @@ export function undoRecommended(drained: DrainedNode, parts: UndoParts, signal: 
   return undoAsked(drained, [RECOMMENDED], parts, signal);
 }
 
-/** The same of a machine that comes back after Auto Scaling has taken it out. */
+/** The same for a machine that returns after Auto Scaling has taken it out of service. */
 export function undoReturned(drained: MaybeDrained, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked(drained, RETURNING, parts, signal);
 }
 
-/** The same of a node that announces no departure any more. */
+/** The same for a node that announces no departure any more. */
 export function undoWithdrawn(instanceId: string, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked({ instanceId }, CLUSTER_KINDS, parts, signal);
 }
 
 /**
- * Undoes the last drains of a node that only such announcements have asked for, the newest first: one that was begun
- * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
+ * Undoes the last drains of a node that only such announcements have asked for, newest first: a drain that was begun
+ * before a restart did what the next one found done. Resolves with their number. Throws `DrainError`.
  */
 async function undoAsked(
   { instanceId, drainId }: MaybeDrained,

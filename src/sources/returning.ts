@@ -13,23 +13,25 @@ import type { MaybeDrained } from "./recommendations.ts";
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 const READ_INTERVAL_MS = 10_000;
 /**
- * A volume is made and the machine booted from it within minutes; then come the group's launching hooks, whose timeout is
- * an hour by default. https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
+ * A volume is created and the machine booted from it within minutes. Then come the group's launching hooks, whose
+ * timeout is an hour by default. https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
  */
 const BACK_WITHIN_MS = 7_200_000;
-/** An event that is older may be of a replacement that has ended: EventBridge delivers within seconds. */
+/** An older event may be about a replacement that has ended, because EventBridge delivers within seconds. */
 const FRESH_MS = 120_000;
 
-/** What becomes of machines that were drained because their root volume is replaced. */
+/** The results for machines that were drained because their root volume is replaced. */
 export type ReturnEvent = { readonly instanceId: string } & (
   | { readonly type: "awaiting-return"; readonly until: number }
-  /** It serves in its group again. `undone`: so many drains; 0 where nothing had been deregistered. */
+  /**
+   * It is in service in its group again. `undone`: the number of undone drains, 0 if nothing had been deregistered.
+   */
   | { readonly type: "returned"; readonly undone: number }
-  /** It is not in its group any more: nothing is registered again. */
+  /** It is not in its group any more, so that nothing is registered again. */
   | { readonly type: "not-returning" }
-  /** It is left to its controllers, as configured. */
+  /** Its controllers have to register it, as configured. */
   | { readonly type: "left-to-controllers" }
-  /** Nothing was registered again, and an operator has to look after it. */
+  /** Nothing was registered again, and an operator has to do it. */
   | { readonly type: "not-registered-again"; readonly error: DrainError | undefined }
 );
 
@@ -38,7 +40,7 @@ export interface ScalingMembersOptions {
   readonly caller: UnmeteredCaller;
 }
 
-/** What Auto Scaling says of an instance; undefined of one that is in no group. Throws `DrainError`. */
+/** The state of an instance in Auto Scaling. Undefined: it is in no group. Throws `DrainError`. */
 export async function scalingMember(
   instanceId: string,
   { autoScaling, caller }: ScalingMembersOptions,
@@ -55,25 +57,25 @@ export async function scalingMember(
 
 export interface ReturningOptions extends ScalingMembersOptions {
   readonly clock: Clock;
-  /** What the instance's own place is called with. Absent: `autoScaling`. */
+  /** The client for the instance's own place. Absent: `autoScaling`. */
   readonly autoScalingOf?: (instanceId: string) => ScalingMembersOptions["autoScaling"];
-  /** `leave`: to its controllers. */
+  /** `leave`: its controllers have to register it. */
   readonly afterwards: "register" | "leave";
-  /** Whether EC2 says that it runs. */
+  /** Whether EC2 reports the machine as running. */
   readonly isRunning: (instanceId: string, signal: AbortSignal) => Promise<boolean>;
-  /** Registers again what was deregistered, and resolves with how many drains it has undone. */
+  /** Registers targets again, and resolves with the number of undone drains. */
   readonly undo: (left: LeftMachine, signal: AbortSignal) => Promise<number>;
   readonly onEvent: (event: ReturnEvent) => void;
 }
 
-/** A machine that has left service to come back. `outcome`: of its drain, in the process that has drained it. */
+/** A machine that has left service and will return. `outcome`: of its drain, in the process that has drained it. */
 export interface LeftMachine extends MaybeDrained {
   readonly outcome?: DrainOutcome;
 }
 
 /**
- * Machines whose root volume Auto Scaling replaces: they leave service like those that are terminated, hooks included, and
- * come back under their id. https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
+ * Machines whose root volume Auto Scaling replaces: they leave service like those that are terminated, including hooks,
+ * and return under their id. https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
  */
 export class ReturningMachines {
   readonly #options: ReturningOptions;
@@ -83,14 +85,14 @@ export class ReturningMachines {
     this.#options = options;
   }
 
-  /** How many are waited for now. */
+  /** The number of machines that are waited for now. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /**
-   * Whether an announcement of `since` (milliseconds since the epoch) is of a replacement that is over: the machine serves
-   * again, and would be taken out for nothing. What Auto Scaling does not answer is taken for no.
+   * Whether an announcement of `since` (milliseconds since the epoch) is about a replacement that is over. The machine
+   * is in service again, and a drain would be useless. If Auto Scaling does not answer, the answer is no.
    */
   async isOver(instanceId: string, since: number, signal: AbortSignal): Promise<boolean> {
     if (this.#options.clock.now() - since < FRESH_MS) return false;
@@ -103,8 +105,8 @@ export class ReturningMachines {
   }
 
   /**
-   * Waits until a machine that was drained, and whose hook was completed, serves again, and registers it again. Whatever
-   * becomes of it is told. Rejects with `stop`'s reason alone: then the announcement has to be delivered again.
+   * Waits until a drained machine whose hook was completed is in service again, and registers it again. Every result is
+   * reported. Rejects only with `stop`'s reason, after which the announcement must be redelivered.
    */
   async settled(left: LeftMachine, stop: AbortSignal): Promise<void> {
     const { clock, afterwards, undo, onEvent } = this.#options;

@@ -1,11 +1,12 @@
 import type { DrainErrorCode } from "../drain/errors.ts";
 import { type DrainOutcome, type MachineVerdict, verdictOf } from "../drain/outcome.ts";
 
-/** What becomes of an event once its drain has ended. */
+/** What happens to an event when its drain has ended. */
 export interface Settlement {
   /**
    * - `delete`: it is done.
-   * - `leave`: it comes back when its visibility ends, and goes to the dead-letter queue after so many times.
+   * - `leave`: it is redelivered when its visibility timeout ends, and goes to the dead-letter queue after several
+   *   times.
    * - `release`: another reader may have it now.
    */
   readonly message: "delete" | "leave" | "release";
@@ -18,16 +19,18 @@ export type ForeignEvents = "release" | "delete";
 
 const DONE: Settlement = { message: "delete", hook: "continue" };
 const AGAIN: Settlement = { message: "leave", hook: "untouched" };
-/** Whatever is said of the machine next is another message. A hook that waits has its own timeout. */
+/** The next event about the machine is another message. A hook that waits has its own timeout. */
 const NOT_REPEATED: Settlement = { message: "delete", hook: "untouched" };
 
 export interface SettlementTerms {
   readonly foreign: ForeignEvents;
-  /** The event came from another account than the queue's: an instance that is not found may be there. */
+  /** The event came from another account than the queue's, which may have an instance that is not found here. */
   readonly isOtherAccount?: boolean;
 }
 
-/** What to do with the message and the hook that announced a departure, now that its drain has ended so. */
+/**
+ * What to do with the message and the hook that announced a departure, after its drain has ended with this outcome.
+ */
 export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Settlement {
   switch (outcome.status) {
     case "failed":
@@ -44,31 +47,32 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
 
 const SETTLEMENTS: Readonly<Record<MachineVerdict, Settlement>> = {
   "can-go": DONE,
-  // Each further delivery looks again, until the dead-letter queue.
+  // Each redelivery tries again, until the message is in the dead-letter queue.
   waits: AGAIN,
-  // Auto Scaling does not give a machine back that is wanted again: it has the time that its hook has.
+  // Auto Scaling does not keep a machine that is wanted again, so it has the time of its hook.
   stays: NOT_REPEATED,
   undecided: AGAIN,
 };
 
 function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }: SettlementTerms): Settlement {
   if (code === "other-cluster" || (code === "node-not-found" && isOtherAccount)) return foreignSettlement(foreign);
-  // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that EC2 no longer describes.
+  // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that EC2 does not
+  // describe any more.
   return code === "node-not-found" || code === "instance-gone" ? DONE : AGAIN;
 }
 
-/** An account and region that is drained in. An absent one is not known: it may be any. */
+/** An account and region in which nodes are drained. An absent value is not known, and may be any. */
 export interface EventPlace {
   readonly region?: string | undefined;
   readonly accountId?: string | undefined;
 }
 
-/** Whether an event is of none of these places. What it does not say is taken for theirs. */
+/** Whether an event is from none of these places. Missing values are taken as theirs. */
 export function isOfOthers({ region, accountId }: EventPlace, places: readonly EventPlace[] = [{}]): boolean {
   return places.every((own) => isForeign(region, own.region) || isForeign(accountId, own.accountId));
 }
 
-/** Whether an event is of another account than the queue's, and of none that is drained in by its name. */
+/** Whether an event is from another account than the queue's, and from none of the named ones. */
 export function isOfOtherAccount(
   said: string | undefined,
   own: string | undefined,
@@ -77,14 +81,14 @@ export function isOfOtherAccount(
   return isForeign(said, own) && places.every(({ accountId }) => accountId !== said);
 }
 
-/** Whether what an event says of its region or account is another than ours. An absent one is taken for ours. */
+/** Whether the region or account of an event differs from the program's own. A missing one is taken as the same. */
 export function isForeign(said: string | undefined, own: string | undefined): boolean {
   return said !== undefined && own !== undefined && said !== own;
 }
 
 /**
- * Of an event about a node of another cluster or region: the owner of the node completes the hook. `isCopy`: that has got the
- * event itself.
+ * For an event about a node of another cluster or region: the owner of the node completes the hook. `isCopy`: the other
+ * region has got the event too.
  */
 export function foreignSettlement(foreign: ForeignEvents, isCopy = false): Settlement {
   return { message: isCopy ? "delete" : foreign, hook: "untouched" };
@@ -92,16 +96,16 @@ export function foreignSettlement(foreign: ForeignEvents, isCopy = false): Settl
 
 const ORDER: readonly Settlement["message"][] = ["release", "leave", "delete"];
 
-/** What becomes of a message with several announcements: it stays while one of them needs it. */
+/** The result for a message with several announcements: it stays while one of them needs it. */
 export function jointly(messages: readonly Settlement["message"][]): Settlement["message"] {
   return ORDER.find((each) => messages.includes(each)) ?? "delete";
 }
 
 const RELEASED_SECONDS_MAX = 60;
-/** What has failed is tried again before a hook's timeout has passed: no heartbeats are sent meanwhile. */
+/** A failed drain is retried before a hook's timeout has passed, because no heartbeats are sent meanwhile. */
 const LEFT_SECONDS = 15;
 
-/** In how many seconds a message is redelivered. Longer each time that its reader did not want it. */
+/** After how many seconds a message is redelivered. Each time longer if its reader could not use it. */
 export function secondsUntilBack(result: "leave" | "release", receives: number): number {
   return result === "leave" ? LEFT_SECONDS : Math.min(RELEASED_SECONDS_MAX, 2 ** (receives - 1) - 1);
 }

@@ -11,7 +11,7 @@ const SETTLED = {
   release: "message returned",
 } as const;
 
-/** The log line of an event of a queue or of a lifecycle hook: the log has its level. */
+/** The log line of an event of a queue or of a lifecycle hook. */
 export function sourceLine(event: QueueEvent | HookEvent) {
   switch (event.type) {
     case "announced": {

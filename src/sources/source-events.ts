@@ -2,10 +2,10 @@ import type { DrainError } from "../drain/errors.ts";
 import type { Announcement, LifecycleAction } from "./announcement.ts";
 import type { Settlement } from "./settlement.ts";
 
-/** What happens to a lifecycle action. */
+/** The events of a lifecycle action. */
 export type HookEvent = { readonly action: LifecycleAction; readonly instanceId: string } & (
   | { readonly type: "hook-heartbeat" }
-  /** It will be tried again. */
+  /** It will be retried. */
   | { readonly type: "hook-heartbeat-failed"; readonly error: DrainError }
   | { readonly type: "hook-continued" }
   /** Another program has completed it, or its time is up. */
@@ -13,7 +13,7 @@ export type HookEvent = { readonly action: LifecycleAction; readonly instanceId:
   | { readonly type: "hook-not-completed"; readonly error: DrainError }
 );
 
-/** What happens to messages of a queue. `messageId` is AWS's. */
+/** The events of messages of a queue. `messageId` is AWS's. */
 export type QueueEvent =
   | {
       readonly type: "announced";
@@ -29,18 +29,18 @@ export type QueueEvent =
       readonly announcements: readonly Announcement[];
       readonly until: number;
     }
-  /** It is not due yet, and AWS does not let it wait: it is acted upon now. */
+  /** It is not due yet, and AWS does not let it wait, so it is acted upon now. */
   | { readonly type: "not-postponed"; readonly messageId: string; readonly error: DrainError }
   /** Some of its items could not be read; the others are acted upon. */
   | { readonly type: "partly-malformed"; readonly messageId: string; readonly problems: readonly string[] }
-  /** A copy of an event that another region has got. */
+  /** A copy of an event that another region has got too. */
   | { readonly type: "copy"; readonly messageId: string; readonly announcement: Announcement }
   /** Delivered again while its drains run. */
   | { readonly type: "redelivered"; readonly messageId: string }
   /** It asks for nothing, and is deleted. */
   | { readonly type: "nothing-asked"; readonly messageId: string; readonly what: string }
   | { readonly type: "malformed"; readonly messageId: string; readonly problem: string; readonly receives: number }
-  /** Of a machine in another region than the one that is drained in. */
+  /** It is about a machine in another region than the configured one. */
   | { readonly type: "foreign"; readonly messageId: string; readonly announcement: Announcement }
   | {
       readonly type: "settled";
@@ -48,12 +48,12 @@ export type QueueEvent =
       readonly instanceIds: readonly string[];
       readonly message: Settlement["message"];
     }
-  /** The message comes back, whatever became of the drain. */
+  /** The message is redelivered, whatever the result of the drain was. */
   | { readonly type: "not-settled"; readonly messageId: string; readonly error: DrainError }
-  /** It can't be hidden any longer: its drains go on, and its next delivery joins them. */
+  /** It can't be hidden any longer. Its drains continue, and its next delivery joins them. */
   | { readonly type: "hidden-too-long"; readonly messageId: string }
   | { readonly type: "not-hidden"; readonly messageId: string; readonly error: DrainError }
-  /** Nothing can be received, and will be retried. Reported when the reason changes. */
+  /** Nothing can be received. It is retried. Reported when the reason changes. */
   | { readonly type: "not-receiving"; readonly error: DrainError }
   | { readonly type: "receiving" };
 

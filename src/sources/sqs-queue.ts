@@ -30,20 +30,20 @@ import { Visibility } from "./visibility.ts";
 
 const IN_FLIGHT_MAX = 1_000;
 const SETTLE_MAX_MS = 120_000;
-/** The process is asked to end. */
+/** For messages to be returned when the process has to end. */
 const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 const ignore = () => {};
 
-/** An announcement, and the message that it came in. */
+/** An announcement, with its message. */
 interface Received extends Announced {
   readonly message: MessageInFlight;
 }
 
 /**
  * Departures that messages of an SQS queue announce. A message is hidden from other consumers while its drains run, and
- * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
- * back, here or to another reader.
+ * deleted when all of them have ended and their hooks are completed. If the process ends before that, the message is
+ * redelivered, here or to another reader.
  */
 export class SqsQueue implements EventSource {
   readonly #options: SqsQueueOptions;
@@ -58,7 +58,7 @@ export class SqsQueue implements EventSource {
   readonly #announcing: AnnouncedDrainOptions;
   readonly #ending: Ending;
   readonly #stopping = newAbort();
-  /** Ends all calls, when the process has taken long enough to end. */
+  /** Aborts all calls, when the process has taken long enough to end. */
   readonly #cut = newAbort();
   readonly #limits: AnswerLimits;
   readonly #over = newAbort();
@@ -89,12 +89,12 @@ export class SqsQueue implements EventSource {
     return this.#stopping.signal.aborted;
   }
 
-  /** Messages whose drains run now. */
+  /** The number of messages whose drains run now. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** What is known of receiving: why it failed when it was last tried, if it did. */
+  /** The state of receiving, with the last failure if it is failing. */
   get receiving(): Pick<Receiver, "isKnown" | "trouble" | "lastReadAt"> {
     return this.#receiver;
   }
@@ -119,7 +119,7 @@ export class SqsQueue implements EventSource {
       const asking: Promise<readonly [Received, ScalingAnswer]>[] = [];
       for (const message of await this.#next(stop)) {
         for (const received of this.#received(message)) {
-          // A request that has no time is not delayed by a question to Auto Scaling.
+          // A request without time is not delayed by a call to Auto Scaling.
           if (!asksScaling(received.announcement)) yield this.#delivery(received, {});
           else asking.push(scalingAnswer(received, this.#announcing, stop).then((answer) => [received, answer]));
         }
@@ -134,10 +134,10 @@ export class SqsQueue implements EventSource {
     this.#endIfDone();
   }
 
-  /** Messages as soon as there are some and there is room for them; none when the source stops. */
+  /** Messages as soon as there are some and there is room for them. None when the source stops. */
   async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { inFlightMax = IN_FLIGHT_MAX, recommendations, returning } = this.#options;
-    // Of nodes that are out on a recommendation, or that are to come back, the drains have ended.
+    // The drains of nodes that wait for a departure or for their return have ended.
     const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0) - (returning?.waiting ?? 0);
     const isFull = () => draining() > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX);
     while (isFull() && !this.#isStopping) {
@@ -148,7 +148,7 @@ export class SqsQueue implements EventSource {
     return this.#isStopping ? [] : this.#receiver.next(stop, this.#cut.signal).catch(() => []); // Stopped.
   }
 
-  /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
+  /** The announcements of a message that is delivered for the first time. All other messages are settled here. */
   #received(received: ReceivedMessage): readonly Received[] {
     const { clock, read, places, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
@@ -206,7 +206,7 @@ export class SqsQueue implements EventSource {
     });
   }
 
-  /** A dry run shows the plan at once, and what is another region's is not kept from it. */
+  /** A dry run shows the plan at once, and does not keep another region's message from it. */
   #postpones(announcements: readonly Announcement[], receives: number): boolean {
     const { dryRun, places } = this.#options;
     const isOurs = announcements.some((one) => !isOfOthers(one, places));
@@ -218,7 +218,7 @@ export class SqsQueue implements EventSource {
     const drain = new AnnouncedDrain(received, answer, this.#announcing);
     return {
       request: drain.request,
-      // The message itself outlives the process.
+      // The message itself survives the process.
       accepted: ignore,
       unrecorded: ignore,
       settle: async (outcome) => {
@@ -236,7 +236,7 @@ export class SqsQueue implements EventSource {
     };
   }
 
-  /** What an earlier try has taken out is registered again. */
+  /** Registers again what an earlier process has deregistered. */
   async #returned({ message, announcement: { instanceId }, firstTriedAt }: Received): Promise<void> {
     const what = `root volume of ${instanceId}: replaced already`;
     this.#notify({ type: "nothing-asked", messageId: message.id, what });
@@ -248,7 +248,7 @@ export class SqsQueue implements EventSource {
     await this.#done(message, "delete");
   }
 
-  /** Of one announcement; the message's last one decides what becomes of the message. Throws `DrainError`. */
+  /** For one announcement. The last one of a message decides what happens to the message. Throws `DrainError`. */
   async #done(message: MessageInFlight, result: Settlement["message"]): Promise<void> {
     const jointSettlement = message.done(result);
     if (jointSettlement === undefined) return;
@@ -275,7 +275,7 @@ export class SqsQueue implements EventSource {
     }
   }
 
-  /** Nothing is left that would have to be cut off. */
+  /** Nothing remains that would have to be aborted. */
   #endIfDone(): void {
     if (this.#hasEnded && this.#inFlight.size === 0) this.#over.abort();
   }
@@ -292,7 +292,7 @@ export class SqsQueue implements EventSource {
     return this.#limits.within(ms, work);
   }
 
-  /** What can fail has said so by then. */
+  /** Work that can fail has reported it by then. */
   #inBackground(work: Promise<void>): void {
     const done = work.catch(() => {}).finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
@@ -303,27 +303,27 @@ export class SqsQueue implements EventSource {
   }
 }
 
-/** What a queue is read with. */
+/** What is needed to read a queue. */
 export interface SqsQueueOptions extends QueueCallsOptions {
   readonly clock: Clock;
-  /** Absent: messages alone tell AWS's time. */
+  /** Absent: only messages show AWS's time. */
   readonly time?: AwsTime;
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;
-  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  /** How long before the scheduled maintenance its nodes are drained, in milliseconds. */
   readonly maintenanceLeadMs: number;
   /** Nothing is deleted, completed or kept waiting. */
   readonly dryRun: boolean;
-  /** Absent: recommendations ask for nothing. */
+  /** Absent: recommendations start no drain. */
   readonly recommendations?: Recommendations;
-  /** What becomes of machines that come back. Absent: they are left to their controllers. */
+  /** What happens to machines that return. Absent: their controllers have to register them. */
   readonly returning?: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
-  /** The accounts and regions that are drained in. Absent: events of any. */
+  /** The accounts and regions in which nodes are drained. Absent: events of any are accepted. */
   readonly places?: readonly EventPlace[];
-  /** Messages whose drains run, at most; more are left to others. */
+  /** The largest number of messages whose drains run. Others stay in the queue for other readers. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
-  /** The process is asked to end: all calls are cut off soon. */
+  /** The process has to end, and all calls are aborted soon. */
   readonly abandon: AbortSignal;
 }

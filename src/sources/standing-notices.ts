@@ -9,35 +9,38 @@ import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
 /**
  * - `out`: the machine can go.
  * - `again`: it can't, and its source should retry while the notice exists.
- * - `over`: nothing more is to be done, though it is not out.
+ * - `over`: nothing remains to be done, although it is not drained.
  */
 export type NoticeEnd = "out" | "again" | "over";
 
-/** One word that the machine will go away. */
+/** One notice that the machine goes away. */
 export interface Notice {
   readonly announcement: Announcement;
-  /** When the machine may be gone, by this machine's clock, in milliseconds since the epoch; never so early that nothing could be begun. */
+  /**
+   * When the machine may be gone, by this machine's clock, in milliseconds since the epoch. Never so early that nothing
+   * could begin.
+   */
   readonly deadline?: number;
-  /** How it went: called once. */
+  /** Reports the result. Called once. */
   readonly done: (end: NoticeEnd) => void;
 }
 
 interface Standing {
-  /** Where it stands. */
+  /** The path at which it is listed. */
   readonly place: string;
   readonly announcement: Announcement;
-  /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
+  /** When to act on it, in milliseconds since the epoch. Undefined: this was done. */
   dueAt: number | undefined;
   /** Number of failed attempts. */
   attempts: number;
-  /** What it said at the last reading, and when that was, in milliseconds since the epoch. */
+  /** Its content at the last read, and the time of that read, in milliseconds since the epoch. */
   last: { readonly deadline: number | undefined; readonly at: number };
 }
 
 /** A clock that is read twice, and times without fractions of a second. */
 const MOVED_WITH_TIME_MS = 2_000;
 
-/** What a drain can't mend by itself needs an operator. */
+/** A failure that a drain can't solve by itself needs an operator. */
 const RETRY = { firstMs: 5_000, maxMs: 300_000 };
 
 export interface StandingNoticesOptions {
@@ -50,7 +53,7 @@ export interface StandingNoticesOptions {
   readonly bootedAt: () => number;
 }
 
-/** The notices that stand in instance metadata now, and what has become of each. */
+/** The notices that are listed in instance metadata now, and the state of each. */
 export class StandingNotices {
   readonly #options: StandingNoticesOptions;
   readonly #clock: Clock;
@@ -63,7 +66,7 @@ export class StandingNotices {
     this.#onEvent = options.onEvent;
   }
 
-  /** All notices that stand in one place now: new ones and withdrawn ones are reported. */
+  /** All notices that are listed at one path now. New ones and withdrawn ones are reported. */
   see(place: string, announcements: readonly Announcement[]): void {
     const seen = new Map(announcements.map((each) => [`${place} ${each.eventId ?? ""}`, each]));
     for (const [key, { announcement, place: itsPlace }] of this.#standing) {
@@ -90,7 +93,7 @@ export class StandingNotices {
     }
   }
 
-  /** When the next one is to be acted upon, in milliseconds since the epoch. `Infinity`: none is. */
+  /** When the next one has to be acted upon, in milliseconds since the epoch. `Infinity`: there is none. */
   get nextDueAt(): number {
     return Math.min(
       Number.POSITIVE_INFINITY,
@@ -98,12 +101,12 @@ export class StandingNotices {
     );
   }
 
-  /** Nothing is to be acted upon. */
+  /** There is no notice to act on. */
   get isEmpty(): boolean {
     return this.#standing.size === 0;
   }
 
-  /** The notices to act upon now. */
+  /** The notices to act on now. */
   *due(): Generator<Notice> {
     for (const standing of this.#standing.values()) {
       const { announcement, dueAt } = standing;
@@ -123,7 +126,7 @@ export class StandingNotices {
     return Math.max(this.#clock.now(), actAt(this.#here(announcement), this.#options.maintenanceLeadMs));
   }
 
-  /** Instance metadata goes on listing a reboot for a while after it: then the machine was started since. */
+  /** Instance metadata lists a reboot for a while after it. The machine was booted since then. */
   #isOver(announcement: Announcement): boolean {
     const { deadline, reboots } = this.#here(announcement);
     const now = this.#clock.now();
@@ -131,7 +134,10 @@ export class StandingNotices {
     return isRebootOver({ reboots, deadline }, now) || this.#options.bootedAt() >= deadline;
   }
 
-  /** By this machine's clock. Notices are told apart by their own deadlines, which do not move as the other clock is learned. */
+  /**
+   * By this machine's clock. Notices are distinguished by their own deadlines, which do not change as the other clock
+   * becomes known.
+   */
   #here<T extends Pick<Announcement, "deadline">>(announcement: T): T {
     const { deadline } = announcement;
     const { time } = this.#options;
@@ -140,7 +146,7 @@ export class StandingNotices {
       : { ...announcement, deadline: time.here(deadline) };
   }
 
-  /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */
+  /** If a notice has another deadline by now, or is not listed any more, `standing` is in no list. */
   #done(standing: Standing, end: NoticeEnd): void {
     if (end !== "again") return;
     standing.dueAt = this.#clock.now() + backOffMs(standing.attempts, RETRY);
@@ -149,8 +155,8 @@ export class StandingNotices {
 }
 
 /**
- * A deadline that moves on as time does is the same as before: there are services of instance metadata, made for tests,
- * that reckon it anew at each reading. The first one that was read counts, or none would ever come.
+ * A deadline that moves as time passes is the same as before: some test services of instance metadata compute it at
+ * each read. The first one that was read counts, or none would ever be due.
  */
 function isSame({ announcement, last }: Standing, other: Announcement, now: Standing["last"]): boolean {
   if (announcement.reason !== other.reason) return false;
@@ -166,7 +172,7 @@ const ENDS: Readonly<Record<MachineVerdict, NoticeEnd>> = {
   undecided: "over",
 };
 
-/** What an outcome means for the notice that was drained for, in this process or in a service. */
+/** What an outcome means for the notice that asked for the drain, in this process or in a service. */
 export function noticeEnd(outcome: ReportedOutcome): NoticeEnd {
   return ENDS[verdictOf(outcome) ?? "waits"];
 }
@@ -175,9 +181,9 @@ export function noticeEnd(outcome: ReportedOutcome): NoticeEnd {
 export type MetadataEvent =
   /** `drainAt`: it is acted upon from then on, in milliseconds since the epoch. Absent: at once. */
   | { readonly type: "noticed"; readonly announcement: Announcement; readonly drainAt?: number }
-  /** It stands there, and has happened: the machine was booted since. Nothing is drained. */
+  /** It is still listed, and has happened: the machine was booted since. Nothing is drained. */
   | { readonly type: "over"; readonly announcement: Announcement }
-  /** It stands there no more. What was drained stays drained. */
+  /** It is not listed any more. Drained targets stay deregistered. */
   | { readonly type: "withdrawn"; readonly announcement: Announcement }
   /** Reported once, until it changes. */
   | { readonly type: "malformed"; readonly path: string; readonly problem: string }

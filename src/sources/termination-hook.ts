@@ -9,41 +9,42 @@ export interface TerminationHookOptions extends ScalingMembersOptions {
   readonly hookName: string;
   readonly hooks: Pick<LifecycleHooks, "sendHeartbeats" | "complete">;
   readonly clock: Clock;
-  /** Leaves every hook as it is. */
+  /** No hook is changed after this. */
   readonly abandon: AbortSignal;
-  /** The hook can't be looked after: it is left to its own timeout, unless the failure passes before that. */
+  /** The hook can't be managed: it ends by its own timeout, unless the failure is temporary. */
   readonly onFailure: (error: DrainError) => void;
 }
 
-/** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
+/** The hook waits for minutes, and the group's own load balancers release the machine before that. */
 const READ_INTERVAL_MS = 10_000;
-/** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and is not terminated. */
+/** After the hook. `Terminating:Retained` is retained by a lifecycle policy, and is not terminated. */
 const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
-/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
+/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of an instance of the warm pool. */
 const WAITS = /:Wait$/;
 
 /**
- * The termination hook of this machine's Auto Scaling group, in place of `LifecycleHooks`: nothing tells the group's name
- * or the action's token here. Auto Scaling is asked for the one, and takes the machine's id for the other.
+ * The termination hook of this machine's Auto Scaling group, in place of `LifecycleHooks`: the agent does not know the
+ * group's name or the action's token. It reads the name from Auto Scaling, which accepts the machine's id instead of
+ * the token.
  */
 export class TerminationHook implements Pick<LifecycleHooks, "deadlineOf" | "sendHeartbeats" | "complete"> {
   readonly #options: TerminationHookOptions;
-  /** Why Auto Scaling could not be asked when it was tried last, which is reported once. */
+  /** Why Auto Scaling could not be asked at the last attempt. It is reported once. */
   #reported: DrainError["code"] | undefined;
 
   constructor(options: TerminationHookOptions) {
     this.#options = options;
   }
 
-  /** Of which group is not known before it waits. */
+  /** The group is not known before the hook waits. */
   get action(): LifecycleAction {
     return { groupName: "", hookName: this.#options.hookName };
   }
 
-  /** Since when the hook waits is not known here. */
+  /** It is unknown here since when the hook waits. */
   async deadlineOf(): Promise<undefined> {}
 
-  /** Once the hook waits, keeps it waiting until `signal` aborts. Never rejects. */
+  /** When the hook waits, keeps it waiting until `signal` aborts. Never rejects. */
   async sendHeartbeats({ instanceId }: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
     const { hooks, abandon } = this.#options;
     const waits = withAnyOf([signal, abandon], async (either) => {
@@ -53,13 +54,16 @@ export class TerminationHook implements Pick<LifecycleHooks, "deadlineOf" | "sen
     await waits.catch(() => {}); // It was aborted.
   }
 
-  /** Once the hook waits, completes it: before that it would have no effect. Throws `DrainError`, or the signal's reason. */
+  /**
+   * When the hook waits, completes it. Before that it would have no effect. Throws `DrainError`, or the signal's
+   * reason.
+   */
   async complete({ instanceId }: WaitingInstance, signal: AbortSignal): Promise<void> {
     const waiting = await this.#untilItWaits(instanceId, signal);
     if (waiting !== undefined) await this.#options.hooks.complete(waiting, signal);
   }
 
-  /** Undefined: the machine is past the hook, or AWS does not let it be asked for. */
+  /** Undefined: the machine is past the hook, or AWS denies the read. */
   async #untilItWaits(instanceId: string, signal: AbortSignal): Promise<WaitingInstance | undefined> {
     const { clock, hookName } = this.#options;
     for (;;) {

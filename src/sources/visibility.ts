@@ -5,9 +5,9 @@ import type { MessageInFlight } from "./in-flight.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 import type { QueueEvent } from "./source-events.ts";
 
-/** How soon another reader gets the messages of a process that died. */
+/** After this time another reader gets the messages of a process that has crashed. */
 export const VISIBILITY_SECONDS = 60;
-/** Two extensions may fail, and the third still comes in time. */
+/** Two extensions may fail, and the third one is still in time. */
 const EXTEND_EVERY_MS = 20_000;
 
 export interface VisibilityOptions {
@@ -53,8 +53,8 @@ export class Visibility {
   }
 
   /**
-   * At AWS's cap of 12 hours the message is returned to the queue: its next reader joins its drains, or begins others, for
-   * another 12 hours.
+   * At AWS's limit of 12 hours the message is returned to the queue. Its next reader joins its drains, or begins
+   * others, for another 12 hours.
    */
   async #extend(message: MessageInFlight, signal: AbortSignal): Promise<void> {
     const { calls, clock, onEvent } = this.#options;

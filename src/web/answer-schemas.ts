@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { node, place } from "./node-schemas.ts";
 
-/** What the API answers, for its description: see `api-document.ts`. Reports are made in `drain/report.ts`. */
+/** The answers of the API, for its description: see `api-document.ts`. Reports are made in `drain/report.ts`. */
 
 export const seconds = z.number();
 export const moment = z.iso.datetime();
@@ -191,7 +191,7 @@ const cancelled = z.strictObject({
   ...ended,
   registrations: drainingRegistrations,
 });
-/** One registration of a drain that was undone. */
+/** One registration of an undone drain. */
 export const undone = z
   .strictObject({
     ...place,
@@ -241,7 +241,7 @@ const nothingRegistered = z.strictObject({
 });
 const instanceGone = z.strictObject({ status: z.literal("instance-gone"), message: z.string() });
 
-/** How a drain has ended. */
+/** The outcome of a drain. */
 export const OUTCOME = z
   .discriminatedUnion("status", [
     drained,
@@ -337,7 +337,7 @@ export const problem = {
   detail: z.string().describe("What is wrong and what to do, as text for people."),
 };
 
-/** Any error that has nothing more to say. RFC 9457. */
+/** An error without further fields. RFC 9457. */
 export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description: "Problem details (RFC 9457)." });
 
 export const code = z.string().describe("Failure code, for programs.");
@@ -364,7 +364,7 @@ export const UNDO_FAILURE = z
   .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent if the undo was not started.") })
   .meta({ id: "UndoFailure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
-/** 409 where a target may be the node's. */
+/** 409 if a target may belong to the node. */
 export const POSSIBLY_REGISTERED = z
   .strictObject({ ...problem, code, outcome: possiblyRegistered })
   .meta({ id: "PossiblyRegistered", description: "All that is known to be the node's is out, but more may be." });

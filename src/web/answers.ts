@@ -51,21 +51,21 @@ export function acceptedAnswer(drain: AcceptedDrain, hasBegun: boolean): Answer 
   return json(202, acceptedReport(drain, hasBegun), { location: `/drains/${drain.id}` });
 }
 
-/** The answer to a caller that does not wait, when its drain would be lost with the service. */
+/** The answer to a caller that does not wait, if its drain would be lost with the service. */
 export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
   const { drainId, node } = acceptedReport(drain);
   const detail = `the drain ${drainId} has begun, but would be lost if the service stopped: ${message}. Wait for its end, or request it again`;
   return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
 }
 
-/** The answer to a cancellation. Only 200 means that all is registered again. */
+/** The answer to a cancellation. Only 200 means that everything is registered again. */
 export function undoAnswer(outcome: UndoOutcome): Answer {
   const report = undoReport(outcome);
   const error = undoFailure(outcome);
   return error === undefined ? json(200, report) : failureAnswer(error, { undo: report });
 }
 
-/** The same of a node. */
+/** The same for a node. */
 export function nodeUndoAnswer(undo: NodeUndo): Answer {
   const report = nodeUndoReport(undo);
   const error = nodeUndoFailure(undo);
@@ -82,7 +82,7 @@ export function failureAnswer({ code, message }: DrainError, more: object = {}):
   return problem(status, message, { more: { code, ...more } });
 }
 
-/** The answer needs no secret, so it reveals nothing of the account: what AWS said in its own words stands in the log. */
+/** The answer needs no secret, so it reveals nothing about the account. What AWS answered is in the log. */
 export function readyAnswer(state: ReadyState): Answer {
   switch (state.status) {
     case "ready": {

@@ -40,7 +40,7 @@ const ANY_REQUEST = {
   431: failed("The URL and the headers are too large.", PROBLEM),
 };
 
-/** Answers of every route that requires the secret, before it does its work. */
+/** Answers of every route that requires the secret, before the route does its work. */
 const REFUSED_AT_THE_DOOR = {
   ...ANY_REQUEST,
   400: failed("The request is wrong: see `detail`.", PROBLEM),
@@ -64,7 +64,7 @@ const REFUSED_AT_THE_DOOR = {
 
 /**
  * The API's description (OpenAPI), from the schemas that check requests. `npm run docs` writes it to `openapi.json`,
- * which the service sends: what makes it is larger than the rest of the API.
+ * which the service sends, because the code that creates it is larger than the rest of the API.
  */
 export function apiDocument(): object {
   const app = new OpenAPIHono();
@@ -96,7 +96,7 @@ export function apiDocument(): object {
   });
 }
 
-/** The two ways to send the secret, either of which is enough. */
+/** The two ways to send the secret. Either one is sufficient. */
 function secretSchemes({ openAPIRegistry: registry }: OpenAPIHono): ForSecretRoutes["security"] {
   const bearer = registry.registerComponent("securitySchemes", "bearer", {
     type: "http",

@@ -39,31 +39,33 @@ export interface WebOptions extends SecretGuardOptions {
   readonly history: DrainHistory;
   readonly cancel: Cancel;
   readonly cancelNode: CancelNode;
-  /** Nothing is changed, whatever callers ask for. */
+  /** Nothing is changed, whatever callers request. */
   readonly dryRun: boolean;
-  /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
+  /** Why no pods are evicted, whatever callers request. Absent: they may be. */
   readonly noEviction?: string | undefined;
   readonly version: string;
-  /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
+  /**
+   * The instance of the Node object of this name, which may differ from the name of the machine. Undefined: not known.
+   */
   readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
-  /** Absent: there is no cluster. */
+  /** Absent: no cluster is configured. */
   readonly nodesWith?: NodesWith | undefined;
   /** Absent: holds do not end early. */
   readonly takeConnections?: TakeConnections | undefined;
   readonly examine: Examine;
-  /** How a node stands. Throws `DrainError`. */
+  /** The state of a node. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
   readonly overview: Pick<Overview, "text" | "follow">;
-  /** Reads the files of the dashboard. Rejects where they are not there. */
+  /** Reads the files of the dashboard. Rejects if they do not exist. */
   readonly dashboard: () => Promise<DashboardFiles>;
-  /** What Prometheus reads. */
+  /** The metrics for Prometheus. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** The other replicas of the service. Absent: there are none. */
   readonly replicas?: Replicas | undefined;
-  /** One line a request. It never gets the query, which may hold the secret. */
+  /** Called once for each request. It never gets the query, which may contain the secret. */
   readonly onAnswered: (request: AnsweredRequest) => void;
-  /** A fault of ours. */
+  /** A fault of this program. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -71,9 +73,9 @@ export interface AnsweredRequest {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** What the caller must mend, without anything that it has sent. */
+  /** What the caller has to correct, without anything that it has sent. */
   readonly problem?: string;
-  /** Who was refused for the secret. */
+  /** The client that was refused because of its secret. */
   readonly client?: string;
   /** The user of the caller's token. */
   readonly user?: string;
@@ -97,12 +99,12 @@ export function createWebApp(options: WebOptions): Hono {
   });
 
   app.onError((error, context) => {
-    // It quotes what the caller has sent.
+    // The message quotes what the caller has sent.
     if (error instanceof BadRequest)
       return send(problem(400, secretsOf(context, options.secrets()).masked(error.message)));
     if (error instanceof NotAccepted) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
-    // The client has left.
+    // The client has disconnected.
     if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));
     options.onError(error);
     return send(problem(500, "internal error: the log of the service has the details"));
@@ -129,7 +131,7 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
   };
 }
 
-/** A tenth of what a service is made of, and few ask for it: it is loaded for the first of them. */
+/** It is a tenth of the service's code, and few callers ask for it, so it is loaded for the first one. */
 async function apiDescription(version: string): Promise<() => Response> {
   const { default: openApi } = await import("./openapi.json", { with: { type: "json" } });
   return constantJson({ ...openApi, info: { ...openApi.info, version } });
@@ -207,10 +209,13 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   });
 }
 
-/** The guard decides within this time where AWS answers soon. */
+/** If AWS answers soon, the guard decides within this time. */
 const BEGINS_WITHIN_MS = 2_000;
 
-/** The outcome, if it comes while the caller waits; else which drain has begun, or was accepted and has not. A node not found is always waited for. */
+/**
+ * The outcome, if it comes while the caller waits. Otherwise which drain has begun, or was accepted and has not begun.
+ * The lookup of the node is always waited for.
+ */
 async function drainAnswer(
   source: WebOptions["source"],
   { request, waitMs }: ReadDrainRequest,
@@ -222,15 +227,15 @@ async function drainAnswer(
   const waited = async () => {
     if (waitMs > 0) await clock.sleep(waitMs, answered.signal);
     const drain = await accepted;
-    // A refusal is the answer where it comes this soon.
+    // A refusal that comes this soon is the answer.
     const late = clock.sleep(Math.max(0, BEGINS_WITHIN_MS - waitMs), answered.signal).then(() => false);
     const hasBegun = await Promise.race([begun.then(() => true), late]);
     return acceptedAnswer(drain, hasBegun);
   };
   const accepting = waited();
-  // Of no interest once the outcome is there.
+  // Not needed when the outcome is known.
   accepting.catch(() => {});
-  // Hundreds of drains may end together, for most of which the caller was answered long ago.
+  // Hundreds of drains may end together, and most of their callers were answered long ago.
   const ended = outcome.then((end) => (answered.signal.aborted ? undefined : outcomeAnswer(end)));
   try {
     return (await Promise.race([ended, accepting])) ?? (await accepting);
@@ -242,7 +247,7 @@ async function drainAnswer(
   }
 }
 
-/** Every path there is, and the methods that it takes. A part in braces stands for any text. */
+/** Every path, and its methods. A part in braces stands for any text. */
 export const ROUTES = {
   "/drain": "POST",
   "/drains": "GET, HEAD",
@@ -270,7 +275,7 @@ const PATTERNS = (Object.keys(ROUTES) as RoutePath[]).map((route) => {
   return [route, new RegExp(`^${pattern}$`)] as const;
 });
 
-/** The route that a request's path leads to. A mistyped URL may have the secret in its path. */
+/** The route of a request's path. A mistyped URL may have the secret in its path. */
 function routeOf(path: string): RoutePath | undefined {
   return PATTERNS.find(([, pattern]) => pattern.test(path))?.[0];
 }

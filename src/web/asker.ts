@@ -8,9 +8,9 @@ import type { SecretMask } from "./secret-mask.ts";
 const AGENT_CHARACTERS_MAX = 200;
 const USER_CHARACTERS_MAX = 300;
 
-/** The caller whose token has opened the door. */
+/** The caller whose token was accepted. */
 interface TokenCaller {
-  /** As the API server has confirmed it. */
+  /** The name that the API server has confirmed. */
   readonly username: string;
   readonly token: string;
   /** The node of its pod, as the API server has confirmed it. Absent: not known. */
@@ -19,26 +19,26 @@ interface TokenCaller {
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** Absent: the secret has opened the door. */
+    /** Absent: the secret was accepted. */
     caller?: TokenCaller;
   }
 }
 
-/** The secrets that must not be shown, the caller's own token among them. */
+/** The secrets that must not be shown, including the caller's own token. */
 export function secretsOf(context: Context, secrets: SecretMask): SecretMask {
   const caller = context.get("caller");
   return caller === undefined ? secrets : secrets.and(caller.token);
 }
 
-/** Of its token. Undefined: the caller has sent the secret, or nothing that is valid. */
+/** The user of the caller's token. Undefined: the caller has sent the secret, or nothing valid. */
 export function userOf(context: Context): string | undefined {
   const caller = context.get("caller");
   return caller && printable(caller.username, USER_CHARACTERS_MAX);
 }
 
-/** Who sends a request: what the connection and its `User-Agent` say, which prove nothing, and the user of its token. */
+/** The sender of a request: its connection and its `User-Agent`, which prove nothing, and the user of its token. */
 export function askerOf(context: Context, secrets: SecretMask): Asker {
-  // Absent where the app is called as a function.
+  // Absent if the app is called as a function.
   const connected = (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
   const address = context.get("ofReplica")?.client ?? connected;
   const agent = context.req.header("user-agent");
@@ -56,7 +56,7 @@ export function askerOf(context: Context, secrets: SecretMask): Asker {
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACESTATE = /^[ -~]{1,512}$/;
 
-/** The trace that the caller is in. What is no such header is left out, as the standard wants it. */
+/** The trace of the caller. An invalid header is ignored, as the standard requires. */
 function traceOf(context: Context, secrets: SecretMask): Pick<Asker, "traceparent" | "tracestate"> {
   const given = (name: string, form: RegExp) => {
     const value = context.req.header(name) ?? "";
@@ -67,18 +67,18 @@ function traceOf(context: Context, secrets: SecretMask): Pick<Asker, "traceparen
   return { ...(traceparent === undefined ? {} : { traceparent }), ...(tracestate === undefined ? {} : { tracestate }) };
 }
 
-/** The reason is stored, and a caller may have put the secret into it. */
+/** The reason is stored, and a caller may have written the secret into it. */
 export function withoutSecret(request: DrainRequest, secrets: SecretMask): DrainRequest {
   return request.reason === undefined ? request : { ...request, reason: secrets.masked(request.reason) };
 }
 
-/** Groups of an IPv6 address that name a network; the others its owner may choose. */
+/** The groups of an IPv6 address that identify a network. The owner of the network can choose the others. */
 const NETWORK_GROUPS = 4;
 
 /**
- * Whom a request's connection comes from: an IPv4 address, or an IPv6 network of 64 bits, of which a client with one
- * address has them all. Not from a header, which a client can forge, except for another replica's; behind a proxy it is the
- * proxy's.
+ * The client of a request's connection: an IPv4 address, or an IPv6 network of 64 bits, because a client with one
+ * address has all of them. It does not come from a header, which a client can forge, except a header of another
+ * replica. Behind a proxy it is the proxy's.
  */
 export function clientAddress(context: Context): string {
   const { client } = context.get("ofReplica") ?? {};
@@ -87,7 +87,7 @@ export function clientAddress(context: Context): string {
   return clientAt(incoming?.socket.remoteAddress);
 }
 
-/** The same of the other end of a connection. */
+/** The same for the other end of a connection. */
 export function clientAt(address = "unknown"): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

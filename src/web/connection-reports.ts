@@ -62,7 +62,7 @@ export const COUNTING_ORDER = z
   })
   .meta({ id: "CountingOrder", description: "What the agent on a node is to count next." });
 
-/** Takes the report of the agent on a node, and says what to count next. */
+/** Takes the report of the agent on a node, and returns what to count next. */
 export type TakeConnections = (instanceId: string, report: ConnectionReport) => CountingOrder;
 
 interface ConnectionRouteOptions {
@@ -75,7 +75,7 @@ interface ConnectionRouteOptions {
   readonly instanceOf: ((name: string) => Promise<string | undefined>) | undefined;
 }
 
-/** Where agents report the connections of their nodes. */
+/** The route by which agents report the connections of their nodes. */
 export function addConnectionRoute(app: Hono, options: ConnectionRouteOptions): void {
   const { needs, byLeader, limitsBody, takeConnections, instanceOf } = options;
   const access = needs({ verb: "create", resource: "connections" });
@@ -92,7 +92,7 @@ export function addConnectionRoute(app: Hono, options: ConnectionRouteOptions): 
   });
 }
 
-/** A token of a pod names the node that the pod is on: it speaks for no other. The secret permits everything. */
+/** A pod's token names the node that the pod is on, and is valid for no other node. The secret permits everything. */
 async function strangerRefusal(
   context: Context,
   node: string,

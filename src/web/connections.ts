@@ -2,21 +2,21 @@ import type { Socket } from "node:net";
 import { clientAt } from "./asker.ts";
 
 export interface ConnectionBounds {
-  /** Open at once. */
+  /** Connections that may be open at once. */
   readonly connectionsMax: number;
-  /** How many of them nothing but probes may have a request on. */
+  /** The number of connections that are reserved for probes. */
   readonly probesMin: number;
-  /** How many requests one address may have under way. */
+  /** The number of requests in progress from one address. */
   readonly requestsPerAddressMax: number;
-  /** Bytes of complete answers that their readers have not taken. */
+  /** Bytes of complete answers that their readers have not received. */
   readonly unreadBytesMax: number;
 }
 
 export interface ConnectionsOptions {
   readonly bounds: ConnectionBounds;
-  /** Hears of a client whose connection was refused: there is no room, and none can be made. */
+  /** Called with a client whose connection was refused because there is no room, and none can be made. */
   readonly onTurnedAway: (client: string) => void;
-  /** Hears of a client whose connection was closed for another one. */
+  /** Called with a client whose connection was closed for another one. */
   readonly onEvicted: (client: string) => void;
 }
 
@@ -26,7 +26,7 @@ class Client {
   /** Connections without a request, the longest idle first. */
   readonly idle = new Set<Connection>();
   open = 0;
-  /** Requests whose answers are not complete, without those of probes. */
+  /** Requests whose answers are not complete, without probes. */
   underWay = 0;
 
   constructor(address: string) {
@@ -34,7 +34,7 @@ class Client {
   }
 }
 
-/** A connection, by TCP's part of it. */
+/** A connection, by its TCP socket. */
 export class Connection {
   readonly socket: Socket;
   readonly client: Client;
@@ -47,8 +47,8 @@ export class Connection {
 }
 
 /**
- * All open connections. When there are too many, the client with the most idle ones loses the one that was idle for
- * longest: a connection with a request under way is never closed for another one.
+ * All open connections. If there are too many, the client with the most idle ones loses the one that was idle for
+ * longest. A connection with a request in progress is never closed for another one.
  */
 export class Connections {
   readonly #bounds: ConnectionBounds;
@@ -56,10 +56,10 @@ export class Connections {
   readonly #all = new Set<Connection>();
   readonly #clients = new Map<string, Client>();
   readonly #idleClients = new BySize<Client>();
-  /** Bytes that each reader has not taken, the longest waiting first. */
+  /** Bytes that each reader has not received, the longest waiting first. */
   readonly #unread = new Map<Connection, number>();
   #unreadBytes = 0;
-  /** Requests under way that are no probes. */
+  /** Requests in progress that are not probes. */
   #underWay = 0;
 
   constructor(options: ConnectionsOptions) {
@@ -67,7 +67,7 @@ export class Connections {
     this.#options = options;
   }
 
-  /** Undefined: it was refused, and is closed. */
+  /** Undefined: the connection was refused and closed. */
   open(socket: Socket): Connection | undefined {
     const address = clientAt(socket.remoteAddress);
     if (this.#all.size >= this.#bounds.connectionsMax && !this.#evict()) {
@@ -85,7 +85,7 @@ export class Connections {
     return connection;
   }
 
-  /** Whether a request may begin. Each that does has to end. */
+  /** Whether a request may begin. `end` must be called for each that begins. */
   begin(connection: Connection, { isProbe }: { readonly isProbe: boolean }): boolean {
     const { connectionsMax, probesMin, requestsPerAddressMax } = this.#bounds;
     const { client } = connection;
@@ -100,7 +100,7 @@ export class Connections {
     return true;
   }
 
-  /** The answer to one that has begun is complete, or its client has gone. */
+  /** The answer to a begun request is complete, or its client has disconnected. */
   end(connection: Connection, { isProbe }: { readonly isProbe: boolean }): void {
     if (!isProbe) {
       this.#underWay -= 1;
@@ -111,7 +111,10 @@ export class Connections {
     this.#forgetIfGone(connection.client);
   }
 
-  /** So many bytes of answers wait for their reader. Those that have waited longest are cut off for it. */
+  /**
+   * This number of bytes waits for the reader. If there are too many, the connections that have waited longest are
+   * closed.
+   */
   unread(connection: Connection, bytes: number): void {
     if (!this.#all.has(connection)) return;
     this.#unreadBytes += bytes - (this.#unread.get(connection) ?? 0);
@@ -160,7 +163,7 @@ export class Connections {
   }
 }
 
-/** Which things have the most of something, kept while one more or less is all that changes at a time. */
+/** Finds the key with the most entries, where each change adds or removes one. */
 class BySize<T> {
   readonly #bySize: Set<T>[] = [];
 
@@ -171,7 +174,7 @@ class BySize<T> {
     while (this.#bySize.length > 0 && (this.#bySize.at(-1)?.size ?? 0) === 0) this.#bySize.pop();
   }
 
-  /** Of several as large, the one that became so first. */
+  /** Among equals, the one that reached its size first. */
   largest(): T | undefined {
     const [first] = this.#bySize.at(-1) ?? [];
     return first;

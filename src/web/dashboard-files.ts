@@ -2,7 +2,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
-/** Where the build has put the files, beside the bundle's chunks. From the sources: where the last build has put them. */
+/**
+ * Where the build has put the files, beside the bundle's chunks. When run from the sources: where the last build has
+ * put them.
+ */
 declare const __DASHBOARD__: string | undefined;
 const FOLDER = typeof __DASHBOARD__ === "string" ? __DASHBOARD__ : "../../dist/dashboard/";
 
@@ -21,7 +24,7 @@ export interface DashboardFile {
   readonly gzipped: Uint8Array<ArrayBuffer>;
 }
 
-/** The built files of the dashboard by their names: some dozen kilobytes. Throws what the file system says. */
+/** The built files of the dashboard by their names: some dozen kilobytes. Throws the error of the file system. */
 export async function readDashboard(): Promise<ReadonlyMap<string, DashboardFile>> {
   const folder = new URL(FOLDER, import.meta.url);
   const names = await readdir(folder);

@@ -6,10 +6,10 @@ import { problem, send } from "./problem.ts";
 export type DashboardFiles = ReadonlyMap<string, DashboardFile>;
 
 const PAGE = "index.html";
-/** Their names have a digest of what they hold. */
+/** Their names contain a digest of their content. */
 const ASSET_CACHED = "public, max-age=31536000, immutable";
 
-/** Everything comes from the service itself, nothing is in the page's text, and no other page may show it. */
+/** Everything comes from the service itself, no code is inline, and no other page may embed it. */
 const POLICY = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"],
@@ -23,8 +23,8 @@ const HEADERS = {
 };
 
 /**
- * The dashboard's page and what it loads, which hold nothing of the cluster. `read`: called when the page is first asked
- * for, and again if that has failed. `onError` hears why it could not be read.
+ * The dashboard's page and its files, which contain nothing of the cluster. `read`: called when the page is first
+ * requested, and again if that has failed. `onError`: called with the reason if it could not be read.
  */
 export function addDashboardRoutes(
   app: Hono,

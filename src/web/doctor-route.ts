@@ -60,7 +60,7 @@ export const DOCTOR = z
   })
   .meta({ id: "Doctor", description: "What would make drains lose requests." });
 
-/** The audit of what the service's configuration leads to. Throws `DrainError`. */
+/** Audits the effects of the service's configuration. Throws `DrainError`. */
 export type Examine = (signal: AbortSignal) => Promise<DoctorReport>;
 
 interface DoctorRouteOptions {

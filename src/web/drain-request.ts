@@ -10,7 +10,7 @@ import {
 } from "../drain/request.ts";
 import { BadRequest, queryFields, quoted, readParameters, refuseRepeated } from "./parameters.ts";
 
-/** A text of JSON, and the colon after it where it names a field. */
+/** A string of JSON, and the colon after it if it is the name of a field. */
 const JSON_TEXT = /("(?:[^"\\]|\\.)*")\s*(:?)/g;
 const NAMES = ["id", "ip", "node"] as const;
 const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
@@ -18,13 +18,13 @@ const DEADLINE = `give seconds from 0 to ${DEADLINE_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
 const GRACE = `give whole seconds from 0 to ${GRACE_SECONDS_MAX}`;
 const SELECTOR = `give labels such as app=web, and at most ${SELECTOR_CHARACTERS_MAX} characters`;
-/** What has no meaning without `evict`. */
+/** The parameters that need `evict`. */
 const OF_EVICTION = ["gracePeriod", "podSelector", "deleteEmptydirData", "evictUnmanaged", "disableEviction"] as const;
 
 export const FLAGS = z
   .enum(["true", "1", "false", "0"], "give true or false")
   .transform((text) => text === "true" || text === "1");
-/** Seconds in the query, where everything is a text. */
+/** Seconds in the query, where every value is a string. */
 const SECONDS = /^\d+(\.\d+)?$/;
 
 const named = {
@@ -71,7 +71,7 @@ const reason = z
   .optional()
   .describe(ABOUT.reason);
 
-/** The secret's old place. */
+/** The place of the secret in version 1.0. */
 export const pw = z.string().optional().describe("The secret, for callers that can't send a header.");
 
 /** What `POST /drain` takes in the query. */
@@ -136,13 +136,13 @@ type Given = z.infer<typeof DRAIN_BODY>;
 
 export interface DrainRequestInput {
   readonly query: URLSearchParams;
-  /** The request's body, as it came. */
+  /** The body of the request, unchanged. */
   readonly body: string;
-  /** From the configuration: nothing is changed, whatever the caller asks for. */
+  /** From the configuration: nothing is changed, whatever the caller requests. */
   readonly dryRun: boolean;
-  /** Why no pods are evicted, whatever the caller asks for. Absent: they may be. */
+  /** Why no pods are evicted, whatever the caller requests. Absent: they may be. */
   readonly noEviction?: string | undefined;
-  /** When the request came, in milliseconds since the epoch. */
+  /** When the request arrived, in milliseconds since the epoch. */
   readonly now: number;
 }
 
@@ -152,7 +152,7 @@ export interface ReadDrainRequest {
   readonly waitMs?: number;
 }
 
-/** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
+/** Reads `POST /drain`: parameters in the query, in a JSON body, or in both. Throws `BadRequest`. */
 export function readDrainRequest({ query, body, dryRun, noEviction, now }: DrainRequestInput): ReadDrainRequest {
   const { pw: _, ...fromQuery } = readParameters(DRAIN_QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : readParameters(DRAIN_BODY, parseJson(body), "body");
@@ -180,7 +180,7 @@ export function readDrainRequest({ query, body, dryRun, noEviction, now }: Drain
   return wait === true || request.dryRun ? { request } : { request, waitMs: Number(wait) * 1_000 };
 }
 
-/** Undefined: no pods are to be evicted. What the machine would take with it is evicted, unless the caller forbids it. */
+/** Undefined: no pods are evicted. Pods that would end with the machine are evicted, unless the caller forbids it. */
 function readEviction(given: Pick<Given, "evict" | (typeof OF_EVICTION)[number]>): EvictionOptions | undefined {
   const { evict, gracePeriod, podSelector: labels, deleteEmptydirData, evictUnmanaged, disableEviction } = given;
   if (evict !== true) {
@@ -226,8 +226,8 @@ function isSeconds(text: string, min: number, max: number): boolean {
 }
 
 /**
- * The fields of a body in their order, each as often as it was given: JSON.parse keeps the last of several and says
- * nothing. The body is taken to be checked: no field holds an object with fields of its own.
+ * The fields of a body in their order, each as often as it was given. JSON.parse silently keeps the last of several.
+ * The body must be checked before: no field has an object with fields of its own.
  */
 function namesIn(body: string): readonly string[] {
   const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");

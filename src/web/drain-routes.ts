@@ -18,7 +18,7 @@ import type { NeedAccess } from "./secret-guard.ts";
 
 const LIST_GROWTH = 4;
 
-/** The paths about drains: past ones, and running ones. */
+/** The paths of drains, past and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
   running(drainId: string): RunningDrain | undefined;
 }
@@ -39,7 +39,7 @@ export type CancelNode = (request: NodeUndoRequest) => Promise<NodeUndo>;
 /** Undoes a drain. Throws `DrainError`. */
 export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
 
-/** What was accepted, and what has become of it. */
+/** The routes of drains: what was accepted, and what has happened since. */
 export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
   const { needs, byLeader, history, clock, cancel, askerOf } = options;
   const texts = new DrainTexts();
@@ -60,7 +60,7 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     if (text === undefined) return send(unknown(id));
     const report = JSON.stringify(drainReport(text.record, history.running(id)));
     const steps = text.steps.map(({ json }) => json);
-    // The steps last.
+    // The steps come last.
     const body = `${report.slice(0, -1)},"steps":[${steps.join(",")}]}\n`;
     return jsonText(body);
   });
@@ -81,12 +81,12 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
   });
 }
 
-/** Undefined: the drain that it is to continue after is not known. */
+/** Undefined: the drain after which the list continues is not known. */
 function pageOf(
   history: Pick<Ledger, "list">,
   { max, before, isWanted = () => true }: DrainsRequest,
 ): readonly DrainSummary[] | undefined {
-  // The whole history is seldom needed, and there may be tens of thousands of drains.
+  // The whole history is seldom needed, and may have tens of thousands of drains.
   for (let asked = max; ; asked *= LIST_GROWTH) {
     const all = history.list(asked);
     const isAll = all.length < asked;
@@ -106,7 +106,7 @@ function unknown(id: string): Answer {
 
 const summaryTexts = new WeakMap<DrainSummary, string>();
 
-/** Made once for each: a list may have a thousand, of which few have changed since the last one. */
+/** Made once for each: a list may have a thousand, of which few have changed since the last request. */
 function summaryText(summary: DrainSummary): string {
   const text = summaryTexts.get(summary) ?? JSON.stringify(drainListReport([summary]).drains[0]);
   summaryTexts.set(summary, text);

@@ -2,7 +2,7 @@ import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { type StepReport, stepReport } from "../drain/record-report.ts";
 
-/** Steps that are put into words in one turn of the event loop: some milliseconds. */
+/** The number of steps that are formatted in one turn of the event loop, which takes some milliseconds. */
 const STEPS_PER_TURN = 200;
 /** Characters of all texts that are kept for the next reader. */
 const KEPT_CHARACTERS_MAX = 8 * 2 ** 20;
@@ -20,22 +20,22 @@ export interface DrainText {
 }
 
 interface Kept {
-  /** What its last entry was, and how many there were. */
+  /** The last entry, and the number of entries. */
   readonly state: string;
   readonly text: Promise<DrainText>;
   characters: number;
 }
 
 /**
- * The steps of drains as JSON. Putting those of a long drain into words takes tens of milliseconds, so it is done in parts,
- * once for all readers of the same state, and step by step as the drain goes on.
+ * The steps of drains as JSON. Formatting those of a long drain takes tens of milliseconds. So it is done in parts,
+ * once for all readers of the same state, and step by step as the drain proceeds.
  */
 export class DrainTexts {
-  /** The one whose use is longest ago first. */
+  /** Least recently used first. */
   readonly #kept = new Map<string, Kept>();
   #characters = 0;
 
-  /** Undefined: the entries do not tell which drain it is. */
+  /** Undefined: the entries do not name the drain. */
   async of(entries: readonly LedgerEntry[]): Promise<DrainText | undefined> {
     const last = entries.at(-1);
     if (last === undefined || !entries.some(({ type }) => type === "accepted")) return undefined;
@@ -68,10 +68,10 @@ export class DrainTexts {
   }
 }
 
-/** How these end is known only with the whole record. */
+/** The end of these is known only with the whole record. */
 const CHANGING: ReadonlySet<LedgerEntry["type"]> = new Set(["ended", "undone"]);
 
-/** `earlier`: of the same drain, when it had fewer steps. */
+/** `earlier`: the text of the same drain when it had fewer steps. */
 async function textOf(entries: readonly LedgerEntry[], earlier?: Promise<DrainText>): Promise<DrainText> {
   const record = drainRecord(entries) as DrainRecord;
   const known = new Map((await earlier)?.steps.map((step) => [step.n, step]));
@@ -90,13 +90,13 @@ async function textOf(entries: readonly LedgerEntry[], earlier?: Promise<DrainTe
 
 const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
 
-/** The steps of a drain as outsiders get them, one after the other. */
+/** The steps of a drain in the form of the API, one after the other. */
 export class StepReports {
-  /** Those that the others need to be understood. */
+  /** The entries that are needed to understand the others. */
   readonly #needed: LedgerEntry[];
   #record: DrainRecord | undefined;
 
-  /** `past`: the steps before the first one that is to be reported. */
+  /** `past`: the steps before the first one that is reported. */
   constructor(past: readonly LedgerEntry[] = []) {
     this.#needed = past.filter(({ type }) => NEEDED.has(type));
     this.#record = drainRecord(this.#needed);

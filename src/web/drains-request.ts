@@ -66,12 +66,12 @@ export const DRAIN_EVENTS_HEADERS = z.object({
     .describe("`id` of the last step that was received. The stream begins after it."),
 });
 
-/** Which drains are to be listed. */
+/** The drains to be listed. */
 export interface DrainsRequest {
   readonly max: number;
-  /** Absent: all are wanted. */
+  /** Absent: all drains. */
   readonly isWanted?: (summary: DrainSummary) => boolean;
-  /** The id of the drain that the list continues after. Absent: it begins with the newest. */
+  /** The id of the drain after which the list continues. Absent: it begins with the newest. */
   readonly before?: string;
 }
 
@@ -115,7 +115,7 @@ export const NODE_DRAINS_QUERY = z.strictObject({
   pw,
 });
 
-/** What it takes in its path. */
+/** The parameters in its path. */
 export const NODE_PATH = z.strictObject({
   node: z.string().describe("Instance id, private IP address, or node name."),
 });

@@ -6,13 +6,15 @@ import { NotAccepted } from "./http-source.ts";
 
 /** Readers at one address, which may be a proxy's. Each costs a socket and a few kilobytes. */
 const READERS_PER_CLIENT_MAX = 100;
-/** Steps that wait for a reader. Who has more is too slow, and may come again with the last one's id. */
+/**
+ * Steps that may wait for a reader. A reader with more is too slow, and may reconnect with the id of its last step.
+ */
 const WAITING_MAX = 1_000;
-/** The same for all readers together, each with an equal part. */
+/** The same for all readers together, each with an equal share. */
 const WAITING_FOR_ALL_MAX = 100_000;
-/** Whatever is between us and a reader takes a silent connection for a dead one, often after a minute. */
+/** Proxies and load balancers close a silent connection, often after a minute. */
 const HEARTBEAT_MS = 15_000;
-/** After this a reader that was cut off comes again. */
+/** A reader that was disconnected reconnects after this time. */
 const RETRY_MS = 3_000;
 
 export interface StreamOptions {
@@ -20,7 +22,7 @@ export interface StreamOptions {
   readonly id: string;
   /** The reader has the steps up to this number. */
   readonly after: number;
-  /** Where the reader is: an address, or an IPv6 network. */
+  /** The reader's address, or its IPv6 network. */
   readonly client: string;
   /** Whether the reader wants more than the head. */
   readonly isWanted: boolean;
@@ -48,7 +50,7 @@ export class EventStreams {
     if ((this.#readersOf.get(client) ?? 0) >= READERS_PER_CLIENT_MAX)
       throw new NotAccepted(`${READERS_PER_CLIENT_MAX} readers at this address already follow drains: try again later`);
     this.#count(client, 1);
-    // Followed before the past is read, so that nothing is missed between the two.
+    // It follows the drain before it reads the past, so that nothing is missed in between.
     const reader = new Reader({ clock: this.#clock, after, waitingMax: () => this.#waitingMax });
     const unfollow = history.follow(id, (entry) => reader.onEntry(entry));
     const closed = () => {
@@ -58,7 +60,7 @@ export class EventStreams {
     try {
       const entries = await history.read(id, signal);
       const last = entries?.at(-1);
-      // Sent to a reader that reconnects after the end, so that it stays away.
+      // Sent to a reader that reconnects after the end, so that it does not reconnect again.
       const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
       if (entries !== undefined && isWanted && !hasAll) {
         const text = await this.#texts.of(entries);
@@ -89,18 +91,18 @@ interface ReaderOptions {
   readonly clock: Clock;
   /** The reader has the steps up to this number. */
   readonly after: number;
-  /** How many steps may wait for it now. */
+  /** The number of steps that may wait for it now. */
   readonly waitingMax: () => number;
 }
 
 const HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
-  // Some proxies gather answers until they are large.
+  // Some proxies buffer answers until they are large.
   "x-accel-buffering": "no",
 };
 
-/** Nothing more is to come. */
+/** No more steps will come. */
 function isWhole(entries: readonly LedgerEntry[]): boolean {
   const summary = entries.reduce<DrainSummary | undefined>(summaryWith, undefined);
   return summary !== undefined && isOver(summary);
@@ -113,7 +115,7 @@ class Reader {
   readonly #encoder = new TextEncoder();
   readonly #gone = newAbort();
   readonly #waitingMax: ReaderOptions["waitingMax"];
-  /** What comes before the stream is open. */
+  /** Entries that arrive before the stream is open. */
   #early: LedgerEntry[] | undefined = [];
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #last: number;
@@ -126,7 +128,7 @@ class Reader {
     this.#waitingMax = waitingMax;
   }
 
-  /** `closed` is called once, when the reader has gone or the drain has ended. */
+  /** `closed` is called once, when the reader has disconnected or the drain has ended. */
   stream(entries: readonly LedgerEntry[], steps: readonly StepText[], closed: () => void): ReadableStream<Uint8Array> {
     this.#closed = closed;
     this.#reports = new StepReports(entries);
@@ -135,7 +137,7 @@ class Reader {
       this.#controller = controller;
       const early = this.#early ?? [];
       this.#early = undefined;
-      // The past in one piece, however long it is.
+      // The past in one piece, whatever its length.
       const past = steps.map((step) => this.#eventText(step)).join("");
       controller.enqueue(this.#encoder.encode(`retry: ${RETRY_MS}\n\n${past}`));
       if (isWhole(entries)) this.#end();
@@ -154,7 +156,7 @@ class Reader {
     if ((this.#summary !== undefined && isOver(this.#summary)) || entry.type === "interrupted") this.#end();
   }
 
-  /** Empty where the reader has it already. */
+  /** Empty if the reader has it already. */
   #text(entry: LedgerEntry): string {
     const report = this.#reports.report(entry);
     this.#summary = summaryWith(this.#summary, entry);
@@ -173,7 +175,7 @@ class Reader {
     if (this.#waiting >= this.#waitingMax()) this.#drop();
   }
 
-  /** Steps that it has not taken. */
+  /** Steps that it has not received. */
   get #waiting(): number {
     return WAITING_MAX - (this.#controller?.desiredSize ?? WAITING_MAX);
   }

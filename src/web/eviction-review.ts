@@ -9,12 +9,12 @@ import { ALONE, type Replicas } from "./replicas.ts";
 /** A review of an eviction has one or two kilobytes. */
 const BODY_BYTES_MAX = 64 * 1_024;
 const UID_CHARACTERS_MAX = 200;
-/** Of names in Kubernetes. */
+/** Longest name in Kubernetes. */
 const NAME_CHARACTERS_MAX = 253;
-/** Where the API server posts its reviews. */
+/** The path to which the API server posts its reviews. */
 export const REVIEW_PATH = "/evictions";
 const API_VERSION = "admission.k8s.io/v1";
-/** Nothing about pods or nodes: any program in the cluster can post a review. */
+/** It contains nothing about pods or nodes, because any program in the cluster can post a review. */
 const HELD_MESSAGE =
   "load balancers may still send traffic to the pod's node, which is leaving: try again later. The log of hasta-la-vista has the drain";
 
@@ -25,13 +25,13 @@ const REVIEW = z.object({
   request: z.object({ uid: z.string().min(1).max(UID_CHARACTERS_MAX) }),
 });
 
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: it becomes a part of a path. */
+/** It becomes a part of a path. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const NAME = z
   .string()
   .max(NAME_CHARACTERS_MAX)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
-/** Of an eviction. Its object is the `Eviction`, never the pod. */
+/** A review of an eviction. Its object is the `Eviction`, never the pod. */
 const EVICTION = z.object({
   request: z.object({
     operation: z.literal("CREATE"),
@@ -56,11 +56,11 @@ const EVICTION = z.object({
 });
 
 export interface EvictionReviewOptions {
-  /** Rejects with the reason of `signal` alone. */
+  /** Rejects only with the reason of `signal`. */
   readonly judge: (asked: AskedEviction, signal: AbortSignal) => Promise<GateVerdict>;
   /** The other replicas of the service. Absent: there are none. */
   readonly replicas?: Replicas | undefined;
-  /** A fault of ours. */
+  /** A fault of this program. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -92,7 +92,7 @@ export function createEvictionReviewApp({ judge, onError, replicas = ALONE }: Ev
   return app;
 }
 
-/** Undefined: it is about something else, which is none of the gate's business. */
+/** Undefined: it is about something else, which the gate does not review. */
 function askedIn(body: unknown): AskedEviction | undefined {
   const { data } = EVICTION.safeParse(body);
   if (data === undefined) return undefined;
@@ -105,7 +105,7 @@ function askedIn(body: unknown): AskedEviction | undefined {
     ...(typeof uid === "string" && { uid }),
     ...(typeof gracePeriodSeconds === "number" && { graceMs: gracePeriodSeconds * 1_000 }),
     isOwn: object?.metadata?.labels?.[OWN_EVICTION.label] === OWN_EVICTION.value,
-    // `kubectl drain --dry-run=server` says it in the eviction alone, of which the request knows nothing.
+    // `kubectl drain --dry-run=server` states it in the eviction only, not in the request.
     isDryRun: dryRun === true || (dryRuns?.length ?? 0) > 0,
   };
 }
@@ -115,7 +115,7 @@ function answered(uid: string, verdict: GateVerdict | undefined) {
   return { apiVersion: API_VERSION, kind: "AdmissionReview", response };
 }
 
-/** As the API server answers where a disruption budget does not allow an eviction now. */
+/** The answer of the API server when a disruption budget does not allow an eviction now. */
 function held({ retryAfterSeconds }: Extract<GateVerdict, { isHeld: true }>) {
   return {
     status: "Failure",

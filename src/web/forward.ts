@@ -7,24 +7,24 @@ import type { LeaderRecord } from "../drain/leadership.ts";
 import { asHex, REPLICA_HEADER } from "./replica.ts";
 import type { TlsMaterial } from "./server.ts";
 
-/** Pods of a cluster reach each other within milliseconds; a machine that is gone does not answer at all. */
+/** Pods of a cluster reach each other within milliseconds. A machine that is gone does not answer at all. */
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Far more than the report of a drain in hundreds of pools. */
 const ANSWER_BYTES_MAX = 64 * 1_024 * 1_024;
-/** Of one connection, and not of the request: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1. */
+/** Headers of one connection, not of the request: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1. */
 const OF_CONNECTION = ["connection", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 const NOT_PASSED: ReadonlySet<string> = new Set([...OF_CONNECTION, "content-length", REPLICA_HEADER]);
-/** What the server sets itself. */
+/** Headers that the server sets itself. */
 const NOT_RETURNED: ReadonlySet<string> = new Set([...OF_CONNECTION, "date"]);
 
-/** A replica that can be asked. */
+/** A replica to which requests can be sent. */
 export interface Leader extends Pick<LeaderRecord, "identity" | "fingerprint"> {
   readonly address: string;
 }
 
 export interface PassedRequest {
   readonly method: string;
-  /** With its query. */
+  /** Includes the query. */
   readonly path: string;
   readonly headers?: Headers;
   readonly body?: Buffer | undefined;
@@ -32,23 +32,28 @@ export interface PassedRequest {
   readonly mark: string;
 }
 
-/** The leader was not asked: there was no connection to it, or it has shown another certificate than it has published. */
+/**
+ * The leader did not get the request: there was no connection to it, or it presented another certificate than it has
+ * published.
+ */
 export class NotReached extends Error {}
 
 /**
- * Asks the leader in a caller's place. What comes from a certificate that the leader has not published is not sent to.
- * Failures are errors of any kind: whether to ask again is for the caller to decide.
+ * Sends a caller's request to the leader. Nothing is sent to a server with a certificate that the leader has not
+ * published. Failures are errors of any kind. The caller decides whether to try again.
  */
 export class Forwarder {
   readonly #identities: () => readonly TlsMaterial[];
   #agent: { readonly of: string; readonly agent: LeaderAgent } | undefined;
 
-  /** `identities`: what this process may show where client certificates are asked for, the current one first. */
+  /** `identities`: the client certificates that this process may present, the current one first. */
   constructor(identities: () => readonly TlsMaterial[]) {
     this.#identities = identities;
   }
 
-  /** The answer. An event stream goes on as it comes, and ends when a signal aborts; any other answer is whole. */
+  /**
+   * The answer. An event stream is passed on as it comes, and ends when a signal aborts. Any other answer is complete.
+   */
   async pass(
     leader: Leader,
     { method, path, headers, body, mark }: PassedRequest,
@@ -61,7 +66,7 @@ export class Forwarder {
     });
     if (body !== undefined) sent["content-length"] = String(body.length);
     const over = newAbort();
-    // The signals live on, and the answer may be a stream.
+    // The signals outlive the request, and the answer may be a stream.
     const bound = signals.map((signal) => onAbort(signal, () => over.abort(signal.reason)));
     const forget = () => {
       for (const each of bound) each();
@@ -94,7 +99,7 @@ export class Forwarder {
     });
   }
 
-  /** Connections are kept for one leader: another one has another address, or shows another certificate. */
+  /** Connections are kept for one leader. Another one has another address, or presents another certificate. */
   #agentFor({ address, fingerprint = "" }: Leader): LeaderAgent {
     const shown = this.#identities();
     const own = shown.find(({ cert }) => fingerprint === fingerprintOf(cert)) ?? shown[0];
@@ -158,7 +163,7 @@ class LeaderAgent extends Agent {
 
   #openTls(): TLSSocket {
     const { cert, key } = this.#own ?? {};
-    // Known by its fingerprint, in place of an authority.
+    // Verified by its fingerprint instead of an authority.
     return connectTls({
       ...this.#to,
       ...(cert && { cert }),
@@ -192,7 +197,7 @@ async function wholeOf(answer: IncomingMessage, signal: AbortSignal): Promise<Bu
   return Buffer.concat(chunks);
 }
 
-/** Ends where the answer breaks off: who follows a stream connects again. */
+/** Ends where the answer breaks off. A reader of a stream reconnects. */
 function streamOf(answer: IncomingMessage): ReadableStream<Uint8Array> {
   const chunks = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   return new ReadableStream({

@@ -6,7 +6,7 @@ import type { DrainRequest } from "../drain/request.ts";
 /** Requests that may wait for their answers at once. Each costs a socket and a few kilobytes. */
 const REQUESTS_MAX = 10_000;
 
-/** No more requests are taken now. */
+/** No more requests are accepted now. */
 export class NotAccepted extends Error {
   constructor(message: string) {
     super(message);
@@ -14,7 +14,7 @@ export class NotAccepted extends Error {
   }
 }
 
-/** The drain goes on, but could not be recorded: a caller that does not wait can't rely on it. */
+/** The drain continues, but could not be recorded. A caller that does not wait can't rely on it. */
 export class Unrecorded extends Error {
   readonly drain: AcceptedDrain;
 
@@ -25,26 +25,26 @@ export class Unrecorded extends Error {
   }
 }
 
-/** What has become of a request. */
+/** A submitted request. */
 export interface Submitted {
   /**
-   * Resolves once the drain that will answer is known and would outlive the process; stays pending where there is none.
-   * Rejects with `Unrecorded`.
+   * Resolves when the drain that will answer is known and would survive the end of the process. Stays pending if there
+   * is none. Rejects with `Unrecorded`.
    */
   readonly accepted: Promise<AcceptedDrain>;
-  /** Resolves once no guard can refuse the drain any more. */
+  /** Resolves when no guard can refuse the drain any more. */
   readonly begun: Promise<void>;
   readonly outcome: Promise<DrainOutcome>;
 }
 
-/** Drain requests that come by HTTP: each caller waits for its outcome, or is content that its drain has begun. */
+/** Drain requests that come by HTTP. Each caller waits for the outcome, or for its drain to begin. */
 export class HttpSource implements EventSource {
   readonly #queue: Delivery[] = [];
   #wake: () => void = () => {};
   #underWay = 0;
   #stopped = false;
 
-  /** Throws `NotAccepted` when the service is stopping or has too many requests. */
+  /** Throws `NotAccepted` if the service is stopping or has too many requests. */
   submit(request: DrainRequest): Submitted {
     if (this.#stopped) throw new NotAccepted("the service is stopping");
     if (this.#underWay >= REQUESTS_MAX)

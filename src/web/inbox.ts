@@ -1,17 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** The end of a request's headers. Node's parser takes no other. */
+/** The end of a request's headers. Node's parser accepts no other. */
 const HEADERS_END = "\r\n\r\n";
-/** Bytes without such an end that the parser gets at once. */
+/** The parser gets this many bytes at once if they have no such end. */
 const SLICE_BYTES_MAX = 1_024;
 const HEAD = Buffer.from("HEAD ");
 
 /**
- * What a connection has sent, handed to Node's parser one request at a time: the next one is not even parsed before the
- * answer to the one before has left the process. Node itself parses all that a packet holds, some 1,700 requests in 64 KiB,
- * and keeps all their answers for a client that reads none. What waits here waits in the socket's own buffer, which stops
- * reading from the network when it is full.
+ * Passes what a connection has sent to Node's parser one request at a time: the next request is not even parsed before
+ * the answer to the one before has left the process. Node itself parses everything that a packet holds, some 1,700
+ * requests in 64 KiB, and keeps all their answers for a client that reads none. What waits here waits in the socket's
+ * own buffer, which stops reading from the network when it is full.
  */
 export class Inbox {
   readonly #socket: Socket;
@@ -19,7 +19,7 @@ export class Inbox {
   readonly #parse: (bytes: Buffer) => void;
   readonly #unanswered = new Set<ServerResponse>();
   #last: IncomingMessage | undefined;
-  /** Nothing of the next request was parsed yet. */
+  /** Nothing of the next request has been parsed. */
   #isBetween = true;
   #isHead = false;
   #isUnreadable = false;
@@ -34,7 +34,7 @@ export class Inbox {
     socket.on("drain", () => this.#goOn());
   }
 
-  /** The request that came last has the method HEAD, as far as its beginning says. */
+  /** Whether the last request has the method HEAD, according to its beginning. */
   get isHead(): boolean {
     return this.#isHead;
   }
@@ -50,7 +50,7 @@ export class Inbox {
     });
   }
 
-  /** The parser understands nothing more of what comes. */
+  /** The parser can't parse anything that follows. */
   discard(): void {
     this.#isUnreadable = true;
   }
@@ -58,7 +58,7 @@ export class Inbox {
   #onBytes(bytes: Buffer): void {
     let rest = bytes;
     while (rest.length > 0 && !this.#isUnreadable && !this.#socket.destroyed) {
-      // The parser pauses the socket as well: while a body finds no reader.
+      // The parser also pauses the socket, while nothing reads a body.
       if (this.#socket.isPaused() || !this.#mayParse()) {
         this.#socket.pause();
         this.#socket.unshift(rest);
@@ -75,12 +75,12 @@ export class Inbox {
 
   #mayParse(): boolean {
     const isInBody = this.#last?.complete === false;
-    // Node has paused it, will resume it, and throws where it gets bytes meanwhile.
+    // Node has paused it, will resume it, and throws if it gets bytes meanwhile.
     const isPausedByNode = (this.#socket as { readonly _paused?: boolean })._paused === true;
     return this.#unanswered.size <= (isInBody ? 1 : 0) && !this.#socket.writableNeedDrain && !isPausedByNode;
   }
 
-  /** In the next turn of the event loop, so that a connection has one request in each. */
+  /** In the next turn of the event loop, so that a connection has one request in each turn. */
   #goOn(): void {
     if (this.#socket.isPaused()) setImmediate(() => this.#socket.resume());
   }

@@ -1,12 +1,12 @@
 import type { Clock } from "../drain/clock.ts";
 
-/** Far more than people and programs ask for. */
+/** Far more than people and programs request. */
 const PER_PERIOD_MAX = 10;
 const PERIOD_MS = 1_000;
 
 /**
- * The same work, done at most ten times a second: who asks more often shares the last result, which is a second old at
- * most. Who asks while it is under way waits for that.
+ * The same work, done at most ten times a second. Callers that ask more often share the last result, which is at most a
+ * second old. Callers that ask while it runs wait for it.
  */
 export function paced<T>(clock: Clock, work: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | undefined;
@@ -14,7 +14,7 @@ export function paced<T>(clock: Clock, work: () => Promise<T>): () => Promise<T>
   let period = { began: Number.NEGATIVE_INFINITY, count: 0 };
   return () => {
     const now = clock.now();
-    // Also after a step back of the clock.
+    // This also holds after the clock was set back.
     if (now - period.began >= PERIOD_MS || now < period.began) period = { began: now, count: 0 };
     if (last !== undefined && (isUnderWay || period.count >= PER_PERIOD_MAX)) return last;
     period.count += 1;
@@ -26,7 +26,7 @@ export function paced<T>(clock: Clock, work: () => Promise<T>): () => Promise<T>
   };
 }
 
-/** Answers with a body that never changes, which all answers share. */
+/** An answer with a constant body, which all answers share. */
 export function constantJson(value: object): () => Response {
   const body = Buffer.from(JSON.stringify(value));
   return () => new Response(body, { headers: { "content-type": "application/json" } });

@@ -1,24 +1,24 @@
 /** Limits for every client of the service, with or without the secret. */
 export interface WebLimits {
-  /** From a connection's beginning, or from the answer before, until a request's headers are there. */
+  /** From the beginning of a connection, or from the answer before, until the headers of a request are complete. */
   readonly headersTimeoutMs: number;
-  /** The same until all of the request is there. How long its answer takes is for others to bound. */
+  /** The same until the request is complete. The time of its answer is limited elsewhere. */
   readonly requestTimeoutMs: number;
   /** How long a connection may stay open without a request. Longer than load balancers keep theirs: 60 s on AWS. */
   readonly keepAliveTimeoutMs: number;
-  /** How long a caller may take none of an answer. */
+  /** How long a caller may receive nothing of an answer. */
   readonly answerTimeoutMs: number;
-  /** How long TLS may take to agree. */
+  /** How long a TLS handshake may take. */
   readonly handshakeTimeoutMs: number;
-  /** How often the first two are looked at. */
+  /** How often the first two are checked. */
   readonly checkIntervalMs: number;
-  /** Open at once: room for all drain requests that may wait, and for health checks. */
+  /** Connections open at once: room for all drain requests that may wait, and for health checks. */
   readonly connectionsMax: number;
-  /** How many of them are left to probes, whatever other requests are under way. */
+  /** The number of connections that are reserved for probes, whatever other requests are in progress. */
   readonly probesMin: number;
-  /** Requests that one address may have under way, probes aside. */
+  /** Requests in progress from one address, without probes. */
   readonly requestsPerAddressMax: number;
-  /** Bytes of answers that all clients together may leave untaken. */
+  /** Bytes of answers that all clients together may leave unread. */
   readonly unreadBytesMax: number;
 }
 
@@ -37,7 +37,7 @@ export const WEB_LIMITS: WebLimits = {
 
 /** The URL and the headers together. */
 export const HEADERS_BYTES_MAX = 16 * 1_024;
-/** Far more than any path and query here. */
+/** Far more than any path and query of this API. */
 export const URL_CHARACTERS_MAX = 8 * 1_024;
 /** Far more than a drain request needs. */
 export const BODY_BYTES_MAX = 16 * 1_024;

@@ -14,12 +14,15 @@ import {
 } from "../drain/report.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 
-/** Of one drain: sentences, and registrations that wait for the guard. More are left out. */
+/** Of one drain: sentences, and registrations that wait for the guard. Further ones are not shown. */
 const NOTES_MAX = 20;
-/** Which registrations are shown where not all are: those that need attention first. */
+/** The order of registrations if not all are shown: those that need attention first. */
 const ATTENTION: readonly RegistrationResult["state"][] = ["failed", "registered", "holding", "kept", "released"];
 
-/** What the events of a running drain say besides what `RunningDrain` has. Bounded, because a node may be in hundreds of pools. */
+/**
+ * What the events of a running drain say in addition to `RunningDrain`. It is bounded, because a node may be in
+ * hundreds of pools.
+ */
 export class LiveDrain {
   readonly node: UndoneNode;
   #isSearched = false;
@@ -95,7 +98,7 @@ export class LiveDrain {
     for (const pod of event.pods) this.#pods.left.delete(pod);
   }
 
-  /** As readers of the overview get it: at most `max` of its registrations. `now`: in milliseconds since the epoch. */
+  /** For readers of the overview: at most `max` of its registrations. `now`: in milliseconds since the epoch. */
   report(drain: RunningDrain, { now, max }: { readonly now: number; readonly max: number }) {
     const { drainId, startedAt, reasons, limit, registrations } = drain;
     const counts: Partial<Record<RegistrationResult["state"], number>> = {};
@@ -131,7 +134,7 @@ export class LiveDrain {
     return {
       ...registrationReport(registration),
       state,
-      // To the second: a moment that is reckoned anew each time must not seem another one.
+      // To the second, because a time that is computed each time must not appear to change.
       ...(state === "holding" && { heldSince: moment(Math.round((now - heldMs) / 1_000) * 1_000) }),
       ...(state === "released" && { heldSeconds: seconds(heldMs) }),
       ...(holdMs !== undefined && { holdSeconds: seconds(holdMs) }),

@@ -11,7 +11,7 @@ export interface MetricsAppOptions {
 
 const PATHS: readonly string[] = ["/health", "/metrics"];
 
-/** What a program answers that has no API of its own: that it lives, and its metrics. Neither needs a secret. */
+/** The server of a program without an API: its health and its metrics. Neither needs a secret. */
 export function createMetricsApp({ clock, metrics }: MetricsAppOptions): Hono {
   const app = new Hono();
   app.get("/health", constantJson({ status: "ok" }));

@@ -44,11 +44,11 @@ interface NodeListOptions {
   readonly needs: NeedAccess;
   /** See `Relay`. */
   readonly byLeader: MiddlewareHandler;
-  /** Absent: the service has no cluster. */
+  /** Absent: no cluster is configured. */
   readonly nodesWith: NodesWith | undefined;
 }
 
-/** Which nodes have the labels of a selector: callers of the service need no access to its cluster. */
+/** The nodes that match a label selector, for callers of the service that have no access to its cluster. */
 export function addNodeListRoute(app: Hono, { needs, byLeader, nodesWith }: NodeListOptions): void {
   app.get("/nodes", needs({ verb: "list", resource: "nodes" }), byLeader, async (context) => {
     const { selector } = readParameters(NODES_QUERY, queryFields(queryOf(context)), "query");

@@ -18,7 +18,7 @@ export const node = z
   })
   .meta({ id: "Node" });
 
-/** Which registration is meant. */
+/** Identifies a registration. */
 export const place = {
   kind: z
     .enum(LOAD_BALANCER_KINDS)

@@ -6,18 +6,24 @@ import type { Overview } from "./overview.ts";
 import { queryOf } from "./parameters.ts";
 import type { NeedAccess } from "./secret-guard.ts";
 
-/** Readers at one address, which may be a proxy's, and of all addresses together. Each costs a socket and a few kilobytes. */
+/**
+ * Readers at one address, which may be a proxy's, and at all addresses together. Each costs a socket and a few
+ * kilobytes.
+ */
 const READERS_PER_CLIENT_MAX = 100;
 const READERS_MAX = 1_000;
-/** Changes that wait for a reader, half a minute's worth. Who has more is too slow, and reads everything again. */
+/**
+ * Changes that may wait for a reader: those of half a minute. A reader with more is too slow, and reads everything
+ * again.
+ */
 const WAITING_MAX = 30;
-/** After this a reader that was cut off comes again. */
+/** A reader that was disconnected reconnects after this time. */
 const RETRY_MS = 3_000;
 
 const HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
-  // Some proxies gather answers until they are large.
+  // Some proxies buffer answers until they are large.
   "x-accel-buffering": "no",
 };
 
@@ -28,7 +34,7 @@ export interface OverviewRoutesOptions {
   readonly overview: Pick<Overview, "text" | "follow">;
 }
 
-/** What the dashboard shows: everything, and what changes. */
+/** What the dashboard shows: everything, and then the changes. */
 export function addOverviewRoutes(app: Hono, { needs, byLeader, overview }: OverviewRoutesOptions): void {
   const readers = new Readers();
   const access = needs({ verb: "list", resource: "drains" });
@@ -46,7 +52,7 @@ export function addOverviewRoutes(app: Hono, { needs, byLeader, overview }: Over
   });
 }
 
-/** Everything first, then what changes, until the reader leaves. `left` is called once. */
+/** Everything first, then the changes, until the reader disconnects. `left` is called once. */
 function streamOf(overview: OverviewRoutesOptions["overview"], left: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let leave = left;

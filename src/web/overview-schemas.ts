@@ -2,7 +2,7 @@ import * as z from "zod";
 import { drainId, error, limit, moment, running, seconds } from "./answer-schemas.ts";
 import { node, place } from "./node-schemas.ts";
 
-/** What `GET /overview` answers, and its events. Reports are made in `overview.ts` and `live-drain.ts`. */
+/** The answer of `GET /overview`, and its events. Reports are made in `overview.ts` and `live-drain.ts`. */
 
 const standing = z
   .strictObject({

@@ -10,13 +10,16 @@ import type { NodeReference } from "../drain/request.ts";
 import { LiveDrain } from "./live-drain.ts";
 import type { ReadyState } from "./readiness.ts";
 
-/** However much happens, readers hear of it this often at most. */
+/** Readers get changes at most this often. */
 const CHANGES_INTERVAL_MS = 1_000;
-/** And every so many times in any case: quotas and the index change all the time, and a reader learns that it is connected. */
+/**
+ * In any case, readers get the state at every fifth interval: quotas and the index change all the time, and a reader
+ * learns that it is still connected.
+ */
 const STATUS_EVERY = 5;
-/** Each running drain is looked at again within so many intervals, because its limit may move without an event. */
+/** Each running drain is read again within this many intervals, because its limit may change without an event. */
 const ROUND = 15;
-/** Registrations that are looked at in one turn of the event loop. What is left waits for the next interval. */
+/** Registrations that are read in one turn of the event loop. The rest waits for the next interval. */
 const REGISTRATIONS_PER_TURN = 20_000;
 /** Registrations that are shown of all drains together, and of one. */
 const SHOWN_MAX = 4_000;
@@ -24,19 +27,19 @@ const SHOWN_OF_DRAIN_MAX = 64;
 const SHOWN_OF_DRAIN_MIN = 4;
 const DECISIONS_MAX = 50;
 const LOOKUPS_MAX = 50;
-/** A lookup that fails is repeated every few seconds. One of which nothing is heard any more has ended. */
+/** A failed lookup is repeated every few seconds. If nothing is heard of it for this time, it has ended. */
 const LOOKUP_KEPT_MS = 30_000;
 
 export interface OverviewOptions {
   readonly clock: Clock;
   readonly version: string;
-  /** What readers need of the configuration. */
+  /** The part of the configuration that readers need. */
   readonly settings: OverviewSettings;
   readonly ready: () => ReadyState;
   readonly clouds: () => readonly CloudState[];
   /** The running drain of the node with this id. */
   readonly runningOf: (nodeId: string) => RunningDrain | undefined;
-  /** A fault of ours. Those who follow hear of the next change. */
+  /** A fault of this program. Readers get the next change. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -48,18 +51,21 @@ export interface OverviewSettings {
   readonly undo: boolean;
   readonly minHealthy: string;
   readonly maxVoluntary: string;
-  /** This process among several replicas. */
+  /** The leading process among several replicas. */
   readonly leader?: string | undefined;
 }
 
-/** What the guard has decided. */
+/** A decision of the guard. */
 interface Decision {
   readonly n: number;
   readonly at: number;
   readonly event: Extract<DrainEvent, { readonly type: "guarded" | "ended" }>;
 }
 
-/** All that an operator wants to see at a glance, whole and as it changes. It only listens, and works only for readers. */
+/**
+ * Everything that an operator wants to see at a glance, complete and as it changes. It only listens, and works only for
+ * readers.
+ */
 export class Overview {
   readonly #options: OverviewOptions;
   /** By drain. */
@@ -68,13 +74,13 @@ export class Overview {
   #over: string[] = [];
   #decisions: readonly Decision[] = [];
   #decided = 0;
-  /** Of all decisions, the last one that was sent to those who follow. */
+  /** The last decision that was sent to readers. */
   #sent = 0;
   readonly #lookups = new Map<string, { readonly at: number; readonly error: DrainError }>();
   /** How often the list of drains has changed. */
   #history = 0;
   readonly #followers = new Set<(text: string) => void>();
-  /** What those who follow have of each drain. */
+  /** The last text of each drain that readers got. */
   readonly #texts = new Map<string, string>();
   #ended = newAbort();
 
@@ -97,7 +103,7 @@ export class Overview {
     if (this.#followers.size > 0) this.#over.push(drainId);
   };
 
-  /** The node of a request could not be found, and is looked for again. */
+  /** The node of a request could not be found, and the lookup is retried. */
   lookupFailed({ by, value }: NodeReference, error: DrainError): void {
     const asked = `${by} ${printable(value)}`;
     this.#lookups.delete(asked);
@@ -112,7 +118,7 @@ export class Overview {
     return this.#whole({ decisions: this.#decisions, running: drains.filter((text) => text !== "") });
   }
 
-  /** Hands over what changes, as JSON, at most once a second, until the returned function is called. */
+  /** Passes changes as JSON to `onChange`, at most once a second, until the returned function is called. */
   follow(onChange: (text: string) => void): () => void {
     const isFirst = this.#followers.size === 0;
     this.#followers.add(onChange);
@@ -149,7 +155,7 @@ export class Overview {
     if (text !== undefined) notify([...this.#followers], text);
   }
 
-  /** Undefined: nothing has changed. `always`: also then. */
+  /** Undefined: nothing has changed. `always`: returns a text in that case too. */
   #changesText(always: boolean): string | undefined {
     const running: string[] = [];
     let looked = 0;
@@ -170,7 +176,7 @@ export class Overview {
     return this.#whole({ decisions, running, over });
   }
 
-  /** Empty: it has just ended. */
+  /** Empty: the drain has just ended. */
   #drainText(id: string, drain: LiveDrain, looked: (registrations: number) => void = () => {}): string {
     const { runningOf, clock } = this.#options;
     const running = runningOf(drain.node.id);
@@ -199,7 +205,7 @@ export class Overview {
       history: this.#history,
       ...(over && { over }),
     };
-    // The drains last: their texts are made already.
+    // The drains come last, because their texts exist already.
     return `${JSON.stringify(status).slice(0, -1)},"running":[${running.join(",")}]}`;
   }
 
@@ -219,7 +225,7 @@ export class Overview {
 interface Changes {
   readonly decisions: readonly Decision[];
   readonly running: readonly string[];
-  /** Drains that run no more. Absent: this is all there is. */
+  /** Drains that have ended. Absent: the text has everything. */
   readonly over?: readonly string[];
 }
 

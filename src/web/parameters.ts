@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type * as z from "zod";
 import { printable } from "../drain/errors.ts";
 
-/** What the caller must mend. */
+/** A request that the caller has to correct. */
 export class BadRequest extends Error {
   /** The same without anything that the caller has sent, which might be the secret in the wrong place. */
   readonly logged: string;
@@ -22,14 +22,14 @@ export function queryOf({ req }: Context): URLSearchParams {
   return new URL(req.url).searchParams;
 }
 
-/** The query's parameters. Throws `BadRequest` where one stands twice. */
+/** The query's parameters. Throws `BadRequest` if one is given twice. */
 export function queryFields(query: URLSearchParams): Readonly<Record<string, string>> {
   refuseRepeated([...query.keys()], "query");
   // Not by assignment, which would do nothing for `__proto__`.
   return Object.fromEntries(query);
 }
 
-/** Throws `BadRequest` where a name comes twice. */
+/** Throws `BadRequest` if a name is given twice. */
 export function refuseRepeated(names: readonly string[], where: "query" | "body"): void {
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated === undefined) return;
@@ -40,8 +40,8 @@ export function refuseRepeated(names: readonly string[], where: "query" | "body"
 }
 
 /**
- * Checks parameters against their schema, and throws `BadRequest` with everything that is wrong. What zod says of a
- * value could repeat it; names and expectations are enough, and can't hold a secret.
+ * Checks parameters against their schema, and throws `BadRequest` with all problems. The messages of zod could repeat a
+ * value. Names and expectations are sufficient, and can't contain a secret.
  */
 export function readParameters<T extends z.ZodObject>(schema: T, value: unknown, where: "query" | "body"): z.output<T> {
   const result = schema.safeParse(value, { error: advice });
@@ -65,7 +65,7 @@ export function readParameters<T extends z.ZodObject>(schema: T, value: unknown,
   );
 }
 
-/** What to give instead, where the schema has no advice of its own. */
+/** What to give instead, if the schema has no advice of its own. */
 const advice: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === "invalid_type") return `give ${TYPES[issue.expected] ?? issue.expected}`;
   if (issue.code === "invalid_value") return `give one of ${issue.values.map(String).join(", ")}`;

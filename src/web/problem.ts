@@ -1,4 +1,4 @@
-/** Seconds after which a refused caller may try again: another replica may have taken over by then. */
+/** Seconds after which a refused caller may try again. Another replica may have taken over by then. */
 const RETRY_AFTER_SECONDS = "5";
 
 export interface Answer {
@@ -7,7 +7,7 @@ export interface Answer {
   readonly body: object;
 }
 
-/** An error as RFC 9457 has it. `more` says what was done all the same. */
+/** An error according to RFC 9457. `more` says what was done all the same. */
 export function problem(
   status: number,
   detail: string,
@@ -20,7 +20,7 @@ export function problem(
   };
 }
 
-/** Not now: `Retry-After` says when to come again. */
+/** Temporarily unavailable: `Retry-After` says when to try again. */
 export function unavailable(detail: string, more: object = {}, headers: Readonly<Record<string, string>> = {}): Answer {
   return problem(503, detail, { headers: { ...headers, "retry-after": RETRY_AFTER_SECONDS }, more });
 }

@@ -4,24 +4,24 @@ import { LimitPassed, withLimit } from "../drain/limit.ts";
 
 /** A check makes a call for each action. */
 const CHECK_INTERVAL_MS = 60_000;
-/** Failed calls are repeated for a while, and wait for the request quota. */
+/** Failed calls are retried for a while, and wait for the request quota. */
 const CHECK_TIMEOUT_MS = 45_000;
 
-/** Whether the service could drain a node now, as far as is known. Moments are milliseconds since the epoch. */
+/** Whether the service could drain a node now, as far as this is known. Times are milliseconds since the epoch. */
 export type ReadyState =
   | { readonly status: "checking" }
-  /** `leader`: the replica that acts on nodes, where it is another one. */
+  /** `leader`: the replica that acts on nodes, if it is another one. */
   | { readonly status: "ready"; readonly checkedAt: number; readonly leader?: string }
   | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
   | { readonly status: "stopping" };
 
-/** Since when something fails, in milliseconds since the epoch. */
+/** Since when something has been failing, in milliseconds since the epoch. */
 export interface Trouble {
   readonly error: DrainError;
   readonly at: number;
 }
 
-/** What is known of reading a queue. */
+/** The state of reading a queue. */
 export interface QueueState {
   /** Whether any attempt to read it has ended. */
   readonly isKnown: boolean;
@@ -29,7 +29,7 @@ export interface QueueState {
   readonly trouble: Trouble | undefined;
 }
 
-/** The state of a service that also reads a queue, if it does: it is not ready while that can't be read. */
+/** The state of a service that also reads a queue, if there is one. It is not ready while the queue can't be read. */
 export function withQueue(state: ReadyState, queue: QueueState | undefined): ReadyState {
   if (queue === undefined || state.status === "stopping") return state;
   const { trouble, isKnown } = queue;
@@ -39,7 +39,7 @@ export function withQueue(state: ReadyState, queue: QueueState | undefined): Rea
   return { status: "not-ready", checkedAt: trouble.at, problems: [...problems, unread] };
 }
 
-/** The state of a service that has a ledger in a file: it is not ready while another program has taken the file away. */
+/** The state of a service that has a ledger in a file. It is not ready while another program has removed the file. */
 export function withLedger(state: ReadyState, trouble: Trouble | undefined): ReadyState {
   if (trouble === undefined || state.status === "stopping") return state;
   const problems = state.status === "not-ready" ? state.problems : [];
@@ -48,9 +48,9 @@ export function withLedger(state: ReadyState, trouble: Trouble | undefined): Rea
 
 export interface ReadinessOptions {
   readonly clock: Clock;
-  /** Everything that would keep drains from working. */
+  /** All problems with which drains would not work. */
   readonly check: (signal: AbortSignal) => Promise<readonly AccessProblem[]>;
-  /** Hears of the first check, and of each one that ends otherwise than the one before. */
+  /** Called after the first check, and after each one that differs from the one before. */
   readonly onChange: (state: ReadyState) => void;
 }
 
@@ -102,7 +102,7 @@ export class Readiness {
   }
 }
 
-/** The part in which two states differ; the text of an error may change between checks. */
+/** The part in which two states differ. The text of an error may change between checks. */
 function gist(state: ReadyState): string {
   if (state.status !== "not-ready") return state.status;
   return state.problems.map(({ action, error }) => `${error.code} ${action}`).join();

@@ -1,21 +1,27 @@
-/** How many escapes a text may have been put into, one into the other: JSON in JSON in a URL. */
+/** How many escapes a text may be nested in, such as JSON in JSON in a URL. */
 const DEPTH_MAX = 3;
 
-/** A text with some of its escapes replaced by what they stand for, in UTF-8. A plus sign is a space, as it may be in a URL. */
+/**
+ * A text with some of its escapes replaced by what they stand for, in UTF-8. A plus sign is a space, as it may be in a
+ * URL.
+ */
 export interface Reading {
   readonly bytes: Buffer;
-  /** Where in the text each byte comes from: the first character, and the one after the last. */
+  /** The position of each byte in the text: its first character, and the one after its last. */
   readonly from: Uint32Array;
   readonly to: Uint32Array;
 }
 
-/** The text as it is, with its escapes of URLs or of JSON replaced, with those in these replaced, and so on. */
+/**
+ * The text, the text with its escapes of URLs or of JSON replaced, the same with the escapes in these replaced, and so
+ * on.
+ */
 export function everyReading(text: string): readonly Reading[] {
   const readings = [asItIs(text)];
   let last: readonly Reading[] = readings;
   for (let depth = 0; depth < DEPTH_MAX; depth += 1) {
     const unescapedBy = (escapeAt: EscapeAt) => last.flatMap((reading) => unescaped(reading, escapeAt) ?? []);
-    // One after the other: what looks like an escape of the one may have been escaped by the other as it is.
+    // One after the other, because what looks like an escape of the one may be text that the other has escaped.
     last = [...unescapedBy(urlEscapeAt), ...unescapedBy(jsonEscapeAt)];
     readings.push(...last);
   }
@@ -42,16 +48,16 @@ function withSpaces({ bytes, ...places }: Reading): Reading {
   return { bytes: bytes.map((byte) => (byte === PLUS ? (SPACE ?? 0) : byte)) as Buffer, ...places };
 }
 
-/** One escape: how many bytes it takes, and which it stands for. */
+/** One escape: the number of bytes that it takes, and the bytes that it stands for. */
 interface Escape {
   readonly length: number;
   readonly bytes: Uint8Array;
 }
 
-/** Undefined: there is none. */
+/** Undefined: there is no escape. */
 type EscapeAt = (bytes: Buffer, at: number) => Escape | undefined;
 
-/** Undefined: it has no escapes. */
+/** Undefined: the text has no escapes. */
 function unescaped({ bytes, from, to }: Reading, escapeAt: EscapeAt): Reading | undefined {
   const result = {
     bytes: Buffer.alloc(bytes.length),
@@ -91,7 +97,7 @@ function jsonEscapeAt(bytes: Buffer, at: number): Escape | undefined {
   return { length: low === undefined ? 6 : 12, bytes: Buffer.from(character, "utf8") };
 }
 
-/** Of JSON: `\n` and so on. Any other character stands for itself. */
+/** An escape of JSON, such as `\n`. Any other character stands for itself. */
 function letterEscape(letter: number): Escape {
   const byLetter: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
   const control = byLetter[String.fromCharCode(letter)];

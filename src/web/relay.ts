@@ -8,23 +8,23 @@ import { send, unavailable } from "./problem.ts";
 import { isPassedOver, NOT_LEADER_HEADER } from "./replicas.ts";
 
 const EVENT_STREAM = "text/event-stream";
-/** Between two tries to reach a leader, unless another one is heard of. */
+/** The pause between two attempts to reach a leader, unless another leader becomes known. */
 const PAUSE = { firstMs: 125, maxMs: 1_000 };
-/** So many leaders may take a request and go before they answer: it may be the request that they go for. */
+/** The number of leaders that may accept a request and end before they answer. The request itself may be the cause. */
 const TAKEN_MAX = 3;
 /** A term of this process. */
 export interface AnsweringTerm {
-  /** Aborts when its answers count no more: the next leader has them. */
+  /** Aborts when its answers are not valid any more, because the next leader has them. */
   readonly over: AbortSignal;
 }
 
-/** Who answers now. */
+/** The process that answers now. */
 export interface Route {
-  /** This process, while it leads. */
+  /** The term of this process, while it leads. */
   readonly term: AnsweringTerm | undefined;
-  /** Another process, as last heard of. `gone` aborts once yet another one leads. */
+  /** Another process, as it was read last. `gone` aborts when yet another one leads. */
   readonly leader: (Leader & { readonly gone: AbortSignal }) | undefined;
-  /** Resolves at the next change, or after so many milliseconds. */
+  /** Resolves at the next change, or after this many milliseconds. */
   changed(withinMs: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -38,16 +38,16 @@ export interface RelayOptions {
   readonly waitMs: number;
   /** Aborts when the process does not wait any more. */
   readonly end: AbortSignal;
-  /** Where no leader answers, this process does after all. Absent: the caller gets 503. */
+  /** If no leader answers, this process answers itself. Absent: the caller gets 503. */
   readonly failsOpen?: boolean;
-  /** Hears of each try that failed. */
+  /** Called for each failed attempt. */
   readonly onFailure: (leader: string, error: Error) => void;
 }
 
 /**
- * Answers here while this process leads, and has the leader answer otherwise. A request whose leader goes is repeated at the
- * next one, which every request bears: a drain is joined, a cancellation is done once. Another replica's request is never
- * passed on again.
+ * Answers here while this process leads, and otherwise has the leader answer. If the leader ends, its request is
+ * repeated at the next one. Every request may be repeated: a drain is joined, and a cancellation is done once. The
+ * request of another replica is never passed on again.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -57,7 +57,7 @@ export class Relay {
     this.#options = options;
   }
 
-  /** Requests that wait for a leader or its answer. An event stream that has begun is none of them. */
+  /** Requests that wait for a leader or its answer. An event stream that has begun does not count. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -88,13 +88,13 @@ export class Relay {
   }
 }
 
-/** Hono would add the headers of the one to the other. */
+/** Hono would add the headers of one answer to those of the other. */
 function replaceAnswer(context: Context, answer: Response | undefined): void {
   context.res = undefined;
   context.res = answer;
 }
 
-/** Ends with the term: the reader connects again, and follows the next leader. */
+/** Ends with the term: the reader reconnects, and follows the next leader. */
 function untilOver({ body, status, headers }: Response, over: AbortSignal): Response {
   const reader = (body as ReadableStream<Uint8Array>).getReader();
   const forget = onAbort(over, () => void reader.cancel().catch(() => {})); // It has ended by itself.
@@ -118,7 +118,7 @@ function notLeader(): Response {
   return send(unavailable("this replica does not lead", {}, { [NOT_LEADER_HEADER]: "true" }));
 }
 
-/** The next leader's answer. `here`: how this process answers if it is the one; it can do so once. */
+/** The next leader's answer. `here`: answers in this process if it is the leader. It can be called once. */
 async function elsewhere(
   context: Context,
   here: (() => Promise<void>) | undefined,

@@ -10,8 +10,8 @@ const TEXT = z.string().max(TEXT_CHARACTERS_MAX);
 const OF_REPLICA = z.object({ from: TEXT.min(1), node: TEXT.optional(), client: TEXT.optional() });
 
 /**
- * The value of the header by which replicas know each other: it can only be made with the secret, which all of them have.
- * So no caller without it can claim another address than its own.
+ * The value of the header by which replicas recognize each other. It can be made only with the secret, which all of
+ * them have, so that a caller without it can't claim another address.
  */
 export function replicaHeader(of: OfReplica, secret: string): string {
   const text = Buffer.from(JSON.stringify(of)).toString("base64url");
@@ -36,15 +36,18 @@ function isEqual(one: Buffer, other: Buffer): boolean {
 }
 
 export interface KnownReplicas {
-  /** All that the header may be made with: a replica may not have read a new secret yet. */
+  /** All secrets that the header may be made with. A replica may not have read a new secret yet. */
   readonly secrets: () => readonly string[];
-  /** With client certificates: whether this is a certificate of the service itself, by its SHA-256 in hexadecimal digits. */
+  /**
+   * With client certificates: whether this is a certificate of the service itself, by its SHA-256 in hexadecimal
+   * digits.
+   */
   readonly isOwnCertificate?: ((fingerprint: string) => boolean) | undefined;
-  /** Hears of every request of another replica. */
+  /** Called for every request of another replica. */
   readonly onRequest: (of: OfReplica) => void;
 }
 
-/** Knows the requests of other replicas: `context.get("ofReplica")`. */
+/** Recognizes the requests of other replicas: `context.get("ofReplica")`. */
 export function knowReplicas({ secrets, isOwnCertificate, onRequest }: KnownReplicas): MiddlewareHandler {
   return async (context, next) => {
     const header = context.req.header(REPLICA_HEADER);
@@ -57,7 +60,10 @@ export function knowReplicas({ secrets, isOwnCertificate, onRequest }: KnownRepl
   };
 }
 
-/** Of the certificate that the other end has shown, and whose key it has. Empty: it has shown none. */
+/**
+ * The fingerprint of the certificate that the other end has presented, and whose key it has. Empty: it has presented
+ * none.
+ */
 function fingerprintFrom(context: Context): string {
   const { incoming } = (context.env ?? {}) as Partial<HttpBindings>;
   const socket = incoming?.socket;
@@ -70,7 +76,7 @@ interface CertificateShown {
   readonly fingerprint256: string;
 }
 
-/** A certificate's SHA-256 as the election publishes it. */
+/** A certificate's SHA-256 in the form that the election publishes. */
 export function asHex({ fingerprint256 }: CertificateShown): string {
   return fingerprint256.replaceAll(":", "").toLowerCase();
 }

@@ -1,16 +1,16 @@
 import type { Clock } from "../drain/clock.ts";
 
-/** So long a file's old content may still count. */
+/** The old content of a file may be used for this long. */
 const REREAD_MS = 5_000;
 
 export interface RereadOptions<T> {
   readonly clock: Clock;
-  /** What has been read already. */
+  /** The content that was read already. */
   readonly first: T;
   readonly read: () => Promise<T>;
-  /** Gets what was read when it differs from what was known. */
+  /** Called with the content when it has changed. */
   readonly onChange: (value: T) => void;
-  /** Gets the problem when a read fails: the previous content stays in use. */
+  /** Called with the problem when a read fails. The previous content stays in use. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -36,7 +36,7 @@ export async function reread<T>(options: RereadOptions<T>, stop: AbortSignal): P
   }
 }
 
-/** A file on a network or a pipe may never be read. Undefined once `stop` aborts. */
+/** A read of a network file system or a pipe may never end. Undefined when `stop` aborts. */
 function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const onStop = () => resolve(undefined);

@@ -12,28 +12,30 @@ import { type Counted, WrongSecrets } from "./wrong-secrets.ts";
 
 export interface SecretGuardOptions {
   readonly isSecret: SecretCheck;
-  /** The same secrets, and those that were replaced not long ago. They must not stand anywhere else. */
+  /** The same secrets, and those that were replaced not long ago. They must not appear anywhere else. */
   readonly secrets: () => SecretMask;
-  /** Whether the secret may come as `pw` in the query too. */
+  /** Whether the secret may also be sent as `pw` in the query. */
   readonly querySecret: boolean;
-  /** Whether a verified client certificate is needed besides. */
+  /** Whether a verified client certificate is required too. */
   readonly clientCertificate: boolean;
-  /** Tokens of the cluster open the door too. Absent: they do not. */
+  /** Accepts tokens of the cluster. Absent: they are not accepted. */
   readonly tokens?: TokenChecking | undefined;
   readonly clock: Clock;
-  /** Hears of the first right secret that comes in a query, and where from. */
+  /** Called for the first right secret in a query, with its client. */
   readonly onQuerySecret: (client: string) => void;
-  /** Hears of each client, once until it is quiet again, whose wrong secrets are no longer looked into one by one. */
+  /**
+   * Called once for each client, until it is quiet again, when its wrong secrets are not checked one by one any more.
+   */
   readonly onLimited: (client: string) => void;
 }
 
-/** Lets a request pass whose caller may have this access. */
+/** Lets a request pass if its caller may have this access. */
 export type NeedAccess = (access: Access) => MiddlewareHandler;
 
 /**
- * Lets only those pass who have the secret, which permits everything, or a token of the cluster whose user has the access. A
- * right secret always passes, whatever came before it, and whether the cluster answers or not. Throws `BadRequest` where
- * it stands in the URL as well.
+ * Lets only callers pass that have the secret, which permits everything, or a token of the cluster whose user has the
+ * access. The right secret always passes, whatever came before it, and whether or not the cluster answers. Throws
+ * `BadRequest` if the secret is in the URL as well.
  */
 export function secretGuard(options: SecretGuardOptions): NeedAccess {
   const { isSecret, querySecret, clientCertificate, tokens, clock, onLimited } = options;
@@ -49,8 +51,8 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
   };
 
   async function refusalOf(context: Context, access: Access): Promise<Answer | undefined> {
-    // First: a client without a certificate must not learn whether a secret is right.
-    // Another replica has shown the service's own.
+    // First, because a client without a certificate must not learn whether a secret is right. Another replica has
+    // presented the service's own certificate.
     if (clientCertificate && !hasCertificate(context) && context.get("ofReplica") === undefined) {
       return problem(
         403,
@@ -97,7 +99,7 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
 
   function refused(context: Context, secret: string): Answer {
     const client = clientAddress(context);
-    // Several headers come as one, with commas between them.
+    // Several headers are joined by commas.
     const hint = /, *(Bearer|Basic) /i.test(secret) ? ": several Authorization headers were sent, send one" : "";
     return limited(client, wrongSecrets.count(client)) ?? problem(403, `the secret is wrong${hint}`);
   }
@@ -106,7 +108,7 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
   function limited(client: string, { waitMs, isFirst }: Counted): Answer | undefined {
     if (waitMs === 0) return undefined;
     if (isFirst) onLimited(client);
-    // A connection for each guess: there it costs the guesser most.
+    // Each guess needs a new connection, which costs the guesser most.
     const headers = { "retry-after": `${Math.ceil(waitMs / 1_000)}`, connection: "close" };
     const detail =
       "too many wrong secrets came from this address: send the right secret, which is accepted at once, or wait";
@@ -114,22 +116,24 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
   }
 }
 
-/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1: three parts in base64url, of which the first is a JSON object. */
+/**
+ * Three parts in base64url, of which the first is a JSON object. https://www.rfc-editor.org/rfc/rfc7515#section-7.1
+ */
 const JSON_WEB_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** Whether a text has the form of a token of the cluster. No other is shown to the API server. */
+/** Whether a text has the form of a token of the cluster. Other texts are not sent to the API server. */
 function isToken(text: string): boolean {
   return JSON_WEB_TOKEN.test(text);
 }
 
-/** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
+/** The secret comes as a bearer token, or as `pw` in the query as in version 1.0. */
 function sentIn(context: Context): { readonly secret: string; readonly isQuery: boolean } {
   const authorization = context.req.header("authorization");
   if (authorization === undefined) {
     const secret = queryOf(context).get("pw") ?? "";
     return { secret, isQuery: secret !== "" };
   }
-  // Node hands headers over as if they were latin1.
+  // Node decodes headers as latin1.
   const header = Buffer.from(authorization, "latin1").toString("utf8");
   return { secret: /^Bearer (.+)$/i.exec(header)?.[1] ?? "", isQuery: false };
 }

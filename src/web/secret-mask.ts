@@ -2,14 +2,14 @@ import { everyReading, type Reading } from "./readings.ts";
 
 /** A shorter secret can be guessed, and may appear by chance in other text. */
 export const SECRET_CHARACTERS_MIN = 16;
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 const MASK = "…";
 /**
- * A JSON web token, as Kubernetes and OpenID Connect have them: three parts in base64url, of which the first two are JSON
- * objects. Looked for from the beginning of a word, so that no text takes long.
+ * A JSON web token of Kubernetes or OpenID Connect: three parts in base64url, of which the first two are JSON objects.
+ * It is matched only from the beginning of a word, so that no text takes long.
  */
 const JSON_WEB_TOKEN = /(?<![\w-])[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}/g;
-/** Where a text ends in the middle of a secret, so many of its characters give nothing away. */
+/** If a text ends in the middle of a secret, fewer characters than this reveal nothing. */
 const CUT_CHARACTERS_MIN = 8;
 
 interface Range {
@@ -18,39 +18,39 @@ interface Range {
 }
 
 /**
- * Finds secrets in what callers have sent, whatever the secrets are made of and whatever the text was put through on its way:
- * as they are, in a URL, in JSON, in base64, each also inside another. Those of fewer than 16 characters may stand in other
- * text by chance: they are masked as whole words, and nowhere else. JSON web tokens are found by their form: those of
- * callers are not known beforehand.
+ * Finds secrets in what callers have sent, whatever they consist of and however the text was encoded: as they are, in a
+ * URL, in JSON, in base64, and nested. Secrets of fewer than 16 characters may appear in other text by chance, so they
+ * are masked only as whole words. JSON web tokens are found by their form, because those of callers are not known in
+ * advance.
  */
 export class SecretMask {
   readonly #all: readonly string[];
   readonly #long: readonly string[];
-  /** What is looked for anywhere, and as a whole word. */
+  /** What is searched for anywhere, and what as a whole word. */
   readonly #anywhere: readonly Buffer[];
   readonly #words: readonly Buffer[];
 
   constructor(secrets: readonly string[]) {
-    // White space around a secret is gone where a text was trimmed.
+    // A trimmed text has lost the white space around a secret.
     this.#all = [...new Set(secrets.map((secret) => secret.trim()))].filter((secret) => secret !== "");
     this.#long = this.#all.filter(isLong);
     this.#anywhere = this.#long.flatMap(formsOf);
     this.#words = this.#all.filter((secret) => !isLong(secret)).map((secret) => sought(secret));
   }
 
-  /** The same, and this secret besides. */
+  /** The same mask with this secret added. */
   and(secret: string): SecretMask {
     return new SecretMask([...this.#all, secret]);
   }
 
-  /** Whether a secret stands in the text that can't be there by chance. */
+  /** Whether the text contains a secret that can't be there by chance. */
   isIn(text: string): boolean {
     return everyReading(text).some(
       (reading) => this.#anywhere.some((form) => reading.bytes.includes(form)) || tokens(reading).length > 0,
     );
   }
 
-  /** Whether the text as a whole is a secret, in any letter case. */
+  /** Whether the text as a whole is a secret, in upper or lower case. */
   isAll(text: string): boolean {
     const secrets = this.#all.map((secret) => sought(secret).toString().toLowerCase());
     return everyReading(text.trim()).some(({ bytes }) => {
@@ -59,7 +59,10 @@ export class SecretMask {
     });
   }
 
-  /** The text without secrets. To be called before it is shortened: the rest of a secret can't be told from other text. */
+  /**
+   * The text without secrets. It must be called before the text is shortened, because the rest of a secret can't be
+   * recognized.
+   */
   masked(text: string): string {
     const ranges = everyReading(text).flatMap((reading) => [
       ...this.#anywhere.flatMap((form) => occurrences(reading, form)),
@@ -77,21 +80,23 @@ function isLong(secret: string): boolean {
   return [...secret].length >= SECRET_CHARACTERS_MIN;
 }
 
-/** How many of the text's last characters are the first ones of the secret. */
+/** The number of the text's last characters that are the first ones of the secret. */
 function cutLength(text: string, secret: string): number {
   for (let length = Math.min(secret.length - 1, text.length); length >= CUT_CHARACTERS_MIN; length -= 1)
     if (text.endsWith(secret.slice(0, length))) return length;
   return 0;
 }
 
-/** All forms in which a secret may stand in a text that has been read. */
+/** All forms that a secret may have in a decoded text. */
 function formsOf(secret: string): readonly Buffer[] {
-  // Node takes what it reads from a header for latin1.
+  // Node decodes headers as latin1.
   const misread = Buffer.from(secret, "utf8").toString("latin1");
   return [...new Set([secret, misread, ...base64Of(secret)])].map(sought);
 }
 
-/** The characters of base64 that the secret alone decides, wherever in the encoded text it begins; in both alphabets. */
+/**
+ * The characters of base64 that only the secret determines, wherever it begins in the encoded text, in both alphabets.
+ */
 function base64Of(secret: string): readonly string[] {
   const bytes = Buffer.from(secret, "utf8");
   return [0, 1, 2].flatMap((before) => {
@@ -102,7 +107,7 @@ function base64Of(secret: string): readonly string[] {
   });
 }
 
-/** As readings have it: a plus sign may have been a space. Padding of base64 is often left out. */
+/** In the form of readings: a plus sign may have been a space. The padding of base64 is often missing. */
 function sought(secret: string): Buffer {
   return Buffer.from(withoutPadding(secret).replaceAll("+", " "), "utf8");
 }
@@ -125,7 +130,7 @@ function occurrences({ bytes, from, to }: Reading, form: Buffer, isWord = false)
 }
 
 function tokens({ bytes, from, to }: Reading): readonly Range[] {
-  // Few texts have one. As latin1 each byte is one character.
+  // Few texts have one. In latin1 each byte is one character.
   if (!bytes.includes(".eyJ")) return [];
   return [...bytes.toString("latin1").matchAll(JSON_WEB_TOKEN)].map(({ index, 0: { length } }) => ({
     from: from[index] ?? 0,
@@ -133,7 +138,7 @@ function tokens({ bytes, from, to }: Reading): readonly Range[] {
   }));
 }
 
-/** Letters and digits, and whatever is not ASCII. */
+/** Letters and digits, and everything that is not ASCII. */
 function isOfWord(byte: number | undefined): boolean {
   return byte !== undefined && (byte >= 0x80 || /[a-z0-9]/i.test(String.fromCharCode(byte)));
 }
@@ -142,7 +147,7 @@ function withMasks(text: string, ranges: readonly Range[]): string {
   let masked = "";
   let done = 0;
   for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from || b.to - a.to)) {
-    // Inside of another one, or begun in it.
+    // It is inside another one, or begins in it.
     if (from >= done) masked += `${text.slice(done, from)}${MASK}`;
     done = Math.max(done, to);
   }

@@ -9,9 +9,9 @@ export type SecretCheck = (sent: string) => boolean;
 export function secretCheck(secrets: readonly string[]): SecretCheck {
   const expected = secrets.map(digest);
   return (sent) => {
-    // Digests have one length, which the comparison needs, and give nothing away of what was sent.
+    // Digests have one length, which the comparison needs, and reveal nothing about what was sent.
     const given = digest(sent);
-    // All of them, also when one is right: it must not show which.
+    // All of them, even if one is right: the time must not show which.
     return expected.filter((each) => timingSafeEqual(each, given)).length > 0;
   };
 }
@@ -21,23 +21,23 @@ function digest(text: string): Buffer {
 }
 
 /**
- * Throws `BadRequest` where a secret stands in the path or the query, `pw` aside: there it would be taken for a node's name
- * or a reason, which answers, logs and drains show to others.
+ * Throws `BadRequest` if a secret is in the path or the query, except for `pw`. It would be taken for the name of a
+ * node or a reason, which answers, logs and drains show to others.
  */
 export function refuseSecretInUrl(secrets: SecretMask, { req }: Context): void {
   const { pathname, searchParams } = new URL(req.url);
   const others = [...searchParams].map(([name, value]) => (name === "pw" ? name : `${name}=${value}`));
   refuseSecretIn(secrets, [pathname, ...others]);
-  // Below the first part of a path are the names of nodes and drains.
+  // Names of nodes and drains come after the first part of a path.
   for (const name of pathname.split("/").slice(2)) refuseSecretAs(secrets, name);
 }
 
-/** The same of a body, or of anything else that a caller has sent. */
+/** The same for a body, or anything else that a caller has sent. */
 export function refuseSecretIn(secrets: SecretMask, texts: readonly string[]): void {
   if (texts.some((text) => secrets.isIn(text))) throw new BadRequest(IN_THE_WRONG_PLACE);
 }
 
-/** The same of a node's name or a drain's id, which a short secret may be as a whole, too. */
+/** The same for a node's name or a drain's id, which may be a short secret as a whole. */
 export function refuseSecretAs(secrets: SecretMask, name: string): void {
   if (secrets.isIn(name) || secrets.isAll(name)) throw new BadRequest(IN_THE_WRONG_PLACE);
 }

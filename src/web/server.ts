@@ -8,7 +8,7 @@ import { type Answer, problem, send, unavailable } from "./problem.ts";
 import { Traffic } from "./traffic.ts";
 import { answerUnreadable, SECURITY_HEADERS } from "./unreadable.ts";
 
-/** PEM: a certificate and its key; and whose clients' certificates count, where they are asked for. */
+/** PEM: a certificate and its key, and the authority of clients' certificates if they are requested. */
 export interface TlsMaterial {
   readonly cert: string;
   readonly key: string;
@@ -18,22 +18,29 @@ export interface TlsMaterial {
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  /** Absent: without TLS. */
+  /** Absent: TLS is not used. */
   readonly tls?: TlsMaterial;
-  /** Other limits than `WEB_LIMITS`. */
+  /** Limits that differ from `WEB_LIMITS`. */
   readonly limits?: Partial<WebLimits>;
-  /** Hears of every client whose connection is refused, because there are too many and all have requests under way. */
+  /**
+   * Called with every client whose connection is refused, because there are too many and all have requests in progress.
+   */
   readonly onTurnedAway?: (client: string) => void;
-  /** Hears of every client whose connection is closed to make room: one without a request, or with an unread answer. */
+  /**
+   * Called with every client whose connection is closed to make room: one without a request, or with an unread answer.
+   */
   readonly onEvicted?: (client: string) => void;
 }
 
 export interface WebServer {
-  /** The port it really listens on. */
+  /** The port that it listens on. */
   readonly port: number;
-  /** For connections from now on. Throws where there was no TLS before, and what OpenSSL says of the material. */
+  /** For new connections. Throws if TLS was not used before, and the error of OpenSSL about the material. */
   useTls(tls: TlsMaterial): void;
-  /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts the remaining connections. */
+  /**
+   * Accepts no more connections, and resolves when every answer has been sent. At `untilFlushed` it closes the
+   * remaining connections.
+   */
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
@@ -41,7 +48,7 @@ const NO_PATH = "the request names a host: send only the path, as in POST /drain
 const TOO_MANY = "too many requests are under way: try again later";
 const MALFORMED = "the path or the Host header is malformed";
 
-/** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */
+/** Throws the error of the operating system if it can't listen, such as `EADDRINUSE`. */
 export async function listen(
   app: Hono,
   { host, port, tls, limits, onTurnedAway = () => {}, onEvicted = () => {} }: ListenOptions,
@@ -62,7 +69,7 @@ export async function listen(
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await Promise.race([closed, untilFlushed]);
-      // A client that has sent nothing, or half a request, would keep the server open forever.
+      // A client that has sent nothing, or half a request, would keep the server open for ever.
       server.closeAllConnections();
       await closed;
     },
@@ -76,7 +83,7 @@ function createBounded(limits: WebLimits, tls: TlsMaterial | undefined): Server 
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
     maxHeaderSize: HEADERS_BYTES_MAX,
-    // The listener answers it, in our form.
+    // The listener answers it, in the form of this API.
     requireHostHeader: false,
   };
   if (tls === undefined) return createServer(options);
@@ -90,7 +97,7 @@ function answer(server: Server, traffic: Traffic, listener: RequestListener): vo
       else listener(incoming, outgoing);
     });
   });
-  // Some other expectation than 100-continue, which Node itself answers without a word.
+  // An expectation other than 100-continue, which Node answers without a body.
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     traffic.begin(incoming, outgoing, () => refuse(outgoing, problem(417, "leave out the Expect header")));
   });
@@ -102,7 +109,9 @@ function refuse(outgoing: ServerResponse, { status, headers, body }: Answer): vo
   outgoing.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
 }
 
-/** Certificates are asked for and verified, but not insisted on: open paths answer clients without one too. */
+/**
+ * Certificates are requested and verified, but not required: paths without a secret answer clients without one too.
+ */
 function tlsOptions(tls: TlsMaterial) {
   return { ...tls, minVersion: "TLSv1.2", requestCert: tls.ca !== undefined, rejectUnauthorized: false } as const;
 }
@@ -114,9 +123,9 @@ function listener(app: Hono, { answerTimeoutMs }: WebLimits): RequestListener {
       return refused === undefined ? app.fetch(request, env) : send(refused);
     },
     {
-      // HTTP/1.0 needs no Host, and some load balancers ask for /health without one.
+      // HTTP/1.0 needs no Host header, and some load balancers request /health without one.
       hostname: "localhost",
-      // A RequestError has not reached the app: no URL could be made of it.
+      // A RequestError has not reached the app, because no URL could be made of it.
       errorHandler: (error) =>
         send(error instanceof RequestError ? problem(400, MALFORMED) : problem(500, "a fault of the service")),
     },
@@ -132,7 +141,7 @@ function refusalOf({ url = "", headersDistinct, httpVersion }: IncomingMessage):
   const hosts = headersDistinct["host"]?.length ?? 0;
   if (url.length > URL_CHARACTERS_MAX) return problem(414, `the URL is longer than ${URL_CHARACTERS_MAX} characters`);
   if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return problem(400, "send one Host header");
-  // `/drain?…`, as clients of a server send it; `http://user@host/drain` is for proxies.
+  // `/drain?…`, as clients of a server send it. `http://user@host/drain` is for proxies.
   return url.startsWith("/") ? undefined : problem(400, NO_PATH);
 }
 
@@ -140,7 +149,7 @@ function setSecurityHeaders(answer: ServerResponse): void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.setHeader(name, value);
 }
 
-/** Once an answer is complete, a client that does not read it would keep the connection forever. */
+/** When an answer is complete, a client that does not read it would keep the connection for ever. */
 function boundReading({ socket }: IncomingMessage, outgoing: ServerResponse, timeoutMs: number): void {
   const give = () => void socket.destroy();
   outgoing.once("prefinish", () => void socket.setTimeout(timeoutMs, give));

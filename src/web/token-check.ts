@@ -5,37 +5,37 @@ import { DrainError } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { Counted, WrongSecrets } from "./wrong-secrets.ts";
 
-/** What a path needs of a caller, in the words of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
+/** What a path requires of a caller, in the terms of RBAC: a verb, and a resource of the group `hasta-la-vista.io`. */
 export interface Access {
   readonly verb: "create" | "get" | "list" | "delete";
   readonly resource: "drains" | "nodes" | "connections" | "audits";
 }
 
-/** Who a valid token belongs to, and what that user may do. */
+/** The user of a valid token, and the permissions of that user. */
 export interface ReviewedCaller {
   readonly username: string;
-  /** The node of the pod that the token was made for. Absent: the API server does not say. */
+  /** The node of the pod that the token was issued for. Absent: the API server does not say. */
   readonly nodeName?: string;
-  /** Throws what keeps it from being known. */
+  /** Throws the failure if it can't be found out. */
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface TokenCheckOptions extends CheckedWith {
-  /** Undefined: the token is not valid. Throws what keeps it from being known, within a few seconds. */
+  /** Undefined: the token is not valid. Throws the failure within a few seconds if it can't be found out. */
   readonly review: (token: string, signal: AbortSignal) => Promise<ReviewedCaller | undefined>;
-  /** Hears of each token that could not be reviewed. */
+  /** Called for each token that could not be reviewed. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What the guard of the API has. */
+/** What the guard of the API provides. */
 interface CheckedWith {
   readonly clock: Clock;
   readonly wrongSecrets: WrongSecrets;
 }
 
-/** How tokens are checked, which is loaded only where they are. */
+/** The check of tokens, which is loaded only if they are accepted. */
 export interface TokenChecking {
-  /** What tokens must be made for. */
+  /** The audience of accepted tokens. */
   readonly audience: string;
   check(this: void, guard: CheckedWith): Pick<TokenCheck, "check">;
 }
@@ -51,30 +51,30 @@ const WITHIN_MS = 5_000;
 /** Between the 10 s of Kubernetes' extension API servers and the two minutes of the kubelet. */
 const VALID_MS = 60_000;
 const ALLOWED_MS = 60_000;
-/** Permissions that are granted, and tokens that become valid, count soon. */
+/** Granted permissions, and tokens that become valid, take effect soon. */
 const DENIED_MS = 10_000;
 const INVALID_MS = 10_000;
-/** Each has a few hundred bytes. Invalid tokens are apart, so that they displace no valid one. */
+/** Each takes a few hundred bytes. Invalid tokens are kept separately, so that they displace no valid one. */
 const VALID_MAX = 10_000;
 const ALLOWED_MAX = 20_000;
 const INVALID_MAX = 1_000;
-/** Requests with a token that is not known, which wait for the API server or for each other. */
+/** Requests with an unknown token that wait for the API server or for each other. */
 const WAITING_MAX = 2_000;
 const NO_ANSWER = `the API server has not said within ${WITHIN_MS / 1_000} s whether a token is valid`;
 const TOO_MANY = `${WAITING_MAX} requests with unknown tokens wait for the API server, and no more can`;
 
 /**
- * Whether a token is valid, and its user may do what it is sent for. The answers of the cluster are kept for a minute at
- * most, under a digest of the token. Unknown tokens of one client are reviewed one after the other, and no longer once it
- * has sent too many wrong ones: a stranger must not make the service flood the API server.
+ * Whether a token is valid, and its user may do what it is sent for. The answers of the cluster are kept for a minute
+ * at most, under a digest of the token. Unknown tokens of one client are reviewed one after the other, and not at all
+ * once the client has sent too many wrong ones: a stranger must not make the service flood the API server.
  */
 export class TokenCheck {
   readonly #options: TokenCheckOptions;
   readonly #valid: Kept<ReviewedCaller>;
   readonly #invalid: Kept<true>;
-  /** By the digest of a token, and what it was sent for. */
+  /** By the digest of a token, and the access that it was sent for. */
   readonly #allowed: Kept<boolean>;
-  /** What is being asked, however many wait for it. */
+  /** The calls in progress, each for all that wait for it. */
   readonly #asked = new Map<string, Promise<unknown>>();
   readonly #turns = new Map<string, Turn>();
   #waiting = 0;
@@ -86,13 +86,13 @@ export class TokenCheck {
     this.#allowed = new Kept(options.clock, ALLOWED_MAX);
   }
 
-  /** Rejects with the reason of `signal`, and with nothing else. */
+  /** Rejects only with the reason of `signal`. */
   async check(token: string, access: Access, client: string, signal: AbortSignal): Promise<TokenVerdict> {
     const { clock, onFailure } = this.#options;
     const limit = { reason: "timeout", at: clock.now() + WITHIN_MS } as const;
     try {
       return await withLimit({ clock, limit, signal }, (within) =>
-        // What others wait for too goes on without this caller.
+        // A call that others wait for too continues without this caller.
         Promise.race([this.#verdict(token, access, client, within), whenAborted(within)]),
       );
     } catch (error) {
@@ -111,7 +111,7 @@ export class TokenCheck {
     return { is: isAllowed ? "allowed" : "denied", username, ...(nodeName !== undefined && { nodeName }) };
   }
 
-  /** Whose the token is, or how it counts for its client. */
+  /** The user of the token, or how the token counts for its client. */
   async #find(key: string, token: string, client: string): Promise<ReviewedCaller | Counted> {
     const { wrongSecrets, review, clock } = this.#options;
     const known = this.#valid.get(key);
@@ -133,7 +133,7 @@ export class TokenCheck {
     return isAllowed;
   }
 
-  /** One call for all that wait for the same. It ends by its own limit, also where they have left. */
+  /** One call for all that wait for the same. It ends by its own limit, even if they have left. */
   async #once<T>(key: string, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const asked = this.#asked.get(key) ?? ask(newAbort().signal);
     this.#asked.set(key, asked);
@@ -172,7 +172,7 @@ interface Turn {
   last: Promise<unknown>;
 }
 
-/** Values until their time is over, or until there are too many: then the oldest goes. */
+/** Values until their time is over, or until there are too many. Then the oldest is removed. */
 class Kept<T> {
   readonly #clock: Clock;
   readonly #max: number;
@@ -197,7 +197,7 @@ class Kept<T> {
   }
 }
 
-/** In milliseconds since the epoch, as the token itself states it. */
+/** In milliseconds since the epoch, according to the token itself. */
 function expiryOf(token: string): number {
   try {
     const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));

@@ -8,7 +8,7 @@ import { Turns } from "./turns.ts";
 const PER_TURN_MAX = 4;
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
-/** What clients may take of a server: connections, turns of the event loop, and memory for answers that are not read. */
+/** What clients may use of a server: connections, turns of the event loop, and memory for unread answers. */
 export class Traffic {
   readonly #connections: Connections;
   readonly #turns = { probes: new Turns(PER_TURN_MAX), others: new Turns(PER_TURN_MAX) };
@@ -21,14 +21,14 @@ export class Traffic {
     server.on("clientError", (_, stream) => this.#inboxes.get(stream as Socket)?.discard());
   }
 
-  /** Whether the last request of a connection has the method HEAD, as far as it came. */
+  /** Whether the last request of a connection has the method HEAD, as far as it has arrived. */
   isHead(socket: Socket): boolean {
     return this.#inboxes.get(socket)?.isHead ?? false;
   }
 
   /**
-   * Calls `begin` when a request may begin, at once or soon: probes do not wait for others. Counts it until its answer is
-   * complete. `isTooMany`: too many are under way, and this one must be refused.
+   * Calls `begin` when a request may begin, at once or soon: probes do not wait for others. The request counts until
+   * its answer is complete. `isTooMany`: too many are in progress, and this one must be refused.
    */
   begin(request: IncomingMessage, answer: ServerResponse, begin: (isTooMany: boolean) => void): void {
     const { socket } = request;
@@ -58,7 +58,7 @@ export class Traffic {
     answer.once("close", end);
   }
 
-  /** With TLS, a connection counts from its beginning, and is read once TLS has come about. */
+  /** With TLS, a connection counts from its beginning, and is read when its handshake has ended. */
   #accept(server: Server): void {
     const isTls = "setSecureContext" in server;
     const agreeing = new Map<string, Connection>();
@@ -83,7 +83,7 @@ export class Traffic {
   }
 }
 
-/** What a TCP connection and the TLS on top of it have in common. */
+/** The same for a TCP connection and the TLS on top of it. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return [remoteAddress, remotePort, localAddress, localPort].join(" ");
 }

@@ -1,10 +1,10 @@
 /**
- * When requests begin, so that no number of them keeps the event loop from its other work. Addresses take turns: requests
- * of one client wait for its own, not for those of all others.
+ * Decides when requests begin, so that no number of them keeps the event loop from its other work. Addresses take
+ * turns: requests of one client wait for its own, not for those of all others.
  */
 export class Turns {
   readonly #perTurnMax: number;
-  /** What waits, by address. The address that waited longest for its turn first. */
+  /** The waiting requests, by address. The address that has waited longest for its turn is first. */
   readonly #waiting = new Map<string, Set<() => void>>();
   #left: number;
   #isScheduled = false;
@@ -15,7 +15,7 @@ export class Turns {
     this.#left = perTurnMax;
   }
 
-  /** Calls `begin` now, or in a later turn. The returned function makes it wait no more. */
+  /** Calls `begin` now, or in a later turn. The returned function removes it from the queue. */
   run(address: string, begin: () => void): () => void {
     this.#schedule();
     if (this.#left > 0 && !this.#waiting.has(address)) {

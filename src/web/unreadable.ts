@@ -5,22 +5,22 @@ import { HEADERS_BYTES_MAX } from "./limits.ts";
 import { problem } from "./problem.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** By Node's codes, where it is not simply something else than HTTP. */
+/** By Node's codes, for bytes that are not simply something other than HTTP. */
 const PROBLEMS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   HPE_HEADER_OVERFLOW: [431, `the URL and the headers are larger than ${HEADERS_BYTES_MAX / 1_024} KiB`],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "the request was not complete in time"],
 };
 const NOT_HTTP = [400, "the request is not HTTP/1.1, or is malformed: send a request such as POST /drain"] as const;
-/** For the caller to read the answer in: closing at once could take it away from them. */
+/** For the caller to read the answer. If the connection was closed at once, the answer could be lost. */
 const LINGER_MS = 1_000;
 
 /**
- * Answers bytes that Node's parser can't read with a problem, as the app answers everything else, and closes the
- * connection. A good request before them on the same connection still gets its own answer.
+ * Answers bytes that Node's parser can't read with a problem, in the same form as all other errors, and closes the
+ * connection. A valid request before them on the same connection still gets its own answer.
  */
 export function answerUnreadable(server: Server, traffic: Traffic): void {
   const answers = new WeakMap<Socket, ServerResponse>();
-  /** Connections whose TLS has come about. To the others nothing can be said. */
+  /** Connections whose TLS handshake has ended. The others can't get an answer. */
   const agreed = new WeakSet<TLSSocket>();
   server.on("secureConnection", (socket: TLSSocket) => agreed.add(socket));
   server.on("request", (request, answer) => answers.set(request.socket, answer));
@@ -57,8 +57,8 @@ function end(socket: Socket, text = ""): void {
 }
 
 /**
- * Headers of every answer for browsers, whichever site makes one ask: nothing here is a page, nothing may be kept,
- * guessed at, framed, or read by another site. An answer with a header of its own by one of these names keeps that.
+ * Headers of every answer for browsers, whichever site sends a request: nothing here is a page, nothing may be cached,
+ * sniffed, framed, or read by another site. An answer with its own header of one of these names keeps that.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",

@@ -1,12 +1,12 @@
 import type { Clock } from "../drain/clock.ts";
 
-/** Wrong secrets in a row: more than typing errors explain. */
+/** Wrong secrets in a row. More can't be typing errors. */
 const BURST = 10;
-/** Then one more is forgiven in so long. */
+/** After that, one more is allowed in this time. */
 const FORGIVEN_MS = 6_000;
-/** A bucket that is left alone is full again after this, and as good as none. */
+/** A bucket that is not used is full again after this time, and can be removed. */
 const FULL_MS = BURST * FORGIVEN_MS;
-/** Each costs some hundred bytes. Addresses beyond share one bucket. */
+/** Each takes some hundred bytes. Further addresses share one bucket. */
 const CLIENTS_MAX = 10_000;
 const OTHERS = "others";
 
@@ -18,16 +18,16 @@ interface Bucket {
 }
 
 export interface Counted {
-  /** 0 within the limit; beyond it, after how long one more would be within. */
+  /** 0 within the limit. Beyond it, the time until one more is allowed. */
   readonly waitMs: number;
   /** The first beyond the limit since the client was last quiet. */
   readonly isFirst: boolean;
 }
 
-/** Counts wrong secrets and tokens, for each client's address on its own. */
+/** Counts wrong secrets and tokens, separately for each client's address. */
 export class WrongSecrets {
   readonly #clock: Clock;
-  /** The longest untouched first. */
+  /** Least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(clock: Clock) {
@@ -55,7 +55,7 @@ export class WrongSecrets {
     return { key, now, wasEmpty, tokens: Math.min(BURST, tokens + (now - at) / FORGIVEN_MS) };
   }
 
-  /** Forgetting a client resets it, so only clients with a full bucket are dropped. */
+  /** Forgetting a client resets its count, so only clients with a full bucket are removed. */
   #forget(now: number): void {
     for (const [address, { at }] of this.#buckets) {
       if (now - at < FULL_MS) return;

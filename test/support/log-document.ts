@@ -4,7 +4,10 @@ import { LOG_LINES } from "../../src/observe/log-lines.ts";
 /** In the order of the document. */
 export const TABLES = ["src/observe/log-lines.ts", "src/observe/event-log-lines.ts"];
 const MARKED = /<!-- lines -->[\s\S]*<!-- \/lines -->/;
-const ENTRY = /^ {2}\/\/ (?<group>.+)$|^ {2}\/\*\* (?<meaning>.+) \*\/\n {2}(?:"(?<quoted>[^"]+)"|(?<plain>\w+)): /gm;
+const ENTRY =
+  /^ {2}\/\/ (?<group>.+)$|^ {2}\/\*\*(?<meaning>(?:(?!\*\/)[\s\S])+)\*\/\n {2}(?:"(?<quoted>[^"]+)"|(?<plain>\w+)): /gm;
+/** Between the lines of a comment. */
+const LINE_START = /\s*\n\s*\*?\s*/g;
 
 export interface DescribedLine {
   readonly group: string;
@@ -18,7 +21,7 @@ export function describedLines(): readonly DescribedLine[] {
   const text = TABLES.map((table) => readFileSync(table, "utf8")).join("");
   return [...text.matchAll(ENTRY)].flatMap(({ groups = {} }) => {
     group = groups["group"] ?? group;
-    const { meaning = "" } = groups;
+    const meaning = (groups["meaning"] ?? "").replace(LINE_START, " ").trim();
     return meaning === "" ? [] : [{ group, message: groups["quoted"] ?? groups["plain"] ?? "", meaning }];
   });
 }

@@ -1,12 +1,12 @@
 import type { Command, Option } from "commander";
 import { wordsOf } from "../options.ts";
 
-/** What a shell can complete of a verb. */
+/** What a shell can complete for a verb. */
 export interface CompletedVerb {
   readonly name: string;
   readonly summary: string;
   readonly flags: readonly CompletedFlag[];
-  /** The values of its argument, where there are but a few. */
+  /** The values of its argument, if there are only a few. */
   readonly words: readonly string[];
 }
 
@@ -16,11 +16,11 @@ export interface CompletedFlag {
   /** `-o` */
   readonly short?: string;
   readonly summary: string;
-  /** Absent: it takes none. */
+  /** Absent: the flag has no value. */
   readonly value?: {
     /** `format` */
     readonly name: string;
-    /** Empty: any. */
+    /** Empty: any text. */
     readonly words: readonly string[];
     readonly isFile: boolean;
   };
@@ -38,7 +38,7 @@ export function completedVerb(command: Command): CompletedVerb {
 }
 
 const HELP: CompletedFlag = { long: "--help", short: "-h", summary: "display help for command" };
-/** As values of flags are named. */
+/** The names of values that are files. */
 const FILES: ReadonlySet<string> = new Set(["file", "path", "directory"]);
 
 function completedFlag(option: Option): readonly CompletedFlag[] {
@@ -56,7 +56,7 @@ function completedFlag(option: Option): readonly CompletedFlag[] {
   ];
 }
 
-/** The first sentence, or as much of it as a line has room for. */
+/** The first sentence, or as much of it as fits into a line. */
 function summaryOf(description: string): string {
   const [line = ""] = description.split("\n");
   const sentence = line.replace(/[.;:] .*$/, "").replace(/\.$/, "");

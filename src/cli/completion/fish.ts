@@ -32,7 +32,7 @@ function spellings({ long, short }: CompletedFlag): string {
   return short === undefined ? name : `-s ${short.replace(/^-/, "")} ${name}`;
 }
 
-/** `-r`: it takes a value. `-F`: a file. `-x`: none. */
+/** `-r`: it has a value. `-F`: a file. `-x`: no file. */
 function taken({ value }: CompletedFlag): string {
   if (value === undefined) return "";
   if (value.words.length > 0) return ` -x -a '${value.words.join(" ")}'`;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addOptions } from "../options.ts";
 
-/** `isDefault`: it is what the program does when no verb is given. */
+/** `isDefault`: the program runs it if no verb is given. */
 export function declareServe(program: Command, options: { readonly isDefault?: boolean } = {}): Command {
   return addOptions(
     program

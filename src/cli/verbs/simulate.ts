@@ -38,7 +38,7 @@ export function declareSimulate(program: Command): Command {
     .option("--json", "print one JSON object");
 }
 
-/** An empty one would be every address. */
+/** An empty value would mean every address. */
 function readHost(given: string): string {
   if (given.trim() !== "") return given;
   throw new UsageError(`--host is '${given}': give an address of this machine, such as 127.0.0.1`);

@@ -1,7 +1,7 @@
 import type { Facts } from "../facts.ts";
 import type { Finding } from "../finding.ts";
 
-/** A region without a load balancer is more often the wrong one than a healthy one. */
+/** A region without a load balancer is more often the wrong region than a correct one. */
 export function nothingFound({ pools, cluster, unread }: Facts, region: string | undefined): readonly Finding[] {
   if (pools.length > 0 || unread.length > 0) return [];
   const where = region ?? "the region that the AWS SDK finds";
@@ -27,7 +27,7 @@ export function nothingFound({ pools, cluster, unread }: Facts, region: string |
   ];
 }
 
-/** See `checkAccess` of the provider: what a drain reads. */
+/** See `checkAccess` of the provider: the reads of a drain. */
 export function permissionMissing({ denied }: Facts): readonly Finding[] {
   return denied.map(({ action = "unknown", error }) => ({
     code: "permission-missing",

@@ -2,7 +2,7 @@ import { command } from "../commands.ts";
 import type { AutoscalerFacts, Facts, KubernetesFacts } from "../facts.ts";
 import type { Finding } from "../finding.ts";
 
-/** What Kubernetes has to do with the pools. */
+/** Findings about Kubernetes and the pools. */
 export function clusterFindings(facts: Facts): readonly Finding[] {
   const { kubernetes } = facts;
   if (kubernetes === undefined) return [];
@@ -15,7 +15,7 @@ export function clusterFindings(facts: Facts): readonly Finding[] {
   ];
 }
 
-/** How long the pool that holds longest holds a node, in whole seconds. 0: there is none. */
+/** The longest hold of all pools, in whole seconds. 0: there is none. */
 function longestHoldSeconds({ pools }: Facts): number {
   const holds = pools.map(({ terms }) => terms.holdMs);
   return Math.ceil(Math.max(0, ...holds.filter((ms) => Number.isFinite(ms))) / 1_000);
@@ -25,7 +25,7 @@ const DELAY_FLAG = "node-deletion-delay-timeout";
 /** https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-are-the-parameters-to-ca */
 const DELAY_DEFAULT = "2m";
 
-/** cluster-autoscaler waits no longer than this for the annotation of a node to go. */
+/** cluster-autoscaler waits no longer than this for the annotation of a node to be removed. */
 function autoscalerDelayShort(autoscaler: AutoscalerFacts, holdSeconds: number): readonly Finding[] {
   const given = autoscaler.flags.get(DELAY_FLAG);
   const waits = durationSeconds(given ?? DELAY_DEFAULT);
@@ -152,7 +152,7 @@ function localPolicyOneNode({ localServices }: KubernetesFacts): readonly Findin
 
 const UNITS = { h: 3_600, m: 60, s: 1, ms: 0.001 } as const;
 
-/** A duration as Go writes it: `2m`, `1h30m`. Undefined: it is none. */
+/** A duration as Go writes it: `2m`, `1h30m`. Undefined: it is not one. */
 export function durationSeconds(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|h|m|s))+$/.test(text)) return undefined;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];

@@ -104,7 +104,7 @@ export function delayLongerThanHook(pool: PoolFacts, facts: Facts): readonly Fin
 
 /** The longest delay is an hour, so that 48 hours are never the shorter limit. */
 function waitLonger({ name, region }: ScalingGroupFacts, hook: string, drainMs: number): string {
-  // Twice what the delay takes: the drain begins later than the hook, and ends after the delay.
+  // Twice the delay: the drain begins later than the hook, and ends after the delay.
   const heartbeatSeconds = Math.ceil((2 * drainMs) / HEARTBEATS_MAX / 1_000);
   return command(
     ...["aws", "autoscaling", "put-lifecycle-hook", ...regionFlag(region), "--auto-scaling-group-name", name],
@@ -112,7 +112,7 @@ function waitLonger({ name, region }: ScalingGroupFacts, hook: string, drainMs: 
   );
 }
 
-/** Of its heartbeat timeouts, a hook waits for so many. */
+/** A hook waits for this many of its heartbeat timeouts. */
 const HEARTBEATS_MAX = 100;
 
 function delayName({ pool }: PoolFacts): string {

@@ -2,7 +2,7 @@ import { command, regionFlag } from "../commands.ts";
 import type { Facts, HookFacts, QueueFacts, ScalingGroupFacts } from "../facts.ts";
 import type { Finding, Resource } from "../finding.ts";
 
-/** What Auto Scaling and its hooks have to do with the pools. */
+/** Findings about Auto Scaling groups, their hooks and the pools. */
 export function scalingFindings(facts: Facts): readonly Finding[] {
   return (facts.scalingGroups ?? []).flatMap((group) => [
     ...groupWithoutHook(group),
@@ -44,8 +44,8 @@ function groupWithoutHook(group: ScalingGroupFacts): readonly Finding[] {
 }
 
 /**
- * Auto Scaling tells EventBridge of every hook, and a queue or topic where the hook names one. EventBridge sends to a queue
- * only if the queue's policy allows it.
+ * Auto Scaling notifies EventBridge of every hook, and a queue or topic if the hook names one. EventBridge sends to a
+ * queue only if the queue's policy allows it.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
  */
@@ -53,10 +53,10 @@ function hookUnheard(group: ScalingGroupFacts, hook: HookFacts, facts: Facts): r
   const { queue, settings } = facts;
   if (hook.name === settings.terminationHook) return [];
   const target = hook.notificationTarget;
-  // A topic, a function or another queue: who hears of it there can't be told from here.
+  // A topic, a function or another queue: its receivers can't be read here.
   if (target !== undefined && target !== queue?.arn) return [];
   if (target !== undefined || queue?.senders.some((sender) => isService(sender)) === true) return [];
-  // It was not read: `unread` says so.
+  // It was not read, and `unread` says so.
   if (queue === undefined && settings.hasQueue) return [];
   const named = {
     read: "autoscaling:DescribeLifecycleHooks",
@@ -93,7 +93,7 @@ function whoSends({ senders }: QueueFacts): string {
   return senders.length === 0 ? "lets no other service send" : `lets only ${senders.join(", ")} send`;
 }
 
-/** As the templates in `deploy` do it. */
+/** In the same way as the templates in `deploy`. */
 function ruleFor({ url, arn, region, statements }: QueueFacts): readonly string[] {
   const pattern = { source: ["aws.autoscaling"], "detail-type": ["EC2 Instance-terminate Lifecycle Action"] };
   const allowed = {

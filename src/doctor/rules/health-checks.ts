@@ -81,5 +81,5 @@ export function unhealthyCutsFlows(pool: PoolFacts): readonly Finding[] {
   ];
 }
 
-/** Longer than an NLB goes on with a deregistered target. */
+/** Longer than an NLB continues to send traffic to a deregistered target. */
 const KEPT_SECONDS = 300;

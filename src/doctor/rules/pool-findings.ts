@@ -7,7 +7,7 @@ import type { Evidence, Finding, Resource } from "../finding.ts";
  */
 export const SPOT_NOTICE_MS = 120_000;
 
-/** What a rule about one pool finds in it. */
+/** The findings of a rule about one pool. */
 export type PoolRule = (pool: PoolFacts, facts: Facts) => readonly Finding[];
 
 export function resourceOf({ pool }: Pick<PoolFacts, "pool">): Resource {
@@ -31,7 +31,7 @@ export function targetEvidence({ pool }: Pick<PoolFacts, "pool">, name: string, 
   return { read: `elasticloadbalancing:${what}`, name, value };
 }
 
-/** The instances of the pool's targets that are not on their way out, each once. */
+/** The instances of the pool's targets that are not being deregistered, each once. */
 export function machinesOf({ targets }: PoolFacts, { machines }: Facts) {
   const ids = new Set(targets.flatMap(({ instanceId, state }) => (state !== "draining" && instanceId) || []));
   return [...ids].flatMap((id) => machines.get(id) ?? []);

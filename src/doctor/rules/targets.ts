@@ -53,7 +53,7 @@ export function failsOpen(pool: PoolFacts): readonly Finding[] {
   const percent = numberIn(pool, PERCENT);
   const registered = pool.targets.filter(({ state }) => state !== "draining").length;
   const healthy = pool.targets.filter(({ isHealthy }) => isHealthy).length;
-  // Whether one target is enough is what AWS's default says.
+  // AWS's default decides whether one target is enough.
   const leastWhenOneLeaves = Math.max(count, Math.ceil((percent * (registered - 1)) / 100));
   if (leastWhenOneLeaves <= 1 || healthy - 1 >= leastWhenOneLeaves || healthy === 0) return [];
   const wanted = { [COUNT]: "1", [PERCENT]: "off" };

@@ -1,6 +1,6 @@
 import type { NodeKind } from "./node-kind.ts";
 
-/** A person, or another program, asks for the drain: `kubectl annotate node NAME hasta-la-vista.io/drain=true`. */
+/** A person, or another program, requests the drain: `kubectl annotate node NAME hasta-la-vista.io/drain=true`. */
 const DRAIN_ANNOTATION = "hasta-la-vista.io/drain";
 
 export const drainAnnotation: NodeKind = {

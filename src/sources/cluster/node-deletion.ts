@@ -1,6 +1,6 @@
 import type { NodeKind } from "./node-kind.ts";
 
-/** The Node object was deleted, and a finalizer retains it. No controller takes it out of load balancers before it is gone. */
+/** The Node object was deleted, and a finalizer retains it. No controller deregisters it before it is gone. */
 export const nodeDeletion: NodeKind = {
   kind: "node-deletion",
   trigger: "deletion",

@@ -1,24 +1,29 @@
 import type { ClusterNode, NodeTrigger } from "../../drain/cluster.ts";
 import type { Announcement, AnnouncementKind } from "../announcement.ts";
 
-/** What a kind says of a Node object: the announcement, without what all kinds have in common. */
+/** The announcement of a Node object by one kind, without what all kinds have in common. */
 export type NodeAnnouncement = Pick<Announcement, "reason" | "deadline" | "isVoluntary"> & {
-  /** Tells this announcement from an earlier one of the same kind and node. Absent: there is no telling. */
+  /**
+   * Distinguishes this announcement from an earlier one of the same kind and node. Absent: they can't be distinguished.
+   */
   readonly mark?: string;
-  /** When the program that removes the node gives up evicting its pods, in milliseconds since the epoch. Absent: it does not. */
+  /**
+   * When the program that removes the node stops trying to evict its pods, in milliseconds since the epoch. Absent: it
+   * does not stop.
+   */
   readonly evictBy?: number;
 };
 
-/** One way in which a Node object says that its machine will go away. One file each. */
+/** One way in which a Node object announces that its machine goes away. One file each. */
 export interface NodeKind {
   readonly kind: AnnouncementKind;
-  /** How the option NODE_TRIGGERS names it. */
+  /** Its name in the option NODE_TRIGGERS. */
   readonly trigger: NodeTrigger;
   /** The cluster's controllers deregister such a node themselves. */
   readonly isExcluding?: true;
   /** The program that removes the machine evicts its pods. */
   readonly isEvicting?: true;
-  /** Pure. Undefined: it says nothing of the kind. `now`: milliseconds since the epoch. */
+  /** Pure. Undefined: no announcement of this kind. `now`: milliseconds since the epoch. */
   read(node: ClusterNode, options: NodeKindOptions): NodeAnnouncement | undefined;
 }
 
@@ -29,7 +34,7 @@ export interface NodeKindOptions {
   readonly taints: ReadonlySet<string>;
 }
 
-/** What a Node object of the instance announces by what `kind` has read. */
+/** The announcement of a Node object of the instance, from what `kind` has read. */
 export function announcementOf(
   { kind }: NodeKind,
   { mark = "", evictBy: _, ...said }: NodeAnnouncement,

@@ -1,7 +1,9 @@
 import { printable } from "../../drain/errors.ts";
 import type { NodeKind } from "./node-kind.ts";
 
-/** Its kubelet says that it is not ready, or says nothing: `Unknown`. A node that has never been ready is not leaving. */
+/**
+ * Its kubelet reports that it is not ready, or nothing: `Unknown`. A node that has never been ready is not leaving.
+ */
 export const notReady: NodeKind = {
   kind: "node-not-ready",
   trigger: "not-ready",

@@ -3,7 +3,7 @@ import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
 
 /**
- * An interruptible Capacity Reservation is taken back, or a Capacity Block ends:
+ * An interruptible Capacity Reservation is reclaimed, or a Capacity Block ends:
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-interruptible-cr.html
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-monitor.html
  */
@@ -11,7 +11,7 @@ export const capacityReservationInterruption: EventBridgeKind = {
   source: "aws.ec2",
   detailTypes: [
     "EC2 Capacity Reservation Instance Interruption Warning",
-    // As AWS's page on interruptible reservations had it at first.
+    // The name on AWS's page about interruptible reservations at first.
     "EC2 Interruptible Capacity Reservation Instance Interruption Warning",
   ],
   read({ origin, detail }) {

@@ -1,12 +1,15 @@
 import { type EventReading, jointReading, nothingAsked } from "../announcement.ts";
 import { type EventFields, MalformedEvent, within } from "./event-fields.ts";
 
-/** What SNS puts around a message, unless raw delivery is on: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
+/**
+ * The envelope of SNS around a message, unless raw delivery is on:
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+ */
 export function isSnsEnvelope(fields: EventFields): boolean {
   return fields.has("Type") && fields.has("TopicArn");
 }
 
-/** What is inside; undefined for SNS's own messages about subscriptions. */
+/** The content. Undefined for SNS's own messages about subscriptions. */
 export function inSns(envelope: EventFields): EventFields | undefined {
   if (envelope.text("Type") !== "Notification") return undefined;
   const inside = envelope.document("Message");
@@ -14,13 +17,15 @@ export function inSns(envelope: EventFields): EventFields | undefined {
   return inside;
 }
 
-/** What a service of AWS invokes a function with: a batch of its messages, or of notifications such as S3's. */
+/**
+ * The event with which a service of AWS invokes a function: a batch of its messages, or of notifications such as S3's.
+ */
 export function isBatch(fields: EventFields): boolean {
   return fields.has("Records");
 }
 
 /**
- * What the records ask for, each judged alone. A record of SNS or SQS is the envelope of an event, which `read` reads.
+ * What the records ask for, each on its own. A record of SNS or SQS is the envelope of an event, which `read` reads.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
  */
 export function readBatch(fields: EventFields, read: (inside: EventFields) => EventReading): EventReading {
@@ -34,13 +39,13 @@ export function readBatch(fields: EventFields, read: (inside: EventFields) => Ev
       odd(error.message);
     }
   }
-  // No service sends a batch of nothing: what it held is lost, and must not pass for dealt with.
+  // No service sends an empty batch: its content is lost, and must not count as settled.
   if (readings.length === 0) throw new MalformedEvent("Records is empty");
   return jointReading(readings, "Records");
 }
 
 function readRecord(record: EventFields, read: (inside: EventFields) => EventReading): EventReading {
-  // SNS alone writes it so.
+  // Only SNS writes it like this.
   const source = record.hint("EventSource") ?? record.hint("eventSource");
   if (source === "aws:sns" || record.has("Sns")) {
     return within("SNS record", () => {
@@ -56,14 +61,14 @@ function readRecord(record: EventFields, read: (inside: EventFields) => EventRea
 const BY_EVENT_BRIDGE = "Lambda Function Invocation Result - Failure";
 
 /**
- * What Lambda sends to the on-failure destination of a function that was invoked with an event: the event is in it, and
- * was not dealt with. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+ * What Lambda sends to the on-failure destination of a function that was invoked with an event: it contains the event,
+ * which was not settled. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */
 export function isFailedInvocation(fields: EventFields): boolean {
   return recordOf(fields)?.has("requestPayload") === true;
 }
 
-/** The event that the function was invoked with. Undefined: the function has answered it. */
+/** The event with which the function was invoked. Undefined: the function has answered it. */
 export function inFailedInvocation(fields: EventFields): EventFields | undefined {
   const record = recordOf(fields) ?? fields;
   return record.object("requestContext").hint("condition") === "Success" ? undefined : record.object("requestPayload");

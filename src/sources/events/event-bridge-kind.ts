@@ -5,11 +5,11 @@ import type { EventFields } from "./event-fields.ts";
 export interface EventBridgeEvent {
   readonly origin: EventOrigin;
   readonly detail: EventFields;
-  /** What the event is about, as its envelope names it: ARNs or ids. Empty where it does not. */
+  /** The subjects of the event according to its envelope: ARNs or ids. Empty if there are none. */
   readonly resources: readonly string[];
 }
 
-/** One kind of event that EventBridge brings. */
+/** One kind of event that EventBridge delivers. */
 export interface EventBridgeKind {
   readonly source: string;
   readonly detailTypes: readonly string[];
@@ -17,13 +17,13 @@ export interface EventBridgeKind {
   read(event: EventBridgeEvent): EventReading;
 }
 
-/** What every event says of itself, whatever it announces. */
+/** What every event says about itself, whatever it announces. */
 export type EventOrigin = Pick<Announcement, "announcedAt" | "eventId" | "accountId" | "region">;
 
-/** How an envelope names what it says of its event. */
+/** The names that an envelope has for these fields. */
 type OriginNames = { readonly [K in keyof EventOrigin]?: string };
 
-/** A missing field is absent; a present one has its form. */
+/** A missing field is absent. An existing one must have its form. */
 export function eventOrigin(fields: EventFields, names: OriginNames): EventOrigin {
   const announcedAt = names.announcedAt && fields.optionalTime(names.announcedAt);
   const eventId = names.eventId && fields.hint(names.eventId);

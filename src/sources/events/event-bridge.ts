@@ -8,7 +8,7 @@ import { scheduledChange } from "./scheduled-change.ts";
 import { spotInterruption } from "./spot-interruption.ts";
 import { stateChange } from "./state-change.ts";
 
-/** All that EventBridge brings and that announces departures, one line a kind. */
+/** All events of EventBridge that announce departures, one line for each kind. */
 const KINDS: readonly EventBridgeKind[] = [
   autoscalingTerminate,
   spotInterruption,
@@ -24,7 +24,7 @@ export function isEventBridgeEvent(fields: EventFields): boolean {
   return fields.has("detail-type");
 }
 
-/** `version` is not asked for: AWS's own samples come without it. */
+/** `version` is not required, because AWS's own samples lack it. */
 export function readEventBridgeEvent(fields: EventFields): EventReading {
   const source = fields.text("source");
   const detailType = fields.text("detail-type");

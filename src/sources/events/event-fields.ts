@@ -5,10 +5,10 @@ import { nodeReference } from "../../drain/request.ts";
 const TEXT_CHARACTERS_MAX = 255;
 const BEGINNING_CHARACTERS_MAX = 16;
 
-/** The fields of an object from outside. Whatever is not as it is asked for throws `MalformedEvent`. */
+/** The fields of an object from outside. A field without the requested form throws `MalformedEvent`. */
 export class EventFields {
   readonly #values: Readonly<Record<string, unknown>>;
-  /** How a problem names the object's fields: `detail.`. */
+  /** The object's path in messages: `detail.`. */
   readonly #path: string;
 
   private constructor(values: unknown, path: string, what: string) {
@@ -17,23 +17,26 @@ export class EventFields {
     this.#path = path;
   }
 
-  /** `what` names the text in problems. */
+  /** `what` names the text in messages. */
   static parse(text: string, what: string): EventFields {
     return new EventFields(parseJson(text, what), "", what);
   }
 
-  /** The same for a list of objects; one object is a list of one. An item that is no object is left out, and told to `odd`. */
+  /**
+   * The same for a list of objects. One object is a list of one. An item that is not an object is skipped, and reported
+   * to `odd`.
+   */
   static parseList(text: string, what: string, odd: (problem: string) => void): readonly EventFields[] {
     const parsed = parseJson(text, what);
     return EventFields.#each(isObject(parsed) ? [parsed] : parsed, what, odd);
   }
 
-  /** JSON's null is nothing. */
+  /** JSON's null counts as absent. */
   has(name: string): boolean {
     return this.#value(name) !== undefined;
   }
 
-  /** One line of printable characters, at least one: it goes to logs, to the ledger and back to AWS. */
+  /** One line of printable characters, at least one, because it goes to logs, to the ledger and back to AWS. */
   text(name: string): string {
     const text = this.anyText(name);
     if (text === "" || printable(text, TEXT_CHARACTERS_MAX) !== text) {
@@ -42,7 +45,7 @@ export class EventFields {
     return text;
   }
 
-  /** As it was given: of any length, any characters. Not for logs. */
+  /** As given: of any length, with any characters. Not for logs. */
   anyText(name: string): string {
     const value = this.#given(name);
     if (typeof value !== "string") throw new MalformedEvent(`${this.#path}${name} is ${kindOf(value)}, not a text`);
@@ -50,8 +53,8 @@ export class EventFields {
   }
 
   /**
-   * A name as its owner has chosen it, 1 to 255 characters of any kind: AWS allows format characters, tabs and line breaks
-   * in the names of Auto Scaling groups, and wants them back as they are. Logs get it through `printable`.
+   * A name that its owner has chosen, 1 to 255 characters of any kind. AWS allows format characters, tabs and line
+   * breaks in the names of Auto Scaling groups, and requires them unchanged. Logs get it through `printable`.
    * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
    */
   name(name: string): string {
@@ -61,7 +64,7 @@ export class EventFields {
     return text;
   }
 
-  /** What is of use only to readers of logs: undefined where it is missing, or no text. Not for logs as it is. */
+  /** A text only for readers of logs. Undefined if it is missing, or not a string. It must be made printable first. */
   hint(name: string): string | undefined {
     const value = this.#value(name);
     return typeof value === "string" && value !== "" ? value : undefined;
@@ -97,18 +100,20 @@ export class EventFields {
     return new EventFields(this.#given(name), `${this.#path}${name}.`, this.#path + name);
   }
 
-  /** The objects in a list; none where the list is absent. An item that is no object is left out, and told to `odd`. */
+  /**
+   * The objects in a list. None if the list is absent. An item that is not an object is skipped, and reported to `odd`.
+   */
   objects(name: string, odd: (problem: string) => void): readonly EventFields[] {
     return EventFields.#each(this.#value(name) ?? [], this.#path + name, odd);
   }
 
-  /** The texts in a list; none where it is absent, or no list. */
+  /** The strings in a list. None if it is absent, or not a list. */
   texts(name: string): readonly string[] {
     const list = this.#value(name);
     return Array.isArray(list) ? list.filter((each: unknown) => typeof each === "string") : [];
   }
 
-  /** The object that a text holds as JSON. */
+  /** The object that a string contains as JSON. */
   document(name: string): EventFields {
     return EventFields.parse(this.anyText(name), this.#path + name);
   }
@@ -139,7 +144,9 @@ export class EventFields {
   }
 }
 
-/** What `read` makes of each item. One that is malformed hides no other: it is left out, and told to `odd`. */
+/**
+ * The result of `read` for each item. A malformed one does not hide the others: it is skipped, and reported to `odd`.
+ */
 export function eachAlone<T, R>(
   items: Iterable<T>,
   read: (item: T) => readonly R[],
@@ -170,7 +177,7 @@ function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // No more than how it begins: its parts, such as the operator's own metadata, can't be distinguished.
+    // Only its beginning, because its parts, such as the operator's own metadata, can't be distinguished.
     throw new MalformedEvent(`${what} is not JSON: it begins with '${printable(text, BEGINNING_CHARACTERS_MAX)}'`);
   }
 }
@@ -186,26 +193,32 @@ function kindOf(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
-/** `2022-08-11T14:00:00Z`, as EventBridge, Auto Scaling and EC2 write it. Without a zone it is UTC: AWS knows no other. */
+/**
+ * `2022-08-11T14:00:00Z`, the form of EventBridge, Auto Scaling and EC2. Without a zone it is UTC, because AWS uses no
+ * other.
+ */
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$/;
-/** `Tue, 29 Aug 2023 03:30:00 GMT`, as AWS Health writes it; instance metadata leaves out the day of the week. */
+/** `Tue, 29 Aug 2023 03:30:00 GMT`, the form of AWS Health. Instance metadata omits the day of the week. */
 const RFC_1123 = /^(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
 
-/** Milliseconds since the epoch. Undefined: it is none of the two ways in which AWS writes times, or no such time. */
+/** Milliseconds since the epoch. Undefined: it has neither of AWS's two forms, or is not a valid time. */
 function eventTime(text: string): number | undefined {
-  // Date.parse alone would take `1` for a moment in 2001, and texts without a zone for local time.
+  // Date.parse alone would take `1` for a time in 2001, and texts without a zone for local time.
   const iso = ISO_8601.exec(text);
   if (iso === null && !RFC_1123.test(text)) return undefined;
   const at = Date.parse(iso !== null && iso[1] === undefined ? `${text}Z` : text);
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** What a body lacks to be understood. Its message names the field and what was given, on one line, bounded: safe to log. */
+/**
+ * Why a body can't be parsed. The message names the field and the given value, on one line of limited length, so that
+ * it is safe to log.
+ */
 export class MalformedEvent extends Error {
   override readonly name = "MalformedEvent";
 }
 
-/** Says in what the problem is, wherever `read` finds one. */
+/** Adds the place of a problem that `read` finds. */
 export function within<T>(what: string, read: () => T): T {
   try {
     return read();

@@ -6,8 +6,8 @@ import { type EventFields, MalformedEvent, within } from "./event-fields.ts";
 const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 
 /**
- * What Auto Scaling says of a lifecycle action, whatever envelope it comes in. Until when the hook waits is not in it:
- * DescribeLifecycleHooks knows. `NotificationMetadata` is the operator's own, and may be a secret: it is never read.
+ * A lifecycle action, in any envelope. It does not say until when the hook waits, which DescribeLifecycleHooks does.
+ * `NotificationMetadata` is the operator's own, and may be a secret, so it is never read.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
  */
 export function readLifecycleAction(fields: EventFields, origin: EventOrigin): EventReading {
@@ -28,7 +28,8 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
 }
 
 /**
- * Undefined where the event does not say what waits: the machine leaves all the same, and its hook ends by its own timeout.
+ * Undefined if the event does not say what waits. The machine leaves all the same, and its hook ends by its own
+ * timeout.
  */
 function lifecycleActionOf(fields: EventFields, odd: (problem: string) => void): LifecycleAction | undefined {
   try {

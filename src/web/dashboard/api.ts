@@ -1,6 +1,6 @@
 import type { DrainDetails, PastDrain } from "./reports.ts";
 
-/** Why the service has not answered as it was asked to. */
+/** Why the service has not answered as requested. */
 export class Refused extends Error {
   readonly status: number;
 
@@ -10,7 +10,7 @@ export class Refused extends Error {
     this.status = status;
   }
 
-  /** The credential is not accepted: to ask again is of no use. */
+  /** The credential is not accepted, so that another attempt is useless. */
   get isSignIn(): boolean {
     return this.status === 401 || this.status === 403 || this.status === 429;
   }
@@ -20,11 +20,11 @@ export interface ListQuery {
   readonly limit: number;
   readonly status: string;
   readonly node: string;
-  /** The id of the drain that the list continues after. Empty: it begins with the newest. */
+  /** The id of the drain after which the list continues. Empty: it begins with the newest. */
   readonly before: string;
 }
 
-/** The API of the service that has sent the page. The credential is sent as a header, and stands in no URL. */
+/** The API of the service that has sent the page. The credential is sent as a header, and is in no URL. */
 export class Api {
   readonly #credential: string;
 
@@ -32,7 +32,7 @@ export class Api {
     this.#credential = credential;
   }
 
-  /** Throws `Refused`, or what `fetch` throws where the service can't be reached. */
+  /** Throws `Refused`, or the error of `fetch` if the service can't be reached. */
   async events(signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const { body } = await this.#ask("overview/events", { signal });
     if (body === null) throw new Refused(502, "the answer is empty");
@@ -51,7 +51,7 @@ export class Api {
     return (await this.#ask(`drains/${encodeURIComponent(id)}`, { signal })).json() as Promise<DrainDetails>;
   }
 
-  /** Resolves when all targets are registered again. Is carried out also where the page is left. */
+  /** Resolves when all targets are registered again. It is also carried out if the page is closed. */
   async cancel(id: string): Promise<void> {
     await this.#ask(`drains/${encodeURIComponent(id)}`, { method: "DELETE" });
   }
@@ -69,7 +69,7 @@ function headerText(credential: string): string {
   return [...new TextEncoder().encode(credential)].map((byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Whatever is between the browser and the service may answer without problem details. */
+/** A proxy between the browser and the service may answer without problem details. */
 async function detailOf(answer: Response): Promise<string> {
   try {
     const { detail } = (await answer.json()) as { readonly detail?: unknown };

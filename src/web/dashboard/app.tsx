@@ -18,7 +18,7 @@ import { SignIn } from "./sign-in.tsx";
 
 const TICK_MS = 1_000;
 
-/** Signed out, or the whole dashboard. */
+/** The sign-in page, or the whole dashboard. */
 export function App() {
   const [credential, setCredential] = useState(keptCredential);
   const [problem, setProblem] = useState("");
@@ -97,7 +97,7 @@ function Connecting({
   );
 }
 
-/** The browser's time, which goes on while the page is seen. */
+/** The browser's time, updated while the page is visible. */
 function useTime(): number {
   const [time, setTime] = useState(now);
   useEffect(() => {

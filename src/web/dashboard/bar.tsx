@@ -1,16 +1,16 @@
 import { percent } from "./format.ts";
 
 interface BarProps {
-  /** For those who don't see it. */
+  /** For screen readers. */
   readonly label: string;
   /** Between 0 and 1. */
   readonly done: number;
   readonly kind: "holding" | "registered" | "released" | "failed" | "kept" | "use";
-  /** Where the limit comes: what is after it does not fit. Undefined: all fits. */
+  /** The limit: what comes after it does not fit. Undefined: everything fits. */
   readonly limitAt?: number | undefined;
 }
 
-/** Widths are attributes of SVG: the page's policy allows no styles in its text. */
+/** Widths are attributes of SVG, because the page's policy allows no inline styles. */
 export function Bar({ label, done, kind, limitAt }: BarProps) {
   return (
     <svg class={`bar ${kind}`} role="img" aria-label={label}>

@@ -18,7 +18,7 @@ interface CancelDialogProps {
 
 type Progress = { readonly is: "asked" | "running" | "done" } | { readonly is: "failed"; readonly why: string };
 
-/** Nothing is cancelled without a second word. */
+/** Nothing is cancelled without a confirmation. */
 export function CancelDialog({ api, toCancel, onClose }: CancelDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [progress, setProgress] = useState<Progress>({ is: "asked" });

@@ -1,11 +1,11 @@
-/** The browser's time: the only place that asks for it. */
+/** The browser's time. Only this file reads it. */
 
-/** Milliseconds since the epoch, as the browser's machine has it. */
+/** Milliseconds since the epoch, by the clock of the browser's machine. */
 export function now(): number {
   return Date.now();
 }
 
-/** Resolves after so many milliseconds, or as soon as `signal` aborts. */
+/** Resolves after this many milliseconds, or as soon as `signal` aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -1,6 +1,6 @@
 const KEY = "hasta-la-vista-credential";
 
-/** What the user has signed in with. It is kept as long as the tab, and no other tab gets it. */
+/** The credential of the user. It is kept as long as the tab, and no other tab gets it. */
 export function keptCredential(): string | undefined {
   try {
     return sessionStorage.getItem(KEY) ?? undefined;
@@ -9,7 +9,7 @@ export function keptCredential(): string | undefined {
   }
 }
 
-/** Undefined: it is forgotten. */
+/** Undefined: the credential is forgotten. */
 export function keepCredential(credential: string | undefined): void {
   try {
     if (credential === undefined) sessionStorage.removeItem(KEY);

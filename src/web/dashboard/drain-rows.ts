@@ -1,23 +1,23 @@
 import { counted, duration, poolName } from "./format.ts";
 import type { LiveDrain, LiveRegistration, Standing } from "./reports.ts";
 
-/** How one registration stands, ready to be drawn. Moments are milliseconds since the epoch by the service's clock. */
+/** The state of one registration, ready to be drawn. Times are milliseconds since the epoch by the service's clock. */
 export interface PoolRow {
   readonly key: string;
   readonly name: string;
   readonly kind: string;
-  /** Empty: the node itself, on the one port that all know. */
+  /** Empty: the node itself, on the one port that all pools use. */
   readonly target: string;
   readonly state: LiveRegistration["state"];
   /** Whether an operator should look at it. */
   readonly isAttention: boolean;
   /** Why it waits, or how it has ended. */
   readonly reason: string;
-  /** What is still to come of the hold. Undefined: there is none, or it is not known. */
+  /** The remaining time of the hold. Undefined: there is no hold, or its end is not known. */
   readonly leftMs: number | undefined;
   /** By how much the hold ends after the limit of the drain. 0: it fits. */
   readonly shortMs: number;
-  /** Parts of the bar between 0 and 1: what has passed, and where the limit comes. Undefined: the limit comes later. */
+  /** Parts of the bar between 0 and 1: the time that has passed, and the limit. Undefined: the limit comes later. */
   readonly done: number;
   readonly limitAt: number | undefined;
 }
@@ -30,7 +30,7 @@ export interface DrainRow {
   readonly total: number;
   readonly released: number;
   readonly isAttention: boolean;
-  /** In one sentence: what it waits for. */
+  /** What the drain waits for, in one sentence. */
   readonly summary: string;
   readonly startedAt: number;
   /** When the last hold ends, as far as it is known. */
@@ -38,14 +38,17 @@ export interface DrainRow {
   /** When the drain ends at the latest. */
   readonly limitAt: number | undefined;
   readonly shortMs: number;
-  /** Parts of the time from the beginning to the last hold's end: what has passed, and where the limit comes too early. */
+  /**
+   * Parts of the time from the beginning to the end of the last hold: the time that has passed, and the limit if it
+   * comes too early.
+   */
   readonly done: number;
   readonly cutAt: number | undefined;
 }
 
 const SLACK_MS = 5_000;
 
-/** Those that need attention first, then those that began first. */
+/** Those that need attention first, then by the time of their beginning. */
 export function drainRows(running: readonly LiveDrain[], now: number): readonly DrainRow[] {
   const rows = running.map((drain) => drainRow(drain, now));
   return rows.sort(
@@ -135,7 +138,7 @@ const KINDS: Readonly<Record<LiveRegistration["kind"], string>> = {
   unattached: "No load balancer",
 };
 
-/** What sends traffic during a hold. docs/reliability.md has the rules. */
+/** Which traffic arrives during a hold. docs/reliability.md has the rules. */
 const HOLDS: Readonly<Record<LiveRegistration["kind"], readonly [before: string, after: string]>> = {
   alb: ["new requests may still arrive", "requests in flight may run until the deregistration delay ends"],
   nlb: ["the NLB may still open connections", "connections may last until the deregistration delay ends"],

@@ -6,7 +6,7 @@ import { changedBy, type OverviewState, startedWith } from "./overview-state.ts"
 /** The service sends something every five seconds. */
 const SILENT_MS = 20_000;
 const LOOK_MS = 5_000;
-/** A page that is seen again does not wait for the rest of that. */
+/** A page that becomes visible again does not wait for the rest of that time. */
 const STALE_MS = 10_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 10_000;
@@ -14,7 +14,7 @@ const RETRY_MAX_MS = 10_000;
 export type Connection =
   | { readonly is: "connecting" }
   | { readonly is: "live" }
-  /** What is shown is as it was then, by the browser's clock. */
+  /** The page shows the state at `since`, by the browser's clock. */
   | { readonly is: "lost"; readonly since: number; readonly why: string };
 
 export interface FollowOptions {
@@ -24,8 +24,8 @@ export interface FollowOptions {
 }
 
 /**
- * Shows what is so now, until `signal` aborts: connects again after each interruption, also where a machine was asleep, and
- * begins from everything then. Resolves with why the credential is not accepted.
+ * Shows the current state until `signal` aborts. It reconnects after each interruption, also after the machine was
+ * asleep, and begins with everything then. Resolves with the reason why the credential is not accepted.
  */
 export async function follow(
   { api, onState, onConnection }: FollowOptions,
@@ -88,7 +88,7 @@ async function readEvents(
   }
 }
 
-/** One connection, which is given up when nothing is heard of it any more. */
+/** One connection, which is given up when nothing arrives on it any more. */
 class Attempt {
   readonly #over = new AbortController();
   readonly #page: AbortSignal;

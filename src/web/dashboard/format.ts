@@ -1,4 +1,4 @@
-/** Texts for people. Durations are milliseconds, moments ISO 8601 or milliseconds since the epoch. */
+/** Texts for people. Durations are milliseconds, and times are ISO 8601 or milliseconds since the epoch. */
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -23,7 +23,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
-/** Local time; with the date where it is not today's. */
+/** Local time, with the date if it is not today's. */
 export function localTime(moment: string | number, now: number): string {
   const [at, today] = [new Date(moment), new Date(now)];
   const isToday = at.toDateString() === today.toDateString();
@@ -31,7 +31,9 @@ export function localTime(moment: string | number, now: number): string {
   return `${day}${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
-/** A pool for people: with its load balancer, unless that has the same name, and with its place, where there are several. */
+/**
+ * A pool for people: with its load balancer, unless that has the same name, and with its place, if there are several.
+ */
 export function poolName({
   loadBalancer,
   pool,
@@ -45,13 +47,16 @@ export function poolName({
   return place === undefined ? name : `${name} (${place})`;
 }
 
-/** A sentence of the service as one of the page: with a capital, unless it begins with a name, and a full stop. */
+/**
+ * A sentence of the service as a sentence of the page: with a capital letter, unless it begins with a name, and a full
+ * stop.
+ */
 export function sentence(text: string): string {
   const end = text === "" || /[.!?…]$/.test(text) ? "" : ".";
   return `${text.replace(/^[a-z](?=[a-z']*[ ,])/, (first) => first.toUpperCase())}${end}`;
 }
 
-/** Part of a whole for an SVG attribute, such as `37.5%`. Within 0 and 100. */
+/** A part of a whole for an attribute of SVG, such as `37.5%`. Within 0 and 100. */
 export function percent(part: number, whole: number): string {
   const ratio = whole > 0 ? part / whole : 0;
   return `${Math.round(Math.min(1, Math.max(0, ratio)) * 1_000) / 10}%`;

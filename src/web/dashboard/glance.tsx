@@ -6,7 +6,7 @@ interface GlanceItem {
   readonly name: string;
   readonly value: string;
   readonly isBad: boolean;
-  /** The section that has more of it. */
+  /** The section with the details. */
   readonly section: string;
 }
 
@@ -16,7 +16,7 @@ interface GlanceProps {
   readonly now: number;
 }
 
-/** The answer to "is it right?", before any detail. */
+/** Shows whether everything is in order, before any detail. */
 export function Glance(props: GlanceProps) {
   return (
     <nav class="glance" aria-label="At a glance">
@@ -32,7 +32,7 @@ export function Glance(props: GlanceProps) {
 function itemsOf({ overview: { running, clouds, ready }, rows, now }: GlanceProps): readonly GlanceItem[] {
   const attention = rows.filter(({ isAttention }) => isAttention).length;
   const atGuard = running.filter((drain) => drain.registrations.some((one) => one.waitsForGuard !== undefined)).length;
-  // The quota of all calls has those of the others.
+  // The quota of all calls includes those of the others.
   const waiting = clouds.flatMap(({ quotas }) => quotas).filter(({ name }) => name === "all" || name.startsWith("ec2"));
   const calls = waiting.reduce((sum, quota) => sum + quota.waiting, 0);
   const ends = rows.flatMap(({ endsAt }) => endsAt ?? []);

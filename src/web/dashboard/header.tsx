@@ -3,7 +3,7 @@ import type { Connection } from "./following.ts";
 import { counted, localTime } from "./format.ts";
 import type { Overview } from "./reports.ts";
 
-/** What a screen reader is told without having asked is told this seldom. */
+/** A screen reader reads changes aloud at most this often. */
 const SAID_INTERVAL_MS = 10_000;
 
 interface HeaderProps {
@@ -35,7 +35,7 @@ export function Header({ overview, connection, now, onSignOut }: HeaderProps) {
   );
 }
 
-/** The live region: how many nodes leave, when that has changed, and whether the connection is there. */
+/** The live region: the number of leaving nodes when it has changed, and the state of the connection. */
 function Said({ overview, connection, now }: Omit<HeaderProps, "onSignOut">) {
   const text = connection.is === "lost" ? "Connection lost." : `${counted(overview.running.length, "node")} leaving.`;
   const [said, setSaid] = useState("");

@@ -4,9 +4,9 @@ import type { ToCancel } from "./cancel-dialog.tsx";
 import type { DrainRow, PoolRow } from "./drain-rows.ts";
 import { counted, duration, localTime } from "./format.ts";
 
-/** So few are shown with all their pools, without being asked. */
+/** At most this many are shown with all their pools by default. */
 const OPEN_MAX = 4;
-/** As many at once: more is nothing that a person reads, and costs the browser. */
+/** At most this many at once: a person can not read more, and it costs the browser time. */
 const ROWS_MAX = 50;
 const FILTER_MIN = 8;
 

@@ -2,7 +2,7 @@ import type { Connection } from "./following.ts";
 import { duration, localTime, sentence } from "./format.ts";
 import type { Overview } from "./reports.ts";
 
-/** Of the package that the page was built with. */
+/** The version of the package that the page was built with. */
 declare const __VERSION__: string;
 
 interface NoticesProps {
@@ -11,7 +11,7 @@ interface NoticesProps {
   readonly now: number;
 }
 
-/** What keeps the service from working, or the page from being right: before anything else. */
+/** Problems that keep the service from working, or the page from being up to date. They are shown first. */
 export function Notices({ overview, connection, now }: NoticesProps) {
   const { ready, settings, lookups, version } = overview;
   return (

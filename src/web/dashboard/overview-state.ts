@@ -3,14 +3,14 @@ import type { Changes, LiveDrain, Overview } from "./reports.ts";
 /** As many as the service keeps. */
 const DECISIONS_MAX = 50;
 
-/** What is shown, as far as it was received. */
+/** What was received and is shown. */
 export interface OverviewState {
   readonly overview: Overview;
-  /** How much the service's clock is ahead of the browser's, in milliseconds. */
+  /** How far the service's clock is ahead of the browser's, in milliseconds. */
   readonly aheadMs: number;
 }
 
-/** Everything is known anew. `receivedAt`: in milliseconds since the epoch, by the browser's clock. */
+/** The state after everything was received. `receivedAt`: in milliseconds since the epoch, by the browser's clock. */
 export function startedWith(overview: Overview, receivedAt: number): OverviewState {
   return { overview, aheadMs: Date.parse(overview.at) - receivedAt };
 }

@@ -4,7 +4,7 @@ import { counted, duration, localTime, poolName, sentence } from "./format.ts";
 import { outcomeText, stepText, undoText } from "./past-texts.ts";
 import type { DrainDetails, PastDrain } from "./reports.ts";
 
-/** A long drain has thousands, of which the last are of interest. */
+/** A long drain has thousands of steps, of which the last are of interest. */
 const STEPS_SHOWN = 100;
 
 interface PastDetailsProps {
@@ -18,7 +18,7 @@ interface PastDetailsProps {
 export function PastDetails({ api, drain, now, onCancel }: PastDetailsProps) {
   const [details, setDetails] = useState<DrainDetails | string>();
   const { drainId, undo } = drain;
-  // An undo changes what there is to read.
+  // An undo changes the record.
   useEffect(() => {
     const reading = new AbortController();
     api.drain(drainId, reading.signal).then(setDetails, (error: unknown) => {

@@ -4,7 +4,7 @@ import type { DrainDetails } from "./reports.ts";
 type Outcome = NonNullable<DrainDetails["outcome"]>;
 type Step = DrainDetails["steps"][number];
 
-/** How a drain has ended, as a sentence. docs/http-api.md has the meanings. */
+/** The end of a drain, as a sentence. docs/http-api.md has the meanings. */
 export function outcomeText(outcome: Outcome): string {
   switch (outcome.status) {
     case "drained":
@@ -39,7 +39,7 @@ const UNDONE = {
   failed: "not registered again",
 } as const;
 
-/** What has become of the targets of a drain that was cancelled. */
+/** The results for the targets of a cancelled drain. */
 export function undoText({ registrations }: NonNullable<DrainDetails["undo"]>): string {
   if (registrations === undefined) return "Its targets are being registered again.";
   const counts = Object.entries(UNDONE).flatMap(([state, text]) => {

@@ -7,7 +7,7 @@ import { PastDetails } from "./past-details.tsx";
 import type { PastDrain } from "./reports.ts";
 
 const PAGE = 25;
-/** Changes come in waves, and what one types comes letter by letter. */
+/** Changes come in waves, and typed text comes letter by letter. */
 const SETTLE_MS = 400;
 const NODE_CHARACTERS_MAX = 253;
 
@@ -27,7 +27,7 @@ const STATUSES = [
 
 interface PastProps {
   readonly api: Api;
-  /** Changes when the list may have. */
+  /** Changes when the list may have changed. */
   readonly history: number;
   readonly undo: boolean;
   readonly now: number;
@@ -39,10 +39,10 @@ type Listed = { readonly drains: readonly PastDrain[] } | { readonly why: string
 export function Past({ api, history, undo, now, onCancel }: PastProps) {
   const [status, setStatus] = useState<string>("ended");
   const [node, setNode] = useState("");
-  /** The last drain of each page before the one that is shown. */
+  /** The last drain of each page before the current one. */
   const [before, setBefore] = useState<readonly string[]>([]);
   const [listed, setListed] = useState<Listed>();
-  // An older page does not move while new drains end.
+  // An older page does not change while new drains end.
   const changes = before.length === 0 ? history : 0;
 
   // `changes` says when to read again.

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import type { DRAIN, DRAINS } from "../drain-schemas.ts";
 import type { OVERVIEW } from "../overview-schemas.ts";
 
-/** What the API answers, by the schemas that describe it. Only their types: no code of the service comes into the page. */
+/** The types of the API's answers, from the schemas that describe them. No code of the service is in the page. */
 
 export type Overview = z.infer<typeof OVERVIEW>;
 export type LiveDrain = Overview["running"][number];
@@ -12,7 +12,7 @@ export type Cloud = Overview["clouds"][number];
 export type Quota = Cloud["quotas"][number];
 export type Standing = NonNullable<Decision["standing"]>;
 
-/** An event of the stream: `running` and `decisions` have what is new, `over` the drains that run no more. */
+/** An event of the stream: `running` and `decisions` have what is new, `over` the drains that have ended. */
 export type Changes = Omit<Overview, never> & { readonly over: readonly string[] };
 
 export type PastDrain = z.infer<typeof DRAINS>["drains"][number];

@@ -2,7 +2,7 @@ import { Bar } from "./bar.tsx";
 import { counted, duration, localTime, sentence } from "./format.ts";
 import type { Cloud, Overview, Quota } from "./reports.ts";
 
-/** An index that is older is worth a look: it reads a group a second or so. */
+/** An index that is older needs attention: it normally reads a group a second. */
 const OLD_MS = 15 * 60_000;
 
 export function Service({ overview, now }: { readonly overview: Overview; readonly now: number }) {

@@ -6,7 +6,7 @@ interface SignInProps {
   readonly onSignIn: (credential: string) => void;
 }
 
-/** The field has no name, and the form is never sent: what is typed comes into no URL. */
+/** The field has no name, and the form is never submitted, so that the credential is in no URL. */
 export function SignIn({ problem, onSignIn }: SignInProps) {
   const [given, setGiven] = useState("");
   const [isEmpty, setEmpty] = useState(false);
