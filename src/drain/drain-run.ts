@@ -96,8 +96,7 @@ export class DrainRun implements RegistrationOwner {
   #mustEndBy = Number.POSITIVE_INFINITY;
   readonly #onMove = new Set<() => void>();
   readonly #itself = () => [this.id];
-  /** The wait for the next limit, and when it ends in milliseconds since the epoch. Absent: no limit is known. */
-  #awaited: { readonly until: number; readonly over: AbortController } | undefined;
+  #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
   constructor({ id, node, startedAt, clock, cloud, times, isGuarded, steps }: DrainRunOptions) {
@@ -230,7 +229,7 @@ export class DrainRun implements RegistrationOwner {
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
-        this.#awaited?.over.abort(WOKEN);
+        this.#timer.abort(WOKEN);
         onEnd(outcome);
         return outcome;
       });
@@ -337,35 +336,21 @@ export class DrainRun implements RegistrationOwner {
 
   /** Starts to wait for the current limits. Must be called again when a limit may pass sooner than before. */
   #armLimits(): void {
-    const until = this.#passLimits();
-    // A wait that ends before that asks again then.
-    if (this.#awaited !== undefined && this.#awaited.until <= until) return;
-    this.#awaited?.over.abort(WOKEN);
-    this.#awaited = undefined;
-    if (until === Number.POSITIVE_INFINITY) return;
-    const awaited = { until, over: newAbort() };
-    this.#awaited = awaited;
-    this.#clock.sleep(until - this.#clock.now(), awaited.over.signal).then(
-      () => {
-        // Another wait has taken its place, or the drain has ended, in this moment.
-        if (awaited.over.signal.aborted) return;
-        this.#awaited = undefined;
-        // Holds that begin again meanwhile have moved the timeouts.
-        this.#armLimits();
-      },
-      () => {}, // The drain has ended, or another limit passes sooner.
-    );
+    this.#timer.abort(WOKEN);
+    this.#timer = newAbort();
+    this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
   }
 
-  /** Does what the limits that have passed require, and returns when the next one passes. */
-  #passLimits(): number {
-    if (this.signal.aborted) return Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
-    const deadline = this.#deadlineLimit;
-    if (deadline === undefined) return this.#dismiss(now);
-    if (deadline.at > now) return Math.min(deadline.at, this.#dismiss(now));
-    this.#stop.abort(new LimitPassed(deadline));
-    return Number.POSITIVE_INFINITY;
+  async #awaitLimits(signal: AbortSignal): Promise<void> {
+    while (!this.signal.aborted) {
+      const now = this.#clock.now();
+      const deadline = this.#deadlineLimit;
+      if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
+      // Holds that begin again meanwhile extend the timeouts, so the timeouts are read again afterwards.
+      const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
+      if (next === Number.POSITIVE_INFINITY) return;
+      await this.#clock.sleep(next - now, signal);
+    }
   }
 
   /** Answers the callers whose timeout has passed, and returns when the next timeout passes. */
