@@ -38,7 +38,7 @@ export class Consumer {
     const [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY] = [CREDENTIALS.accessKeyId, CREDENTIALS.secretAccessKey];
     const aws = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
     const endpoints = { AWS_ENDPOINT_URL: region, AWS_ENDPOINT_URL_SQS: queue };
-    const isOpen = { ALB_PROPAGATION: "0", MIN_HEALTHY: "0", QUOTA_SHARE: "100", INDEX_RATE: "10" };
+    const isOpen = { ALB_PROPAGATION: "0", MIN_HEALTHY: "0", QUOTA_SHARE: "100" };
     const web = { CLOUDPROVIDER: "aws", SECRET: "bench", HOST: "127.0.0.1", PORT: "0" };
     return new Consumer([SERVICE], { ...web, ...aws, ...endpoints, ...isOpen, QUEUE }).#listening();
   }

@@ -1,7 +1,7 @@
 import { type Clock, ScaledClock } from "../../src/simulator/clock.ts";
 import { nodeId } from "../region.ts";
 import type { AskQueue, AskRegion } from "./asks.ts";
-import { spotInterruption } from "./bodies.ts";
+import { spotInterruption, type WaitingAction } from "./bodies.ts";
 import { Consumer } from "./consumer.ts";
 import { faultsOf } from "./faults.ts";
 import { Forked } from "./forked.ts";
@@ -41,7 +41,7 @@ class Scene {
   readonly clock: Clock = new ScaledClock(1);
   readonly #giveUp = AbortSignal.timeout(GIVE_UP_MS);
   #consumer: Consumer | undefined;
-  #messages: readonly string[] = [];
+  #waiting: readonly WaitingAction[] = [];
 
   constructor(mix: Mix) {
     this.mix = mix;
@@ -62,7 +62,7 @@ class Scene {
   async open(start: (endpoints: { readonly queue: string; readonly region: string }) => Promise<Consumer>) {
     const { url: queue } = await this.queue.ask("open", {});
     const { url: region, waiting } = await this.region.ask("build", { nodes: [...this.mix.nodes, ...this.#alone] });
-    this.#messages = messagesOf(this.mix, waiting, this.clock.now());
+    this.#waiting = waiting;
     this.#consumer = await start({ queue, region });
   }
 
@@ -81,7 +81,8 @@ class Scene {
   async mixed(count: number): Promise<Run & { readonly cameAt: number }> {
     const { nowMiB: beforeMiB } = this.consumer.memory;
     this.consumer.pause();
-    await this.queue.ask("fill", { messages: this.#messages });
+    // Made only now: the two minutes of a spot warning count from then.
+    await this.queue.ask("fill", { messages: messagesOf(this.mix, this.#waiting, this.clock.now()) });
     const cameAt = this.clock.now();
     const { cpuSeconds: cpuBefore } = this.consumer;
     this.consumer.resume();

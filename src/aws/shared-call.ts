@@ -84,13 +84,18 @@ export class SharedCall<A, T> {
         reject(signal.reason);
       };
       const stay = onAbort(signal, leave);
+      const over = () => {
+        stay();
+        // What announces the caller's rises may outlive the call, and would keep everything that this holds.
+        asks.delete(ask);
+      };
       answer.then(
         (value) => {
-          stay();
+          over();
           resolve(value);
         },
         (error: unknown) => {
-          stay();
+          over();
           reject(error);
         },
       );

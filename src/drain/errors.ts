@@ -95,6 +95,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Input in a form that messages and logs may contain: without control characters, and at most `max` characters. */
 export function printable(input: string, max = 80): string {
+  if (input.length <= max) return input.replace(UNPRINTABLE, "?");
   // A character has one unit or two. The rest is not read.
   const characters = [...input.slice(0, 2 * max + 1)];
   const text = characters.slice(0, max).join("").replace(UNPRINTABLE, "?");

@@ -181,18 +181,12 @@ export class JointRequest {
   #isExcludedBefore = false;
   #eviction: JointEviction | undefined;
   #isEvictedByOwner = false;
+  #evictionAsked: Promise<void> | undefined;
   #onEviction: () => void = () => {};
-  /** Resolves when a request for an eviction has arrived. */
-  readonly evictionAsked = new Promise<void>((resolve) => {
-    this.#onEviction = resolve;
-  });
   /** By the event of the request. */
   readonly #earlierTries = new Map<string | undefined, number>();
+  #insisted: Promise<void> | undefined;
   #insist: () => void = () => {};
-  /** Resolves when a request that must not be refused has arrived. */
-  readonly insisted = new Promise<void>((resolve) => {
-    this.#insist = resolve;
-  });
 
   /** `isGuarded`: there is a guard that may refuse. */
   constructor({ isGuarded }: { readonly isGuarded: boolean }) {
@@ -217,6 +211,27 @@ export class JointRequest {
     this.#isVoluntary &&= isVoluntary;
     this.#isForced ||= force;
     if (!this.#isVoluntary || this.#isForced) this.#insist();
+  }
+
+  /**
+   * Resolves when a request for an eviction has arrived. The promise is made when a caller asks for it, because few drains
+   * need it. So is that of `insisted`.
+   */
+  get evictionAsked(): Promise<void> {
+    this.#evictionAsked ??= new Promise((resolve) => {
+      if (this.#eviction !== undefined) resolve();
+      else this.#onEviction = resolve;
+    });
+    return this.#evictionAsked;
+  }
+
+  /** Resolves when a request that must not be refused has arrived. */
+  get insisted(): Promise<void> {
+    this.#insisted ??= new Promise((resolve) => {
+      if (!this.#isVoluntary || this.#isForced) resolve();
+      else this.#insist = resolve;
+    });
+    return this.#insisted;
   }
 
   /** Whether the request changes how the drain proceeds. Its reason and its timeout do not count. */

@@ -9,15 +9,15 @@ import {
 } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { compareUrgency, type Urgency } from "../drain/urgency.ts";
-import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import { CLASSIC_DRAINS_MAX_MS, type ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
 import { type PoolContext, ReadNumbers, type TargetRead } from "./known-pool.ts";
 import { MembersById } from "./members.ts";
 import { doubtfulZone, Memory } from "./memory.ts";
-import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
+import { type Claim, NodeAddresses } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import { Pools, type PoolsOptions } from "./pools.ts";
+import { Searches } from "./searches.ts";
 import { type TargetGroup, unlessKnown } from "./target-group.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
 
@@ -62,7 +62,7 @@ export class MembershipIndex {
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #memory = new Memory(() => this.pools, this.#members);
-  readonly #searches = new UrgencyQueue<NodeSearch>();
+  readonly #searches = new Searches();
   /** Groups whose read for searches was not sent yet. */
   readonly #asked = new Set<string>();
   #scanning = newAbort();
@@ -314,7 +314,7 @@ export class MembershipIndex {
     const oldest = new Map<string, number>();
     for (const search of this.#searches) {
       if (!search.classicsAsked || search.isAsking) continue;
-      const networks = networkIdsOf(search.node).join(" ");
+      const { networks } = search;
       const read = oldest.get(networks) ?? this.#oldestAround(search.node);
       oldest.set(networks, read);
       if (read > search.since) search.end();
@@ -335,18 +335,17 @@ export class MembershipIndex {
 
   /** Finds the searches that look for a target of the group. */
   #seekersOf(group: TargetGroup): (listed: ListedTarget) => readonly Seeker[] {
-    const searches = [...this.#searches].filter((search) => this.#isAbout(search, group));
-    if (group.targetType !== "instance") {
-      return ({ Target, also = [] }) =>
-        searches.flatMap((search) => {
-          const claim = search.claim(group.network ?? "", Target?.Id ?? "", zoneAmong([Target, ...also]));
-          return claim === undefined ? [] : [{ search, claim }];
-        });
+    if (group.targetType === "instance") {
+      const ofNode = (search: NodeSearch): readonly Seeker[] =>
+        this.#isAbout(search, group) ? [{ search, claim: "own" }] : [];
+      return ({ Target }) => this.#searches.ofNode(Target?.Id ?? "").flatMap(ofNode);
     }
-    const byId = new Map<string, Seeker[]>();
-    for (const search of searches)
-      byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), { search, claim: "own" }]);
-    return ({ Target }) => byId.get(Target?.Id ?? "") ?? [];
+    const searches = [...this.#searches].filter((search) => this.#isAbout(search, group));
+    return ({ Target, also = [] }) =>
+      searches.flatMap((search) => {
+        const claim = search.claim(group.network ?? "", Target?.Id ?? "", zoneAmong([Target, ...also]));
+        return claim === undefined ? [] : [{ search, claim }];
+      });
   }
 
   #scanUrgency(): Urgency {

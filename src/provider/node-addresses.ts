@@ -80,7 +80,9 @@ export type Claim = "own" | "outside" | "doubtful";
 
 /** Decides whose targets are, from the addresses of a node. */
 export class NodeAddresses {
-  readonly #byNetwork: ReadonlyMap<string, BlockList>;
+  readonly #networks: readonly NodeNetwork[];
+  /** Made for the first target by address: most nodes are registered by their ids, and a list takes a kilobyte. */
+  #lists: ReadonlyMap<string, BlockList> | undefined;
   readonly #interfaces: ReadonlySet<string>;
   readonly #network: string;
   readonly #pods: ReadonlySet<string>;
@@ -90,8 +92,12 @@ export class NodeAddresses {
     this.#interfaces = new Set(interfaces);
     this.#network = network;
     this.#pods = new Set(podAddresses);
-    const networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
-    this.#byNetwork = new Map(networks.map((each) => [each.network, blockListOf(each)]));
+    this.#networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
+  }
+
+  get #byNetwork(): ReadonlyMap<string, BlockList> {
+    this.#lists ??= new Map(this.#networks.map((each) => [each.network, blockListOf(each)]));
+    return this.#lists;
   }
 
   /** Whether it is the address of the node or of a pod in one of its networks, or the id of one of its interfaces. */

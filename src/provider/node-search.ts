@@ -7,7 +7,7 @@ import {
   type Registration,
 } from "../drain/cloud-provider.ts";
 import type { Purpose, UrgencyNow } from "../drain/urgency.ts";
-import { type Claim, NodeAddresses } from "./node-addresses.ts";
+import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 
 export interface NodeSearchOptions {
   /** `verify` if most of it is known already. */
@@ -20,6 +20,8 @@ export interface NodeSearchOptions {
 /** The search for one node: the registrations that were found so far, for its reader. */
 export class NodeSearch {
   readonly node: Node;
+  /** The same text for nodes in the same networks. */
+  readonly networks: string;
   #since: number;
   readonly by: CallFor;
   /** The urgency of the caller. */
@@ -48,6 +50,7 @@ export class NodeSearch {
 
   constructor(node: Node, by: CallFor, { purpose, since, pools }: NodeSearchOptions) {
     this.node = node;
+    this.networks = networkIdsOf(node).join(" ");
     this.#reported = new Reported(pools);
     this.#since = since;
     this.asked = by.urgency;

@@ -86,8 +86,7 @@ export class Pools {
   }
 
   classicsOf(node: Node): readonly ClassicLoadBalancer[] {
-    const own = networkIdsOf(node);
-    return [...this.classics.values()].filter(({ network = "" }) => isAmong(own, network));
+    return [...this.classics.values()].filter(({ network = "" }) => isIn(node, network));
   }
 
   /**
@@ -96,7 +95,7 @@ export class Pools {
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
    */
   isAround(node: Node, { network = "", targetType, pool }: TargetGroup): boolean {
-    if (isAmong(networkIdsOf(node), network)) return true;
+    if (isIn(node, network)) return true;
     return this.#searchesOthers && targetType !== "instance" && pool.kind !== "unattached";
   }
 
@@ -227,8 +226,9 @@ function isTaggedBy(
 }
 
 /** A pool of an unknown network may be in any. */
-function isAmong(networks: readonly string[], network: string): boolean {
-  return network === "" || networks.includes("") || networks.includes(network);
+function isIn({ network: own, otherNetworks = [] }: Node, network: string): boolean {
+  const isOne = (one: string) => one === "" || one === network;
+  return network === "" || isOne(own) || otherNetworks.some((other) => isOne(other.network));
 }
 
 function replace<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {

@@ -61,6 +61,29 @@ test("it is as urgent as the most urgent of those who still wait", () => {
   scene.calls[0]?.answer("x");
 });
 
+test.each(["is answered", "fails", "is left"])(
+  "a call that %s hears no more of what made its callers more urgent",
+  async (end) => {
+    const { shared, calls } = new Scene();
+    const rises = new Set<() => void>();
+    const onRise = (rise: () => void) => {
+      rises.add(rise);
+      return () => rises.delete(rise);
+    };
+    const leaving = newAbort();
+    const urgency = () => ({ purpose: "verify", deadline: Number.POSITIVE_INFINITY }) as const;
+    const asked = ["a", "b"].map((about) => shared.ask(about, { urgency, onRise, signal: leaving.signal }));
+    expect(rises.size).toBe(2);
+    calls[0]?.send();
+    if (end === "is answered") calls[0]?.answer("yes");
+    else if (end === "fails") calls[0]?.fail(new Error("no"));
+    else leaving.abort(new Error("left"));
+    await Promise.allSettled(asked);
+    await new Promise(setImmediate);
+    expect(rises.size).toBe(0);
+  },
+);
+
 test("whoever leaves is not asked about, and leaves the others' call alone; the last one ends it", async () => {
   const scene = new Scene();
   const [first, second] = [newAbort(), newAbort()];
@@ -160,7 +183,7 @@ test("whoever leaves while it gathers is not asked about, and the last one leave
   const clock = new VirtualClock();
   const scene = new Scene(clock);
   const first = scene.ask("a");
-  scene.calls[0]?.send();
+  expect(scene.calls[0]?.send()).toEqual(["a"]);
   const leaving = newAbort();
   const left = scene.ask("b", leaving.signal);
   leaving.abort("gone");
@@ -170,7 +193,8 @@ test("whoever leaves while it gathers is not asked about, and the last one leave
   const next = scene.ask("c");
   scene.calls[0]?.answer("x");
   await clock.advance(0);
-  expect(scene.calls.flatMap(({ by, send }) => (by.signal.aborted ? [] : [send()]))).toEqual([["a"], ["c"]]);
+  const others = scene.calls.slice(1).flatMap(({ by, send }) => (by.signal.aborted ? [] : [send()]));
+  expect(others).toEqual([["c"]]);
   scene.calls.at(-1)?.answer("y");
   expect(await Promise.all([first, next])).toEqual(["x", "y"]);
 });
