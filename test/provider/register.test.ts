@@ -71,7 +71,7 @@ test("names an address with the port and the zone that AWS had listed", async ()
 test("gives back whatever else identifies a target, such as a QUIC server id", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
-  region.group({ name: "quic", type: "network", nodes: [node] });
+  region.group({ name: "quic", type: "network", protocol: "QUIC", nodes: [node] });
   const Target = { Id: node.id, Port: 443, QuicServerId: "0xa1b2c3d4e5f65890" };
   region.intercept = ({ action }) =>
     action === "DescribeTargetHealth"

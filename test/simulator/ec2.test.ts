@@ -291,8 +291,7 @@ describe("DryRun", () => {
       refusalOf(
         createAwsClients({
           region: region.world.region,
-          ...region.aws(),
-          credentials: { ...CREDENTIALS, accessKeyId },
+          ...region.aws({ ...CREDENTIALS, accessKeyId }),
         }).ec2.send(commandFor(first.id) as DescribeInstancesCommand),
       );
     for (const [accessKeyId, Action] of [
