@@ -151,8 +151,6 @@ export class MembershipIndex {
     const group = this.pools.groups.get(groupId);
     // The group may be gone by now, and a later read may be answered first.
     if (group === undefined || number <= group.readNumber) return;
-    group.readAt = at;
-    group.readNumber = number;
     const seekers = this.#seekersOf(group);
     const seen: Seen[] = [];
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
@@ -168,6 +166,9 @@ export class MembershipIndex {
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
+    // Not before: a read that could not be evaluated must not end a search.
+    group.readAt = at;
+    group.readNumber = number;
     this.#members.changed();
     for (const { search, claim, registration } of seen) {
       const told = this.#saw(search, group, registration, claim);
