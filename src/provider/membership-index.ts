@@ -58,6 +58,8 @@ const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINI
  */
 export class MembershipIndex {
   readonly pools: Pools;
+  /** Whether `IndexRefresh` reads the pools. Where it does not, as in a Lambda function, remembered health can be hours old. */
+  isKept = false;
   readonly #options: MembershipIndexOptions;
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
@@ -70,7 +72,7 @@ export class MembershipIndex {
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
     const onRead = (groupId: string, read: TargetRead) => this.#learned(groupId, read);
-    const keepsHealth = options.remembers && options.isGuarded;
+    const keepsHealth = () => this.isKept && options.isGuarded;
     const context = { ...options, reads: new ReadNumbers(), onRead, keepsHealth };
     this.pools = new Pools(context, { ...options, onListed: () => this.#listed() });
   }
