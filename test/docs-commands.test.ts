@@ -34,6 +34,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --only one-node": "test/bench/scenarios.test.ts",
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
+  "npm run bench -- --only thousand-nodes --write": "test/bench/document.test.ts",
   "npm run bench -- --quota": "test/bench/quota.test.ts",
   "npm run bench -- --tracing": "test/bench/tracing.test.ts",
   "npm run bench -- --messages": "test/bench/messages.test.ts runs its smallest size",

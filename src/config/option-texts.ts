@@ -77,7 +77,7 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   discovery: {
     description:
-      "Which load balancers a node is taken out of. vpc: all in the VPCs of the node, and those in other VPCs that OTHER_VPCS includes. tag: those that carry the tag of the cluster.",
+      "Load balancers from which a node is deregistered. vpc: all in the VPCs of the node, and those in other VPCs that OTHER_VPCS includes. tag: those that carry the tag of the cluster.",
     example: "tag",
     changeWhen: "Set it to tag when nodes must stay in load balancers that do not belong to the cluster.",
   },

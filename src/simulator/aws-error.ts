@@ -22,7 +22,7 @@ export const constraintError = (value: string, parameter: string, constraint: st
 export const missingParameter = (name: string) =>
   constraintError("null", name.charAt(0).toLowerCase() + name.slice(1), "Member must not be null");
 
-/** Also of one from another Region (https://github.com/aws/aws-cli/issues/3673). */
+/** This includes an ARN of another Region (https://github.com/aws/aws-cli/issues/3673). */
 export const invalidArn = (arn: string, kind: string) => validationError(`'${arn}' is not a valid ${kind} ARN`);
 
 export const targetGroupNotFound = () => new AwsError("TargetGroupNotFound", "One or more target groups not found");

@@ -1,4 +1,4 @@
-/** The simulator's time. The same shape as the engine's clock, so that one clock can be handed to both. */
+/** The simulator's time. It has the shape of the engine's clock, so that one clock can be used for both. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
@@ -13,14 +13,14 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** A sleeper of a scaled clock. */
 interface Timed {
   readonly wakeAt: number;
-  /** Waits for the rest by the speed of now, or wakes. */
+  /** Waits for the rest of its time at the current speed, or wakes up. */
   readonly wait: () => void;
 }
 
-/** Runs `speed` times as fast as the wall clock; with 1 it is the wall clock, until it is told to run otherwise. */
+/** Runs `speed` times as fast as the wall clock. With 1 it is the wall clock, until its speed is changed. */
 export class ScaledClock implements Clock {
   #speed: number;
-  /** The time at `#started`, when the speed of now began. */
+  /** The time at `#started`, when the current speed began. */
   #origin = Date.now();
   #started = performance.now();
   readonly #sleepers = new Set<Timed>();
@@ -34,7 +34,7 @@ export class ScaledClock implements Clock {
     return this.#speed;
   }
 
-  /** From now on, for those who sleep too. With 0 time stands still. */
+  /** From now on, also for those who sleep already. With 0 time stands still. */
   setSpeed(speed: number): void {
     if (!(speed >= 0 && Number.isFinite(speed))) throw new RangeError(`speed must be 0 or more, not ${speed}`);
     this.#beginAgainAt(this.now());
@@ -42,7 +42,7 @@ export class ScaledClock implements Clock {
     this.#waitAgain();
   }
 
-  /** Lets `ms` pass at once. Those whose time comes by that wake in its order. */
+  /** Lets `ms` pass at once. Sleepers whose time has come wake up in their order. */
   advance(ms: number): void {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time can't be advanced by ${ms} ms`);
     this.#beginAgainAt(this.now() + ms);
@@ -101,7 +101,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Event-loop turns without a wake-up after which everything in this process waits for time alone. */
+/** After this many turns of the event loop without a wake-up, everything in this process only waits for time. */
 const QUIET_TURNS = 12;
 
 /** Time that stands still until `run` or `advance` moves it: hours pass in milliseconds, always in the same order. */
@@ -110,10 +110,10 @@ export class VirtualClock implements Clock {
   readonly #startedAt: number;
   readonly #quietTurns: number;
   #sleepers: Sleeper[] = [];
-  /** Work in flight outside of this process. */
+  /** Work in progress outside this process. */
   readonly #outside = new Set<Promise<unknown>>();
 
-  /** `quietTurns`: 1 is enough without reads from a socket, a file or a stream. */
+  /** `quietTurns`: 1 is sufficient without reads from a socket, a file or a stream. */
   constructor(startedAt = Date.UTC(2026, 0, 1), quietTurns = QUIET_TURNS) {
     this.#now = startedAt;
     this.#startedAt = startedAt;
@@ -128,12 +128,12 @@ export class VirtualClock implements Clock {
     return this.#now - this.#startedAt;
   }
 
-  /** How many wait for time to pass. */
+  /** The number of sleepers. */
   get sleeping(): number {
     return this.#sleepers.length;
   }
 
-  /** At once: time might pass in a real turn. */
+  /** At once, because time might pass in a real turn. */
   turn(): Promise<void> {
     return Promise.resolve();
   }
@@ -166,8 +166,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Keeps time from passing until `work` has settled, and answers as it does. For what another process is at: from
-   * here it looks as if nothing happened.
+   * Keeps time from passing until `work` has settled, and returns its result. For work of another process, during which
+   * this process looks idle.
    */
   async outside<T>(work: Promise<T>): Promise<T> {
     this.#outside.add(work);
@@ -178,7 +178,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Lets time pass until `work` is done. Rejects when `work` waits for something that isn't time. */
+  /** Lets time pass until `work` is done. Rejects if `work` waits for something other than time. */
   async run<T>(work: Promise<T>): Promise<T> {
     let done = false;
     const finished = () => {
@@ -192,7 +192,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Lets `ms` pass, waking the sleepers that are due meanwhile. */
+  /** Lets `ms` pass, and wakes the sleepers that are due meanwhile. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     do await this.#quiet();
@@ -201,7 +201,9 @@ export class VirtualClock implements Clock {
     await this.#quiet();
   }
 
-  /** The place of the first sleeper of whom `isSo`, which is so of all after it. Thousands may sleep at once. */
+  /**
+   * The index of the first sleeper for which `isSo` holds. It must hold for all after it. Thousands may sleep at once.
+   */
   #placeOf(isSo: (sleeper: Sleeper) => boolean): number {
     let [low, high] = [0, this.#sleepers.length];
     while (low < high) {
@@ -212,7 +214,7 @@ export class VirtualClock implements Clock {
     return low;
   }
 
-  /** Resolves when everything waits for time alone, here and outside. */
+  /** Resolves when everything only waits for time, here and outside. */
   async #quiet(): Promise<void> {
     for (;;) {
       await quiet(this.#quietTurns);

@@ -5,13 +5,13 @@ import type { World } from "./world/world.ts";
 
 export interface ControllerInput {
   readonly intervalMs: number;
-  /** What a controller takes from the cluster's endpoints: who is to be registered where. */
+  /** The targets that a controller reads from the cluster's endpoints. */
   readonly targetGroups?: readonly { readonly group: TargetGroup; readonly targets: readonly TargetDescription[] }[];
   readonly classics?: readonly {
     readonly loadBalancer: ClassicLoadBalancer;
     readonly instanceIds: readonly string[];
   }[];
-  /** Whose instances are to be registered everywhere too, but where addresses are registered. */
+  /** Groups whose instances are registered everywhere too, except where addresses are registered. */
   readonly autoScalingGroups?: readonly AutoScalingGroup[];
 }
 

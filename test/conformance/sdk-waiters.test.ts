@@ -42,7 +42,7 @@ test("the SDK's waiter ends when the deregistration delay of the simulated targe
 
 test("the SDK's waiter ends when a new simulated load balancer is active", async () => {
   const { region, v2, polls } = await scene();
-  const command = new CreateLoadBalancerCommand({ Name: "front", Subnets: [`subnet-${VPC}-a`] });
+  const command = new CreateLoadBalancerCommand({ Name: "front", Subnets: [`subnet-${VPC}-a`, `subnet-${VPC}-b`] });
   const { LoadBalancers = [] } = await region.clients().v2.send(command);
   const LoadBalancerArns = LoadBalancers.flatMap(({ LoadBalancerArn = "" }) => [LoadBalancerArn]);
   expect(await waitUntilLoadBalancerAvailable(v2, { LoadBalancerArns })).toMatchObject({ state: "SUCCESS" });

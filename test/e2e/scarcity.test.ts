@@ -117,13 +117,13 @@ test("a throttled batch is as urgent at its next attempt as it was before", asyn
 test("the index gives way to drains, and is not starved by them", async () => {
   const region = new SimulatedRegion();
   const nodes = Array.from({ length: 5 }, () => region.node());
-  for (let number = 0; number < 20; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 300 });
+  // So many groups that the drains alone want every second of the quota.
+  for (let number = 0; number < 100; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 300 });
   region.simulator.limit(AWS_QUOTAS);
   const purposes: string[] = [];
   const engine = region.wholeEngine({ QUOTA_SHARE: "0.1" }, [], ({ purpose }) => purposes.push(purpose));
   const stop = newAbort();
   const kept = engine.maintainIndex(stop.signal);
-  // Somebody asks for drains without a pause: every second of the quota is wanted.
   const busy = async (number: number) => {
     while (!stop.signal.aborted) {
       await engine.drainer.drain({ node: { by: "id", value: nodes[number]?.id ?? "" }, dryRun: false }, never);
@@ -135,5 +135,5 @@ test("the index gives way to drains, and is not starved by them", async () => {
   await region.clock.run(Promise.all([draining, kept]));
   const refreshing = purposes.filter((purpose) => purpose === "refresh").length;
   expect(refreshing).toBeGreaterThan(0);
-  expect(refreshing / purposes.length).toBeLessThan(0.5);
+  expect(refreshing / purposes.length).toBeLessThan(0.1);
 });

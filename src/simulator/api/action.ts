@@ -3,7 +3,7 @@ import type { World } from "../world/world.ts";
 import { type Params, requiredText, structures, text } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
-/** Who has signed a call. */
+/** The signer of a call. */
 export interface Caller {
   /** Absent: the call is not signed. */
   readonly accessKeyId?: string | undefined;
@@ -12,8 +12,8 @@ export interface Caller {
 }
 
 /**
- * One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`.
- * Undefined: AWS's model has no result for it, not even an empty one.
+ * One AWS action: reads its parameters, reads or changes the world, and returns the fields of its result, or throws
+ * `AwsError`. Undefined: AWS's model has no result for it, not even an empty one.
  */
 type ApiAction = (params: Params, world: World, caller: Caller) => XmlFields | undefined;
 export type ApiActions = Readonly<Record<string, ApiAction>>;
@@ -33,7 +33,7 @@ export function readTags(params: Params): ReadonlyMap<string, string> {
   return tags;
 }
 
-/** As `readTags`, where an action is about tags alone. */
+/** As `readTags`, for an action that is only about tags. */
 export function requiredTags(params: Params): ReadonlyMap<string, string> {
   const tags = readTags(params);
   if (tags.size === 0) throw missingParameter("Tags");
@@ -44,7 +44,7 @@ export function addTags(to: Map<string, string>, tags: ReadonlyMap<string, strin
   for (const [key, value] of tags) to.set(key, value);
 }
 
-/** Whether a thing has these settings already: then to create it again succeeds, on AWS as here. */
+/** Whether a resource has these settings already. Creating it again succeeds then, on AWS as here. */
 export function hasSettings<T extends object>(existing: T, settings: { readonly [K in keyof T]?: unknown }): boolean {
   return Object.entries(settings).every(
     ([name, value]) => JSON.stringify(existing[name as keyof T]) === JSON.stringify(value),

@@ -19,9 +19,9 @@ export type ApiName = (typeof API_NAMES)[number];
 
 export interface ApiRequest {
   readonly body: string;
-  /** The header of that name. It says whose request it is; the signature in it is not checked. */
+  /** The header of that name. It identifies the caller. The signature in it is not checked. */
   readonly authorization?: string | undefined;
-  /** The header X-Amz-Target: it names the action of a JSON protocol. */
+  /** The header X-Amz-Target, which names the action of a JSON protocol. */
   readonly target?: string | undefined;
   /** Without the query. Default: `/`, where all simulated APIs are. */
   readonly path?: string;
@@ -31,7 +31,7 @@ export interface ApiAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** `elasticloadbalancing:DescribeTargetHealth`; undefined where the request named no action. */
+  /** `elasticloadbalancing:DescribeTargetHealth`. Undefined if the request named no action. */
   readonly action: string | undefined;
 }
 
@@ -44,8 +44,8 @@ export interface ApiCall {
 }
 
 /**
- * Asked before each call is carried out; throws `AwsError` to refuse it. Returns how many milliseconds a read is to lag
- * behind what happens.
+ * Called before each call is carried out. Throws `AwsError` to refuse it. Returns by how many milliseconds a read lags
+ * behind.
  */
 export type Admit = (call: ApiCall) => number;
 
@@ -58,7 +58,10 @@ interface Service {
   readonly actions: ApiActions;
 }
 
-/** All share a port, and both ELB APIs host, path, signing name and many action names: only the version distinguishes them. */
+/**
+ * All share a port, and both ELB APIs have the same host, path, signing name and many action names, so only the version
+ * distinguishes them.
+ */
 const SERVICES: Readonly<Record<string, Service>> = {
   "2012-06-01": {
     api: "classic",
@@ -97,7 +100,7 @@ const SERVICES: Readonly<Record<string, Service>> = {
   },
 };
 
-/** The ones of the JSON protocol, which name their action in a header. */
+/** The services of the JSON protocol, which name their action in a header. */
 const JSON_SERVICES: readonly (JsonService & Pick<Service, "api" | "name">)[] = [
   {
     api: "tagging",
@@ -108,7 +111,7 @@ const JSON_SERVICES: readonly (JsonService & Pick<Service, "api" | "name">)[] = 
   },
 ];
 
-/** What requests to the simulated services are signed for. */
+/** The signing names of requests to the simulated services. */
 const SIGNING_NAMES: ReadonlySet<string> = new Set(["tagging", ...Object.values(SERVICES).map(({ name }) => name)]);
 
 /** The actions that are simulated, by API. */
@@ -175,7 +178,7 @@ function asAwsError(error: unknown): AwsError {
   return error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
 }
 
-/** An error in the service's own form; also for tests that make a call fail. */
+/** An error in the service's own form. Tests use it too, to make a call fail. */
 export function errorXml(
   error: AwsError,
   service: Pick<Service, "namespace" | "protocol"> | undefined,
@@ -209,7 +212,7 @@ function success(service: Service, name: string | undefined, params: Params, cal
   return xmlElement(`${name}Response`, fields, xmlns);
 }
 
-/** Carries out an action, whatever its protocol. */
+/** Carries out an action of any protocol. */
 function perform(
   service: Pick<Service, "api" | "actions">,
   name: string,
@@ -224,7 +227,7 @@ function perform(
   return isRead ? world.staleBy(staleMs, () => action(params, world, caller)) : action(params, world, caller);
 }
 
-/** AWS's own word is for what AWS does not have either: nonsense, and an action of the other version of the API. */
+/** AWS's own error is for names that AWS does not have either, and for an action of the other version of the API. */
 function unknownAction(action: string, api: ApiName): AwsError {
   if (isAwsAction(api, action)) return notSimulated(`The action ${action} is not simulated`);
   return api === "tagging"
@@ -232,7 +235,7 @@ function unknownAction(action: string, api: ApiName): AwsError {
     : new AwsError("InvalidAction", `The action ${action} is not valid for this web service.`);
 }
 
-/** Other services than those simulated are known by what their requests are signed for. */
+/** Services that are not simulated are recognized by the signing name of their requests. */
 function unknownService(version: string, action: string | undefined, { authorization, path }: ApiRequest): AwsError {
   const signedFor = /Credential=[^/,\s]+\/\d{8}\/[^/,\s]*\/([^/,\s]+)\/aws4_request/.exec(authorization ?? "")?.[1];
   if (signedFor !== undefined && !SIGNING_NAMES.has(signedFor))
@@ -245,7 +248,7 @@ function notSimulated(message: string): AwsError {
   return new AwsError("NotSimulated", message, 501);
 }
 
-/** Every answer of AWS says when it was made, to the second. */
+/** Every answer of AWS has its time, to the second. */
 function headers(requestId: string, { clock }: World, contentType = "text/xml"): Readonly<Record<string, string>> {
   const date = new Date(clock.now()).toUTCString();
   return { "content-type": contentType, "x-amzn-requestid": requestId, date };

@@ -24,7 +24,7 @@ const TERMINATIONS_PER_CALL_MAX = 100;
 const TAGS_PER_PAGE_MAX = 100;
 const TOKEN_LENGTH = 36;
 
-/** The actions of Auto Scaling 2011-01-01 that draining needs, and those that change who is in a group. */
+/** The actions of Auto Scaling 2011-01-01 that draining needs, and those that change the members of a group. */
 export const autoScalingActions: ApiActions = {
   DescribeAutoScalingGroups(params, world) {
     const names = texts(params, "AutoScalingGroupNames");
@@ -45,7 +45,7 @@ export const autoScalingActions: ApiActions = {
     };
   },
 
-  /** Unknown ids are passed over, as on AWS. */
+  /** Unknown ids are ignored, as on AWS. */
   DescribeAutoScalingInstances(params, world) {
     const ids = texts(params, "InstanceIds");
     if (ids !== undefined && ids.length > RECORDS_PER_PAGE) {
@@ -62,7 +62,7 @@ export const autoScalingActions: ApiActions = {
         member: items.map(({ group, member }) => ({
           ...memberXml(member, group, world),
           AutoScalingGroupName: group.name,
-          // In capitals here, and here alone.
+          // Only this action has it in capitals.
           HealthStatus: isHealthy(member, group, world) ? "HEALTHY" : "UNHEALTHY",
         })),
       },
@@ -123,7 +123,10 @@ export const autoScalingActions: ApiActions = {
   ...scalingGroupActions,
 };
 
-/** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
+/**
+ * The action that a call names by token or instance, or by both. An action that has ended is as unknown as one that
+ * never existed.
+ */
 function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn; readonly action: LifecycleAction } {
   const hookName = requiredText(params, "LifecycleHookName");
   const token = text(params, "LifecycleActionToken");
@@ -159,7 +162,7 @@ function memberToTerminate(id: string, world: World, only: AutoScalingGroup | un
 function terminate({ group, member }: MemberOf, shrinks: boolean, world: World): XmlFields {
   const retained = group.scaleInOf(member.instance.id);
   if (retained !== undefined) {
-    // It has been through its hooks, and counts for no capacity.
+    // It has passed its hooks, and is not part of the capacity.
     world.terminateInstance(member.instance);
     return activityOf(retained, group, world);
   }

@@ -19,7 +19,7 @@ import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 const DRAINING_MAX_SECONDS = 3_600;
 const IDLE_TIMEOUT_MAX_SECONDS = 4_000;
 
-/** What controllers change of classic load balancers that are there already. */
+/** The changes that controllers make to existing classic load balancers. */
 export const classicChangeActions: ApiActions = {
   /** https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_AttachLoadBalancerToSubnets.html */
   AttachLoadBalancerToSubnets(params, world) {
@@ -32,7 +32,7 @@ export const classicChangeActions: ApiActions = {
     return { Subnets: { member: subnetIds(loadBalancer) } };
   },
 
-  /** Its instances in the subnets' zones get nothing any more: they are OutOfService, and stay registered. */
+  /** Its instances in the zones of these subnets get nothing any more: they are OutOfService, and stay registered. */
   DetachLoadBalancerFromSubnets(params, world) {
     const loadBalancer = named(params, world);
     if (texts(params, "Subnets") === undefined) throw missingParameter("Subnets");
@@ -102,7 +102,7 @@ export function readListeners(params: Params): readonly ClassicListener[] {
 
 type Changeable = Pick<ClassicLoadBalancer, "draining" | "isCrossZone" | "idleTimeoutSeconds" | "accessLog">;
 
-/** What the call sets. What it leaves out is left out. */
+/** The settings of the call. Missing ones are missing here. */
 export function readAttributes(attributes: Params, { draining }: ClassicLoadBalancer): Partial<Changeable> {
   const connectionDraining = structure(attributes, "ConnectionDraining");
   const crossZone = structure(attributes, "CrossZoneLoadBalancing");

@@ -48,7 +48,7 @@ export const classicActions: ApiActions = {
     if (names === undefined) throw missingParameter("LoadBalancerNames");
     atMost(names, NAMES_PER_TAGS_CALL_MAX, "loadBalancerNames");
     const missing = names.find((name) => !world.classics.has(name));
-    // One vanished load balancer fails the whole batch.
+    // If one load balancer has vanished, the whole batch fails.
     if (missing !== undefined) throw new AwsError("LoadBalancerNotFound", `Cannot find Load Balancer ${missing}`);
     return {
       TagDescriptions: {
@@ -80,7 +80,7 @@ export const classicActions: ApiActions = {
     const loadBalancer = named(params, world);
     const ids = instanceIds(params);
     if (ids === undefined) throw missingParameter("Instances");
-    // All or nothing: one instance that was never here leaves the others registered.
+    // All or nothing: if one instance was never registered, the others stay registered.
     const unknown = ids.find((id) => !loadBalancer.knows(id));
     if (unknown !== undefined) throw invalidInstance(unknown);
     for (const id of ids) world.deregisterClassic(loadBalancer, id);
@@ -156,7 +156,7 @@ export const classicActions: ApiActions = {
       healthyThreshold: requiredInteger(check, "HealthyThreshold", THRESHOLD),
       unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold", THRESHOLD),
     };
-    // What the old settings have found out stays true.
+    // Results of the old settings stay valid.
     loadBalancer.catchUpHealth(world.clock.now());
     loadBalancer.healthCheckTarget = target;
     loadBalancer.healthCheckTimeoutSeconds = timeout;

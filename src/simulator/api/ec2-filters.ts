@@ -5,7 +5,7 @@ import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";
 import { isList, type XmlFields, type XmlValue } from "./xml.ts";
 
-/** What a resource has to show for a filter. */
+/** The values of a resource for a filter. */
 export type Shows<T> = (resource: T, world: World) => readonly string[];
 
 export interface Ec2Filter<T> {
@@ -18,7 +18,7 @@ const PAGE_SIZE = 1_000;
 const FILTERS_MAX = 50;
 const FILTER_VALUES_MAX = 200;
 
-/** A Describe call's `Filter` list. `named`: the filters that EC2 has for the resource, besides those of its tags. */
+/** The `Filter` list of a Describe call. `named`: EC2's filters for the resource, except those of its tags. */
 export function readFilters<T>(
   params: Params,
   named: ReadonlyMap<string, Shows<T>>,
@@ -52,7 +52,7 @@ function filterNamed<T>(
   return shows;
 }
 
-/** The texts in a description below these names. Items of lists need no name. */
+/** The strings in a description below these names. Items of lists need no name. */
 function shownAt(value: XmlValue, names: readonly string[]): readonly string[] {
   if (value === undefined) return [];
   if (isList(value)) return value.flatMap((each) => shownAt(each, names));
@@ -62,7 +62,10 @@ function shownAt(value: XmlValue, names: readonly string[]): readonly string[] {
   return first === undefined ? [] : shownAt(value[first], rest);
 }
 
-/** Filters by where in the description each looks. What no description here has, such as a public address, matches nothing. */
+/**
+ * Filters by their paths in the description. A field that no description has here, such as a public address, matches
+ * nothing.
+ */
 export function filtersOn<T>(
   paths: Readonly<Record<string, string>>,
   describe: (resource: T, world: World) => XmlFields,
@@ -73,7 +76,7 @@ export function filtersOn<T>(
   });
 }
 
-/** A filter without values asks that there be any value (https://github.com/aws/aws-cli/issues/1735). */
+/** A filter without values matches any existing value (https://github.com/aws/aws-cli/issues/1735). */
 export function matches<T>(resource: T, { shows, values }: Ec2Filter<T>, world: World): boolean {
   const own = shows(resource, world);
   if (values.length === 0) return own.length > 0;

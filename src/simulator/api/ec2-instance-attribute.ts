@@ -19,7 +19,7 @@ export function describeInstanceAttribute(params: Params, world: World): XmlFiel
   return { instanceId: instance.id, [attribute]: shows(instance) };
 }
 
-/** Throws in EC2's words where the parameter is absent. */
+/** Throws in EC2's words if the parameter is missing. */
 export function requiredOfEc2(params: Params, name: string): string {
   const value = text(params, name);
   if (value !== undefined && value !== "") return value;
@@ -27,7 +27,7 @@ export function requiredOfEc2(params: Params, name: string): string {
   throw new AwsError("MissingParameter", `The request must contain the parameter ${parameter}`);
 }
 
-/** As instances are launched by default. */
+/** The defaults of launched instances. */
 const ATTRIBUTES: Readonly<Record<string, (instance: Instance) => XmlFields>> = {
   instanceType: () => ({ value: "m7g.large" }),
   kernel: () => ({}),

@@ -8,7 +8,7 @@ const network =
   (instance, world) =>
     stateOf(instance, world) === "terminated" ? [] : shows(instance);
 
-/** Those that clients ask by most, and those that are not of the instance's description. */
+/** The filters that clients use most, and those that are not part of the instance's description. */
 const OWN: readonly (readonly [string, Shows<Instance>])[] = [
   ["instance-id", ({ id }) => [id]],
   ["instance-state-name", (instance, world) => [stateOf(instance, world)]],
@@ -167,7 +167,7 @@ const DESCRIBED: Readonly<Record<string, string>> = {
 };
 
 /**
- * All that AWS has, besides those of tags.
+ * All filters of AWS, except those of tags.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
  */
 export const INSTANCE_FILTERS: ReadonlyMap<string, Shows<Instance>> = new Map([

@@ -13,7 +13,7 @@ const IDS_PER_CALL_MAX = 100;
 const CHECKED_AFTER_MS = 120_000;
 
 /**
- * Of instances that run, or of all with `IncludeAllInstances`.
+ * For running instances, or for all with `IncludeAllInstances`.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html
  */
 export function describeInstanceStatus(params: Params, world: World): XmlFields {
@@ -34,7 +34,7 @@ export function describeInstanceStatus(params: Params, world: World): XmlFields 
   return { instanceStatusSet: { item: items.map((instance) => statusXml(instance, world)) }, nextToken };
 }
 
-/** Where in the description each filter looks. */
+/** The path of each filter in the description. */
 const FILTER_PATHS: Readonly<Record<string, string>> = {
   "availability-zone": "availabilityZone",
   "availability-zone-id": "availabilityZoneId",
@@ -79,7 +79,7 @@ function statusXml(instance: Instance, world: World): XmlFields {
   };
 }
 
-/** One of the status checks, which here see nothing worse than a start. */
+/** One of the status checks. The worst state that they show here is `initializing`. */
 function checkXml(instance: Instance, world: World): XmlFields {
   if (stateOf(instance, world) !== "running") return { status: "not-applicable" };
   const isChecked = world.clock.now() >= instance.runsFrom(world.timing) + CHECKED_AFTER_MS;

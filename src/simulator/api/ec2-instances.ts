@@ -21,7 +21,7 @@ const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
 export const ROOT_DEVICE = "/dev/xvda";
 
-/** The instances with these ids, all of which there must be. */
+/** The instances with these ids. All of them must exist. */
 export function existing(ids: readonly string[], world: World): readonly Instance[] {
   const malformed = ids.find((id) => !INSTANCE_ID.test(id));
   if (malformed !== undefined) throw new AwsError("InvalidInstanceID.Malformed", `Invalid id: "${malformed}"`);
@@ -133,7 +133,7 @@ function stateReasonXml({ stoppedAt, terminatedAt }: Instance): XmlFields | unde
   return { code, message: `${code}: User initiated shutdown` };
 }
 
-/** As it is attached. Volumes themselves are not simulated. */
+/** The attached root device. Volumes themselves are not simulated. */
 export function rootDeviceXml({ id, launchedAt }: Instance): XmlFields {
   const ebs = {
     volumeId: id.replace("i-", "vol-"),
@@ -144,7 +144,7 @@ export function rootDeviceXml({ id, launchedAt }: Instance): XmlFields {
   return { deviceName: ROOT_DEVICE, ebs };
 }
 
-/** Branches have no attachment to the instance: DescribeInstances leaves them out. */
+/** Branches are not attached to the instance, so DescribeInstances does not contain them. */
 export function attached({ interfaces }: Instance): readonly NetworkInterface[] {
   return interfaces.filter(({ type }) => type !== "branch");
 }

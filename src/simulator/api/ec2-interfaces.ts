@@ -77,7 +77,7 @@ export function describeNetworkInterfaces(params: Params, world: World): XmlFiel
   return { networkInterfaceSet: { item: items.map((attached) => wholeXml(attached, world)) }, nextToken };
 }
 
-/** EKS's controller writes on a branch which trunk it hangs on. */
+/** EKS's controller writes the trunk of a branch into its tags. */
 function tagsOf({ type, trunkId = "" }: NetworkInterface, { tags }: Instance): ReadonlyMap<string, string> {
   if (type !== "branch") return new Map();
   const ofCluster = [...tags].filter(([key]) => key.startsWith("kubernetes.io/cluster/"));
@@ -112,12 +112,12 @@ function attachmentXml(one: NetworkInterface, { interfaces, launchedAt }: Instan
     networkCardIndex: 0,
     status: "attached",
     attachTime: isoTime(launchedAt),
-    // The first one goes with its instance.
+    // The first one is deleted with its instance.
     deleteOnTermination: deviceIndex === 0,
   };
 }
 
-/** As DescribeInstances has it, within its instance. */
+/** As in DescribeInstances, within its instance. */
 export function interfaceXml(one: NetworkInterface, instance: Instance, world: World): XmlFields {
   const attachment = one.type === "branch" ? undefined : attachmentXml(one, instance);
   return { ...interfaceFields(one, instance, world), ownerId: world.accountId, attachment };

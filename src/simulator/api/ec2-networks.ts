@@ -17,7 +17,7 @@ const VPC_ATTRIBUTES: ReadonlyMap<string, boolean> = new Map([
 
 const noSuchVpc = (id: string) => new AwsError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`);
 
-/** What controllers look up before they make a load balancer. */
+/** What controllers read before they create a load balancer. */
 export const ec2NetworkActions: ApiActions = {
   /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
   DescribeAvailabilityZones(params, world) {
@@ -49,7 +49,7 @@ export const ec2NetworkActions: ApiActions = {
     return { vpcSet: { item: items.map((id) => vpcXml(id, world)) }, nextToken };
   },
 
-  /** As a VPC is made by default. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.html */
+  /** The defaults of a VPC. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.html */
   DescribeVpcAttribute(params, world) {
     const vpcId = requiredOfEc2(params, "VpcId");
     const attribute = requiredOfEc2(params, "Attribute");
@@ -95,7 +95,7 @@ interface Described<T> {
   readonly notFound: (id: string) => AwsError;
 }
 
-/** Those with the ids that the call names, of which the filters let pass. */
+/** The resources with the ids of the call that match the filters. */
 function described<T>(params: Params, world: World, { ids, all, idOf, filters, notFound }: Described<T>): readonly T[] {
   const chosen = chosenBy(ids, all, idOf, notFound);
   const wanted = readFilters(params, filters, (one) => world.networks.tagsOf(idOf(one)));

@@ -9,7 +9,7 @@ import type { XmlFields } from "./xml.ts";
 
 type NewRule = Omit<SecurityGroupRule, "id">;
 
-/** Security groups, as far as controllers make them for load balancers. */
+/** Security groups, as far as controllers create them for load balancers. */
 export const ec2SecurityGroupActions: ApiActions = {
   /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
   DescribeSecurityGroups(params, world) {
@@ -78,7 +78,7 @@ function required(params: Params, name: string): string {
   throw new AwsError("MissingParameter", `The request must contain the parameter ${name}`);
 }
 
-/** By its id; by its name in default VPCs alone, of which the simulator has none. */
+/** By its id. Names are valid only in default VPCs, which the simulator does not have. */
 function named(params: Params, world: World): SecurityGroup {
   const id = text(params, "GroupId");
   if (id !== undefined) return world.securityGroups.get(id);
@@ -86,7 +86,9 @@ function named(params: Params, world: World): SecurityGroup {
   throw new AwsError("InvalidGroup.NotFound", `The security group '${name}' does not exist in default VPC`);
 }
 
-/** Of `IpPermissions`, or of the flat parameters that mean one of them. One permission is a rule for each of its sources. */
+/**
+ * From `IpPermissions`, or from the flat parameters for one of them. One permission is a rule for each of its sources.
+ */
 function readRules(params: Params, world: World): readonly NewRule[] {
   const flat = text(params, "IpProtocol") === undefined ? undefined : [{ ...params, IpRanges: { 1: params } }];
   const permissions = structures(params, "IpPermissions") ?? flat;

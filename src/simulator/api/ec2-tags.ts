@@ -23,7 +23,10 @@ export const ec2TagActions: ApiActions = {
     return { return: true };
   },
 
-  /** A tag with a value goes only where it has that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
+  /**
+   * A tag with a value is removed only if it has that value.
+   * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html
+   */
   DeleteTags(params, world) {
     const tags = structures(params, "Tag")?.map((tag) => ({
       key: requiredText(tag, "Key"),
@@ -82,7 +85,7 @@ export function ec2TagSet(tags: ReadonlyMap<string, string>): XmlFields {
   return { item: [...tags].map(([key, value]) => ({ key, value })) };
 }
 
-/** Reads the tags for what a call is to create, of this type. */
+/** The tags for what a call creates, of this type. */
 export function readTagSpecifications(params: Params, type: string): ReadonlyMap<string, string> {
   const tags = new Map<string, string>();
   for (const specification of structures(params, "TagSpecification") ?? []) {

@@ -15,8 +15,8 @@ import { type Params, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 /**
- * DryRun checks the caller's permissions and does nothing: with them the answer is an error, and this one.
- * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+ * DryRun checks the caller's permissions and does nothing. If they are sufficient, the answer is an error too, and this
+ * one. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
  */
 function honouringDryRun(actions: ApiActions): ApiActions {
   const honouring = Object.entries(actions).map(([name, action]): [string, ApiActions[string]] => [
@@ -68,7 +68,7 @@ const ACTIONS: ApiActions = {
       world,
       (id) => `This instance '${id}' is not in a state from which it can be stopped.`,
     );
-    // What hibernates is frozen, and closes nothing.
+    // A hibernated machine is frozen, and closes nothing.
     const skipOsShutdown = text(params, "SkipOsShutdown") === "true" || text(params, "Hibernate") === "true";
     return changesXml(instances, world, (instance) => world.stopInstance(instance, undefined, { skipOsShutdown }));
   },
@@ -100,7 +100,7 @@ const ACTIONS: ApiActions = {
 
 export const ec2Actions = honouringDryRun(ACTIONS);
 
-/** Asked again for what is so already, EC2 answers with success. */
+/** If the request has no effect, EC2 answers with success. */
 const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
 const STARTABLE: ReadonlySet<InstanceStateName> = new Set(["stopped", "pending", "running"]);
 const REBOOTABLE: ReadonlySet<InstanceStateName> = new Set(["running", "shutting-down", "terminated"]);
@@ -111,7 +111,7 @@ function specified(params: Params, world: World): readonly Instance[] {
   return existing(ids, world);
 }
 
-/** `refusal`: what AWS says of the instance with this id. */
+/** `refusal`: AWS's error for the instance with this id. */
 function checkStates(
   instances: readonly Instance[],
   allowed: ReadonlySet<InstanceStateName>,

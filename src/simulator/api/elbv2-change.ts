@@ -21,7 +21,7 @@ export const PRIORITY: Bounds = [1, 50_000];
 export const PROTOCOLS = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 export const IP_ADDRESS_TYPES = ["ipv4", "dualstack", "dualstack-without-public-ipv4"];
 
-/** What controllers change of load balancers, listeners, rules and target groups that are there already. */
+/** The changes that controllers make to existing load balancers, listeners, rules and target groups. */
 export const elbv2ChangeActions: ApiActions = {
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSubnets.html */
   SetSubnets(params, world) {
@@ -64,7 +64,7 @@ export const elbv2ChangeActions: ApiActions = {
     return { IpAddressType: type };
   },
 
-  /** What the call leaves out stays as it is. */
+  /** Missing settings are not changed. */
   ModifyListener(params, world) {
     const { listener, loadBalancer } = findListener(requiredText(params, "ListenerArn"), world);
     const port = integer(params, "Port", PORT) ?? listener.port;
@@ -123,7 +123,7 @@ export const elbv2ChangeActions: ApiActions = {
     return {};
   },
 
-  /** All of them at once: rules may exchange their priorities. */
+  /** All at once, because rules may exchange their priorities. */
   SetRulePriorities(params, world) {
     const wanted = structures(params, "RulePriorities")?.map((one) => ({
       ...changeableRule(requiredText(one, "RuleArn"), world),
@@ -140,7 +140,7 @@ export const elbv2ChangeActions: ApiActions = {
     return { Rules: { member: wanted.map(({ rule }) => ruleXml(rule)) } };
   },
 
-  /** What the old settings have found out stays true. */
+  /** Results of the old settings stay valid. */
   ModifyTargetGroup(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const changed = readHealthCheck(params, group);

@@ -23,14 +23,14 @@ export function actions(params: Params, name: string, world: World): readonly Ac
   return list.map((action) => readAction(action, world));
 }
 
-/** The simulated load balancers speak HTTP/1.1 alone. A group for another version would not do what it promises. */
+/** The simulated load balancers only speak HTTP/1.1. A group for another version would not do what it promises. */
 export function checkProtocolVersion(params: Params): void {
   const version = oneOf(text(params, "ProtocolVersion") ?? "HTTP1", PROTOCOL_VERSIONS, "protocolVersion");
   if (version !== "HTTP1")
     throw new AwsError("NotSimulated", `The protocol version ${version} of target groups is not simulated`, 501);
 }
 
-/** A target group serves one load balancer at most. */
+/** A target group serves at most one load balancer. */
 export function checkUnshared(list: readonly Action[], loadBalancer: LoadBalancer, world: World): void {
   const arns = list.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : []));
   const inUse = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
@@ -58,7 +58,7 @@ export function checkProtocols(list: readonly Action[], { type }: LoadBalancer, 
     );
 }
 
-/** Of listeners that decrypt. */
+/** For listeners that decrypt. */
 export function checkCertificates(protocol: string, arns: readonly string[]): void {
   if ((protocol === "HTTPS" || protocol === "TLS") && arns.length === 0)
     throw validationError(`A certificate must be specified for ${protocol} listeners`);
@@ -122,7 +122,7 @@ export function condition(params: Params): Condition {
   return { field, values };
 }
 
-/** What the call says of health checks, over what there is already. */
+/** The health check settings of the call, merged over the existing ones. */
 export function readHealthCheck(
   params: Params,
   {
@@ -158,8 +158,8 @@ export function readHealthCheck(
 }
 
 /**
- * Checks the attributes of a call against those that the thing has, and their values. `thing`: as AWS's error calls it.
- * `type`: of the load balancer that it is, or is for.
+ * Checks the attributes of a call and their values against those that the resource has. `thing`: its name in AWS's
+ * errors. `type`: the type of load balancer that it is, or is for.
  */
 export function readAttributes(
   params: Params,
@@ -168,7 +168,7 @@ export function readAttributes(
 ): readonly (readonly [key: string, value: string])[] {
   const wanted = structures(params, "Attributes");
   if (wanted === undefined) throw missingParameter("Attributes");
-  // Some may be emptied, such as the name of a bucket.
+  // Some may be empty, such as the name of a bucket.
   const pairs = wanted.map((one) => [requiredText(one, "Key"), text(one, "Value") ?? ""] as const);
   const unknown = pairs.find(([key]) => !known.has(key));
   if (unknown !== undefined)

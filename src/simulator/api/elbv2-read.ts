@@ -186,7 +186,7 @@ function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf
   return loadBalancer.listeners.map((listener) => ({ listener, loadBalancer }));
 }
 
-/** A rule as it is described; the default one has neither conditions nor a number. */
+/** A rule as it is described. The default rule has neither conditions nor a number. */
 export interface DescribedRule extends Omit<Rule, "priority"> {
   readonly priority: number | "default";
 }
@@ -245,7 +245,7 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
   };
 }
 
-/** Of an NLB and a GWLB it has the digits of their ARN, of an ALB a number. */
+/** For an NLB and a GWLB it contains the digits of their ARN, for an ALB a number. */
 function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): string {
   const digits = arn.slice(arn.lastIndexOf("/") + 1);
   if (type !== "application") return `${name}-${digits}.elb.${region}.amazonaws.com`;
@@ -314,7 +314,7 @@ export function ruleXml(rule: DescribedRule): XmlFields {
   };
 }
 
-/** AWS describes the values in both forms that a call may have them in. */
+/** AWS describes the values in both forms that a call may use. */
 function conditionXml({ field, values }: Condition): XmlFields {
   const config = { Values: { member: values } };
   return { Field: field, ...config, [field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig"]: config };

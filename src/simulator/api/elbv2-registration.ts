@@ -8,7 +8,7 @@ import type { World } from "../world/world.ts";
 const TARGETS_PER_GROUP_MAX = 1_000;
 
 /**
- * Throws where one of these may not be registered, so that none is.
+ * Throws if one of these may not be registered, so that none is.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
  */
 export function checkRegistration(wanted: readonly TargetDescription[], group: TargetGroup, world: World): void {
@@ -27,7 +27,7 @@ export function checkRegistration(wanted: readonly TargetDescription[], group: T
   }
 }
 
-/** What targets of the group are given with, besides their id and port. */
+/** The parts of targets of the group in addition to their id and port. */
 function checkParts(wanted: readonly TargetDescription[], { targetType, protocol }: TargetGroup): void {
   const takesZones = targetType === "ip" || targetType === "lambda";
   if (!takesZones && wanted.some(({ zone }) => zone !== undefined))
@@ -54,9 +54,8 @@ function checkInstances(wanted: readonly TargetDescription[], { vpcId }: TargetG
 }
 
 /**
- * An address must be of the group's kind, and private where no machine of the VPC has it. Outside of the VPC it needs a
- * zone, which may be `all`.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
+ * An address must be of the group's type, and private if no machine of the VPC has it. Outside the VPC it needs a zone,
+ * which may be `all`. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
  */
 function checkAddress({ id, zone }: TargetDescription, group: TargetGroup, world: World): void {
   const kind = group.ipAddressType === "ipv6" ? 6 : 4;

@@ -46,7 +46,7 @@ import {
 } from "./params.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
-/** A group of functions has no addresses: AWS takes none of these and shows none. */
+/** A group of functions has no addresses: AWS accepts none of these and shows none. */
 const OF_FUNCTIONS = { protocol: "HTTP", port: 80, vpcId: "" };
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/application-load-balancer-target.html */
 const PROTOCOLS_TO_ALB = ["TCP", "TLS"];
@@ -169,7 +169,7 @@ const changes: ApiActions = {
     return { LoadBalancers: { member: [loadBalancerXml(loadBalancer, world)] } };
   },
 
-  /** As on AWS, one that is already gone is not an error. */
+  /** As on AWS, deleting one that does not exist is not an error. */
   DeleteLoadBalancer(params, world) {
     const arn = requiredText(params, "LoadBalancerArn");
     if (world.loadBalancers.get(arn)?.attributes.get("deletion_protection.enabled") === "true")
@@ -243,7 +243,10 @@ const changes: ApiActions = {
   ...elbv2ChangeActions,
 };
 
-/** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
+/**
+ * The actions of Elastic Load Balancing 2015-12-01 that change something: those of draining, and those that build a
+ * world.
+ */
 export const elbv2WriteActions: ApiActions = Object.fromEntries(
   Object.entries(changes).map(([name, change]) => [
     name,
@@ -269,7 +272,7 @@ function checkLogs(attributes: ReadonlyMap<string, string>): void {
   }
 }
 
-/** Where clients come in. A GWLB's listener takes everything, and a call may not say otherwise. */
+/** The listener's entrance. A GWLB's listener accepts everything, and a call may not limit it. */
 function readEntrance(params: Params, { type }: LoadBalancer): { readonly protocol: string; readonly port: number } {
   if (type !== "gateway")
     return {
@@ -283,7 +286,7 @@ function readEntrance(params: Params, { type }: LoadBalancer): { readonly protoc
 
 function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
   const vpcId = requiredText(params, "VpcId");
-  // A VPC is there as soon as anything is in it.
+  // A VPC exists as soon as anything is in it.
   if (!VPC_ID.test(vpcId)) throw validationError(`The VPC ID '${vpcId}' is not found`);
   return {
     protocol: oneOf(requiredText(params, "Protocol"), PROTOCOLS, "protocol"),

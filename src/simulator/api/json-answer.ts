@@ -8,7 +8,7 @@ export interface JsonService {
   /** The name before the action in the header X-Amz-Target. */
   readonly target: string;
   readonly actions: ApiActions;
-  /** Its word for a parameter that cannot be used. */
+  /** Its error code for an unusable parameter. */
   readonly invalidParameter: string;
 }
 
@@ -24,8 +24,8 @@ export function readTarget(target: string): JsonTarget {
 }
 
 /**
- * The body's members as the query protocol would nest them: a list is an object with numbers for names. Throws where the body
- * is no JSON object.
+ * The members of the body, nested as in the query protocol: a list is an object with numbers as names. Throws if the
+ * body is not a JSON object.
  */
 export function readJson(body: string): Params {
   let value: unknown;
@@ -44,7 +44,7 @@ export function errorJson({ code, message }: AwsError): string {
   return JSON.stringify({ __type: code, message });
 }
 
-/** A service's own names for what every action here may throw. */
+/** The service's own codes for the errors that every action may throw. */
 export function inWordsOf({ invalidParameter }: JsonService, error: AwsError): AwsError {
   const names: Readonly<Record<string, string>> = {
     AccessDenied: "AccessDeniedException",
@@ -65,7 +65,7 @@ function nested(value: unknown): string | Params | undefined {
   const entries = Array.isArray(value)
     ? value.map((item, index) => [String(index + 1), nested(item)])
     : Object.entries(value).map(([name, inner]) => [name, nested(inner)]);
-  // An empty list is no list, as in the query protocol.
+  // As in the query protocol, an empty list is no list.
   if (Array.isArray(value) && entries.length === 0) return undefined;
   return Object.assign(Object.create(null), Object.fromEntries(entries.filter(([, inner]) => inner !== undefined)));
 }

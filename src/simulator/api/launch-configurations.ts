@@ -4,7 +4,7 @@ import type { Params } from "./params.ts";
 
 const KINDS = ["LaunchTemplate", "MixedInstancesPolicy"];
 
-/** What a caller wants a group to launch by: one of the two kinds. Undefined where it says nothing of it. */
+/** The launch configuration of a call: one of the two kinds. Undefined if the call has none. */
 export function readConfiguration(params: Params | undefined): LaunchConfiguration | undefined {
   const given = KINDS.filter((kind) => params?.[kind] !== undefined);
   if (given.length === 0) return undefined;
@@ -16,7 +16,7 @@ export function readConfiguration(params: Params | undefined): LaunchConfigurati
   return configuration;
 }
 
-/** The launch template that instances are launched from. */
+/** The launch template of instances. */
 export function templateOf(configuration: LaunchConfiguration | undefined): LaunchConfiguration | undefined {
   const inside = (of: LaunchConfiguration | undefined, name: string) => of?.[name] as LaunchConfiguration | undefined;
   const policy = inside(configuration, "MixedInstancesPolicy");
@@ -25,7 +25,7 @@ export function templateOf(configuration: LaunchConfiguration | undefined): Laun
     : inside(inside(policy, "LaunchTemplate"), "LaunchTemplateSpecification");
 }
 
-/** Parameters in the form of an answer: a list's numbered members are repeated elements. */
+/** Parameters in the form of an answer, in which numbered members of a list are repeated elements. */
 function settingOf(value: string | Params | undefined): LaunchSetting {
   if (typeof value !== "object") return value;
   const names = Object.keys(value);

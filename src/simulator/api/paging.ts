@@ -34,7 +34,7 @@ export function writeMarker(offset: number): string {
   return Buffer.from(`offset:${offset}`).toString("base64url");
 }
 
-/** Undefined if no answer had this marker. */
+/** Undefined if no answer contained this marker. */
 export function readMarker(marker: string | undefined): number | undefined {
   if (marker === undefined || marker === "") return 0;
   const offset = /^offset:(\d+)$/.exec(Buffer.from(marker, "base64url").toString())?.[1];

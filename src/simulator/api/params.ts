@@ -62,12 +62,12 @@ export function requiredInteger(params: Params, name: string, bounds: Bounds): n
   return value;
 }
 
-/** A list of texts: `Name.member.N` (query), or `Name.N` (ec2), in order of N. Undefined when none was sent. */
+/** A list of strings: `Name.member.N` (query), or `Name.N` (ec2), in order of N. Undefined if none was sent. */
 export function texts(params: Params, name: string): readonly string[] | undefined {
   return entries(params, name)?.map((entry) => (typeof entry === "string" ? entry : malformed(name)));
 }
 
-/** A list of structures. Undefined when none was sent. */
+/** A list of structures. Undefined if none was sent. */
 export function structures(params: Params, name: string): readonly Params[] | undefined {
   return entries(params, name)?.map((entry) => (typeof entry === "object" ? entry : malformed(name)));
 }
@@ -77,7 +77,7 @@ export function structure(params: Params, name: string): Params | undefined {
   return typeof value === "object" ? value : undefined;
 }
 
-/** Throws AWS's own complaint when a list is longer than a call may be. */
+/** Throws AWS's error if a list is longer than a call may have. */
 export function atMost<T>(list: readonly T[], max: number, parameter: string): readonly T[] {
   if (list.length > max) {
     throw constraintError(`'[${list.join(", ")}]'`, parameter, `Member must have length less than or equal to ${max}`);
@@ -85,7 +85,7 @@ export function atMost<T>(list: readonly T[], max: number, parameter: string): r
   return list;
 }
 
-/** The SDK sends an empty list as `Name=`, which AWS takes for no list at all: to a Describe it means everything. */
+/** The SDK sends an empty list as `Name=`, which AWS takes for no list: in a Describe call it means everything. */
 function entries(params: Params, name: string): (string | Params)[] | undefined {
   const value = params[name];
   if (value === undefined || value === "") return undefined;

@@ -10,7 +10,7 @@ import type { XmlFields } from "./xml.ts";
 const ACTIVITIES_PER_PAGE = 100;
 
 /**
- * Of all groups or of one: those that go on first, then the latest first. Unknown ids are passed over.
+ * For all groups or one: activities in progress first, then newest first. Unknown ids are ignored.
  * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
  */
 export function describeScalingActivities(params: Params, world: World): XmlFields {

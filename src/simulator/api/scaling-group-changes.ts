@@ -21,12 +21,18 @@ import { placeOfSubnets } from "./subnets.ts";
 const NAME = /^[^\p{Cc}:]{1,255}$/u;
 const SIZE: Bounds = [0, 10_000];
 const SECONDS: Bounds = [0, Number.MAX_SAFE_INTEGER];
-/** -1 takes it away. */
+/** -1 removes it. */
 const WARMUP: Bounds = [-1, Number.MAX_SAFE_INTEGER];
-/** From losing a member until another one is launched, in a group that was made by a call. AWS says none. */
+/**
+ * From the loss of a member until another one is launched, in a group that was created by a call. AWS documents no
+ * time.
+ */
 const LAUNCH_MS = 10_000;
 const RETENTION = ["retain", "terminate"] as const;
-/** What would change how a group behaves. Everything else that is not read here is taken, and changes nothing. */
+/**
+ * Parameters that would change how a group behaves. Other parameters that are not read here are accepted, and have no
+ * effect.
+ */
 const NOT_SIMULATED = [
   "AvailabilityZoneDistribution",
   "AvailabilityZoneImpairmentPolicy",
@@ -43,8 +49,8 @@ const NOT_SIMULATED = [
 /** Groups themselves. */
 export const scalingGroupActions: ApiActions = {
   /**
-   * Its machines are like the one of `InstanceId`, or, as no launch template exists here, plain ones in the given subnets.
-   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
+   * Its machines are like that of `InstanceId`. Launch templates do not exist here, so with one they are plain machines
+   * in the given subnets. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
    */
   CreateAutoScalingGroup(params, world) {
     const name = requiredText(params, "AutoScalingGroupName");
@@ -85,14 +91,17 @@ export const scalingGroupActions: ApiActions = {
     return undefined;
   },
 
-  /** What the call leaves out stays as it is. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html */
+  /**
+   * Missing settings are not changed.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
+   */
   UpdateAutoScalingGroup(params, world) {
     const group = namedGroup(params, world);
     checkSimulated(params);
     const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
     const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
     const given = integer(params, "DesiredCapacity", SIZE);
-    // Without a capacity of its own the call moves the old one within the new sizes.
+    // Without a capacity in the call, the old one is moved within the new sizes.
     const desired = given ?? Math.max(minSize, Math.min(maxSize, group.desiredCapacity));
     checkSizes({ minSize, maxSize, desired });
     const configuration = readConfiguration(params);

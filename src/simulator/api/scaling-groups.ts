@@ -13,7 +13,7 @@ export function namedGroup(params: Params, world: World): AutoScalingGroup {
   return group;
 }
 
-/** Undefined where the call does not say. */
+/** Undefined if the call does not have it. */
 export function oneOf<const T extends string>(params: Params, name: string, allowed: readonly T[]): T | undefined {
   const value = text(params, name);
   if (value === undefined) return undefined;
@@ -22,7 +22,7 @@ export function oneOf<const T extends string>(params: Params, name: string, allo
   return found;
 }
 
-/** Throws where the group would want fewer than its least with `count` members less. */
+/** Throws if the desired capacity would be below the minimum with `count` members less. */
 export function checkShrinking({ desiredCapacity, minSize }: AutoScalingGroup, count: number): void {
   if (desiredCapacity - count >= minSize) return;
   throw validationError(
@@ -30,7 +30,7 @@ export function checkShrinking({ desiredCapacity, minSize }: AutoScalingGroup, c
   );
 }
 
-/** Throws where the group would want more than its most with `count` members more. */
+/** Throws if the desired capacity would be above the maximum with `count` members more. */
 export function checkGrowing({ name, desiredCapacity, maxSize }: AutoScalingGroup, count: number): void {
   if (desiredCapacity + count <= maxSize) return;
   throw validationError(
@@ -43,7 +43,7 @@ export interface MemberOf {
   readonly member: Member;
 }
 
-/** `only`: the one group that it may be a member of. */
+/** `only`: the only group of which it may be a member. */
 export function memberNamed(id: string, world: World, only?: AutoScalingGroup): MemberOf {
   for (const group of only === undefined ? world.autoScalingGroups.values() : [only]) {
     const member = group.members(world.clock.now()).find(({ instance }) => instance.id === id);

@@ -24,8 +24,8 @@ export const scalingHookActions: ApiActions = {
   },
 
   /**
-   * Makes a hook, or changes what is given of one. Nothing is sent to the target that it names: who is told is up to the
-   * `EventDelivery`. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
+   * Creates a hook, or changes the given settings of one. Nothing is sent to its target: the `EventDelivery` decides
+   * about that. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
    */
   PutLifecycleHook(params, world) {
     const group = namedGroup(params, world);

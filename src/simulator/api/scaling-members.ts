@@ -12,7 +12,7 @@ import type { XmlFields } from "./xml.ts";
 const INSTANCES_PER_CALL_MAX = 20;
 const CAPACITY: Bounds = [0, Number.MAX_SAFE_INTEGER];
 
-/** Who is in a group, and in service in it. */
+/** The members of a group, and whether they are in service. */
 export const scalingMemberActions: ApiActions = {
   /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetDesiredCapacity.html */
   SetDesiredCapacity(params, world) {
@@ -36,7 +36,10 @@ export const scalingMemberActions: ApiActions = {
     });
   },
 
-  /** The group wants so many more again. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_ExitStandby.html */
+  /**
+   * The desired capacity rises by their number.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_ExitStandby.html
+   */
   ExitStandby(params, world) {
     const group = namedGroup(params, world);
     const members = named(params, group, world, ["Standby"]);
@@ -53,7 +56,10 @@ export const scalingMemberActions: ApiActions = {
     });
   },
 
-  /** The group wants so many more. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html */
+  /**
+   * The desired capacity rises by their number.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html
+   */
   AttachInstances(params, world) {
     const group = namedGroup(params, world);
     const instances = instanceIds(params).map((id) => attachable(id, group, world));
@@ -65,8 +71,8 @@ export const scalingMemberActions: ApiActions = {
   },
 
   /**
-   * An unhealthy member in service is terminated, and replaced where the group launches. By default one that was launched
-   * within the grace period is spared.
+   * An unhealthy member in service is terminated, and replaced if the group launches. By default one that was launched
+   * within the grace period is not terminated.
    * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceHealth.html
    */
   SetInstanceHealth(params, world) {
@@ -105,7 +111,7 @@ function leave(
   const group = namedGroup(params, world);
   const members = named(params, group, world, from);
   if (requiredText(params, "ShouldDecrementDesiredCapacity") === "true") {
-    // Those in Standby are no part of the capacity.
+    // Members in Standby are not part of the capacity.
     const count = members.filter(({ lifecycleState }) => lifecycleState === "InService").length;
     checkShrinking(group, count);
     group.desiredCapacity -= count;
@@ -130,7 +136,7 @@ function instanceIds(params: Params): readonly string[] {
   return [...new Set(atMost(ids, INSTANCES_PER_CALL_MAX, "instanceIds"))];
 }
 
-/** The members that a call names, each of which must be in one of these states. */
+/** The members in the call, each of which must be in one of these states. */
 function named(params: Params, group: AutoScalingGroup, world: World, states: readonly string[]): readonly Member[] {
   const members = group.members(world.clock.now());
   return instanceIds(params).map((id) => {
@@ -143,7 +149,7 @@ function named(params: Params, group: AutoScalingGroup, world: World, states: re
   });
 }
 
-/** It must run, in a zone of the group, and be in no group. */
+/** It must run in a zone of the group, and be in no group. */
 function attachable(id: string, group: AutoScalingGroup, world: World): Instance {
   const instance = world.instance(id);
   if (instance === undefined) throw validationError(`Invalid Instance ID(s): [${id}] specified`);

@@ -11,7 +11,7 @@ const PAGES = { byDefault: 100, max: 100 };
 /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeTrafficSources.html */
 const SOURCE_PAGES = { byDefault: 50, max: 50 };
 
-/** What a group registers its members with. */
+/** The load balancers with which a group registers its members. */
 export const scalingPoolActions: ApiActions = {
   /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLoadBalancerTargetGroups.html */
   DescribeLoadBalancerTargetGroups(params, world) {
@@ -67,7 +67,7 @@ export const scalingPoolActions: ApiActions = {
   },
 };
 
-/** `InService` once a member passes the health checks, `Added` before. The states of changes are not simulated. */
+/** `InService` when a member passes the health checks, `Added` before. The states of changes are not simulated. */
 function stateBy(group: AutoScalingGroup, { clock }: World, passes: (instanceId: string) => boolean): string {
   return group.members(clock.now()).some(({ instance }) => passes(instance.id)) ? "InService" : "Added";
 }

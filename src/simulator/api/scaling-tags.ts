@@ -19,7 +19,10 @@ export const scalingTagActions: ApiActions = {
     return undefined;
   },
 
-  /** A tag with a value is deleted only where it has that value. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteTags.html */
+  /**
+   * A tag with a value is deleted only if it has that value.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteTags.html
+   */
   DeleteTags(params, world) {
     for (const { group, tag, key } of tagsOf(params, world)) {
       const value = text(tag, "Value");
@@ -37,7 +40,7 @@ interface TagOfGroup {
   readonly key: string;
 }
 
-/** All of them are checked before one is changed. */
+/** All are checked before one is changed. */
 function tagsOf(params: Params, world: World): readonly TagOfGroup[] {
   const tags = structures(params, "Tags");
   if (tags === undefined) throw missingParameter("Tags");

@@ -5,8 +5,8 @@ import type { ApiActions } from "./action.ts";
 /** The actions of the Security Token Service 2011-06-15. */
 export const securityTokenActions: ApiActions = {
   /**
-   * Every caller is a user of the account, named for its policy or else for its access key. It needs no permission to ask.
-   * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+   * Every caller is a user of the account, with the name in its policy or its access key as name. It needs no
+   * permission for this call. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
    */
   GetCallerIdentity(_params, world, { accessKeyId, user = accessKeyId }) {
     if (user === undefined)

@@ -3,15 +3,15 @@ import type { ZoneAddress } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import { type Params, requiredText, structures, text, texts } from "./params.ts";
 
-/** Where the subnets of a load balancer are. */
+/** The place of a load balancer's subnets. */
 export interface Place {
   readonly vpcId: string;
   readonly zones: readonly string[];
-  /** By zone, of those that the call gives an address in. */
+  /** By zone, for those in which the call gives an address. */
   readonly addresses: ReadonlyMap<string, ZoneAddress>;
 }
 
-/** Of `Subnets`, or of `SubnetMappings`: a subnet each, and what the load balancer is to have in it. */
+/** From `Subnets`, or from `SubnetMappings`: a subnet each, and the load balancer's address in it. */
 export function placeOfSubnets(params: Params, region: string): Place {
   const mappings = structures(params, "SubnetMappings");
   const subnets = texts(params, "Subnets");
@@ -55,7 +55,7 @@ function addressOf(mapping: Params): ZoneAddress {
   };
 }
 
-/** Security groups by their ids, each of this VPC. Undefined where the call names none. */
+/** Security groups by their ids, each in this VPC. Undefined if the call has none. */
 export function readSecurityGroups(params: Params, vpcId: string, world: World): readonly string[] | undefined {
   const ids = texts(params, "SecurityGroups");
   const all = world.securityGroups.all;

@@ -17,7 +17,7 @@ interface Tagged {
 /** The actions of the Resource Groups Tagging API 2017-01-26. */
 export const taggingActions: ApiActions = {
   /**
-   * Everything of EC2 and Elastic Load Balancing that has tags now: Auto Scaling groups are none of its resources.
+   * Everything of EC2 and Elastic Load Balancing that has tags now. Auto Scaling groups are not among its resources.
    * https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
    */
   GetResources(params, world) {
@@ -67,7 +67,7 @@ function isOfType(arn: string, type: string): boolean {
   return service === wanted && (kind === "" || rest.join(":").startsWith(`${kind}/`));
 }
 
-/** Matches by any of its values; without values by the key alone. */
+/** Matches any of its values. Without values it matches the key. */
 function tagFilter(params: Params): (tags: ReadonlyMap<string, string>) => boolean {
   const key = requiredText(params, "Key");
   const values = texts(params, "Values");
@@ -75,7 +75,7 @@ function tagFilter(params: Params): (tags: ReadonlyMap<string, string>) => boole
   return (tags) => tags.has(key) && (values?.includes(tags.get(key) ?? "") ?? true);
 }
 
-/** Resources that are asked for by their names come in one piece. */
+/** Resources that are requested by their names are returned in one page. */
 function checkAlone(params: Params): void {
   const others = ["TagFilters", "ResourceTypeFilters", "ResourcesPerPage", "TagsPerPage", "PaginationToken"];
   const other = others.find((name) => params[name] !== undefined && params[name] !== "");
@@ -83,7 +83,7 @@ function checkAlone(params: Params): void {
     throw validationError(`ResourceARNList and ${other} cannot be specified in the same request`);
 }
 
-/** As many resources as fit, by their count and by that of their tags. A resource is never split. */
+/** As many resources as fit, by their number and by the number of their tags. A resource is never split. */
 function page(all: readonly Tagged[], params: Params): { readonly items: readonly Tagged[]; readonly token: string } {
   const most = integer(params, "ResourcesPerPage", [1, RESOURCES_PER_PAGE.max]) ?? RESOURCES_PER_PAGE.byDefault;
   const mostTags = integer(params, "TagsPerPage", [TAGS_PER_PAGE.min, TAGS_PER_PAGE.max]) ?? Number.POSITIVE_INFINITY;

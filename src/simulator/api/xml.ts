@@ -1,10 +1,10 @@
-/** What an XML element may hold. A list repeats its element; `undefined` leaves it out. */
+/** The content of an XML element. A list repeats its element, and `undefined` omits it. */
 export type XmlValue = string | number | boolean | undefined | readonly XmlValue[] | XmlFields;
 export interface XmlFields {
   readonly [name: string]: XmlValue;
 }
 
-/** Plain loops: the answer about a group of a thousand targets has ten thousand elements. */
+/** Plain loops, because the answer about a group of a thousand targets has ten thousand elements. */
 export function xmlElement(name: string, value: XmlValue, attributes = ""): string {
   if (value === undefined) return "";
   if (isList(value)) {

@@ -1,4 +1,4 @@
-/** What controllers know of a node: the parts of Kubernetes' object that they decide by. */
+/** The parts of a Kubernetes Node object that controllers use. */
 export interface ClusterNode {
   readonly name: string;
   /** `aws:///eu-west-1a/i-0123456789abcdef0` */
@@ -20,7 +20,7 @@ export function readNode({ metadata, spec, status }: NodeObject): ClusterNode {
     labels: metadata.labels ?? {},
     taints: spec?.taints ?? [],
     ...(metadata.deletionTimestamp === undefined ? {} : { isBeingDeleted: true }),
-    // One without the condition counts as not ready.
+    // A node without the condition counts as not ready.
     ready: ready === "True" || ready === "Unknown" ? ready : "False",
   };
 }
@@ -39,7 +39,7 @@ export interface NodeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-/** Undefined where the node has no provider id, or one of another cloud. */
+/** Undefined if the node has no provider id, or one of another cloud. */
 export function instanceIdOf({ providerId }: ClusterNode): string | undefined {
   return /^aws:\/\/.*\/(i-[0-9a-f]+)$/.exec(providerId ?? "")?.[1];
 }

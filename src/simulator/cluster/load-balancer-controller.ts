@@ -3,16 +3,16 @@ import type { World } from "../world/world.ts";
 import { type ClusterNode, instanceIdOf } from "./cluster-node.ts";
 import { TargetCache } from "./target-cache.ts";
 
-/** Which nodes, or which pods, a target group is to have. As the controller's resource of that name. */
+/** The nodes or pods that a target group should have, as in the controller's resource of that name. */
 export interface TargetGroupBinding {
   readonly group: TargetGroup;
   /** The service's node port. Default: the group's port. */
   readonly port?: number;
-  /** Labels that nodes must have, besides the rules for all. */
+  /** Labels that nodes must have, in addition to the rules for all. */
   readonly nodeSelector?: Readonly<Record<string, string>>;
 }
 
-/** A pod as the endpoint slices of its service have it. */
+/** A pod in the endpoint slices of its service. */
 export interface PodEndpoint {
   readonly ip: string;
   readonly port?: number;
@@ -25,10 +25,13 @@ export interface PodEndpoint {
 
 /** From an event of a node to the call to AWS: 0.11 to 0.3 s, observed with version 3.5.0. */
 const REACTION_MS = 200;
-/** Of a reconcile that fails, by controller-runtime's default. */
+/** For a failed reconcile, by controller-runtime's default. */
 const RETRY_FIRST_MS = 5;
 const RETRY_MAX_MS = 1_000_000;
-/** A checkpoint that is older, by the flag `--sync-period`, is done over after the delay; the jitter of up to 15 min is left out. */
+/**
+ * An older checkpoint is renewed after the delay, by the flag `--sync-period`. The jitter of up to 15 min is not
+ * simulated.
+ */
 const SYNC_PERIOD_MS = 10 * 60 * 60 * 1_000;
 const DEFERRED_MS = 30 * 60 * 1_000;
 
@@ -36,7 +39,7 @@ type Endpoint = Required<Pick<TargetDescription, "id" | "port">>;
 
 interface BindingState {
   readonly binding: TargetGroupBinding;
-  /** What was in place after the last reconcile, kept in an annotation: it outlives the process. */
+  /** The result of the last reconcile, kept in an annotation, which survives the process. */
   checkpoint: string;
   checkpointAt: number;
   pods: readonly PodEndpoint[] | undefined;
@@ -72,7 +75,7 @@ export class LoadBalancerController {
     }));
   }
 
-  /** All nodes that there are from now on. */
+  /** All existing nodes from now on. */
   setNodes(nodes: readonly ClusterNode[]): void {
     const before = this.#nodes;
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -84,7 +87,9 @@ export class LoadBalancerController {
     }
   }
 
-  /** All endpoints of the service of a group of addresses from now on. Labels and taints of nodes do nothing to them. */
+  /**
+   * All endpoints of the service of a group of addresses from now on. Labels and taints of nodes do not affect them.
+   */
   setPods(group: TargetGroup, pods: readonly PodEndpoint[]): void {
     for (const state of this.#bindings.filter(({ binding }) => binding.group === group)) {
       state.pods = pods;
@@ -100,7 +105,7 @@ export class LoadBalancerController {
     }
   }
 
-  /** The process ends and begins again: it has forgotten the targets, and looks at all bindings. */
+  /** The process ends and starts again: it has forgotten the targets, and reconciles all bindings. */
   restart(): void {
     this.#cache.clear();
     for (const state of this.#bindings) {
@@ -109,7 +114,7 @@ export class LoadBalancerController {
     }
   }
 
-  /** Does nothing any more. */
+  /** Stops. */
   close(): void {
     this.#closed.abort();
   }
@@ -127,32 +132,32 @@ export class LoadBalancerController {
     this.#world.catchUp();
     const wanted = this.#wanted(state);
     const checkpoint = `${wanted?.map(({ id, port }) => `${id}:${port}`).sort()}/`;
-    // A single Ready node without an instance id fails the reconcile, for all nodes of the binding.
+    // A single Ready node without an instance id fails the reconcile for all nodes of the binding.
     if (wanted === undefined) this.#retry(state);
     else if (checkpoint === state.checkpoint) this.#defer(state);
     else if (!this.#change(state, wanted)) this.#retry(state);
     else Object.assign(state, { checkpoint, checkpointAt: this.#world.clock.now(), failures: 0 });
   }
 
-  /** Returns whether AWS took all of it. */
+  /** Returns whether AWS accepted everything. */
   #change(state: BindingState, wanted: readonly Endpoint[]): boolean {
     const { group } = state.binding;
     const isSame = (a: Endpoint, b: Endpoint) => a.id === b.id && a.port === b.port;
-    // One that drains counts as not registered: so what others have deregistered is registered again.
+    // A draining target counts as not registered, so that what others have deregistered is registered again.
     const live = this.#cache.list(group, this.#world.clock.now()).filter(({ state: health }) => health !== "draining");
     const surplus = live.filter((target) => !wanted.some((one) => isSame(one, target)));
     const missing = wanted.filter((target) => !live.some((one) => isSame(one, target)));
     if (surplus.length > 0 || missing.length > 0) state.checkpoint = "";
     for (const target of surplus) this.#world.deregisterTarget(group, target);
     this.#cache.changed(group, surplus);
-    // AWS refuses the whole call for one instance that does not run.
+    // AWS refuses the whole call if one instance does not run.
     if (group.targetType === "instance" && missing.some(({ id }) => !this.#world.isRunning(id))) return false;
     for (const target of missing) this.#world.registerTarget(group, target);
     this.#cache.changed(group, missing);
     return true;
   }
 
-  /** Undefined where it cannot be said, because a node has no instance id. */
+  /** Undefined if it can't be determined, because a node has no instance id. */
   #wanted({ binding, pods }: BindingState): readonly Endpoint[] | undefined {
     const { group, port = group.port } = binding;
     if (group.targetType !== "instance") {
@@ -165,7 +170,8 @@ export class LoadBalancerController {
   }
 
   /**
-   * An endpoint that is not ready still counts while its containers are ready, its node is, and it does not terminate.
+   * An endpoint that is not ready still counts while its containers are ready, its node is ready, and it does not
+   * terminate.
    * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/backend/endpoint_resolver.go
    */
   #isServing({ ready, containersReady, terminating = false, nodeName = "" }: PodEndpoint): boolean {
@@ -180,7 +186,7 @@ export class LoadBalancerController {
   }
 
   /**
-   * Nothing has changed since the checkpoint: it looks no further, and reads no target.
+   * Nothing has changed since the checkpoint, so it reads no target.
    * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/controllers/elbv2/targetgroupbinding_deferred_reconciler.go
    */
   #defer(state: BindingState): void {
@@ -208,8 +214,8 @@ const EXCLUDING_LABELS = [
 ];
 
 /**
- * Whether a node that is ready is to be registered. A label excludes it whatever its value is, `false` included. A cordon
- * does not, nor do other taints than these two.
+ * Whether a ready node is to be registered. The label excludes it with any value, including `false`. A cordon does not,
+ * nor do other taints than these two.
  */
 function isTrafficProxy({ labels, taints }: ClusterNode, { nodeSelector = {} }: TargetGroupBinding): boolean {
   if (EXCLUDING_LABELS.some((label) => Object.hasOwn(labels, label))) return false;
@@ -222,7 +228,7 @@ function isTrafficProxy({ labels, taints }: ClusterNode, { nodeSelector = {} }: 
 }
 
 /**
- * Whether a binding is reconciled for what has become of a node. An id that it gets later is no such change: only the
+ * Whether a binding is reconciled for a change of a node. An id that the node gets later is not such a change: only the
  * retries notice it.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/controllers/elbv2/eventhandlers/node.go
  */

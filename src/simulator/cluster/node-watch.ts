@@ -9,7 +9,7 @@ export interface ApiServerAddress {
   readonly url: string;
   /** The certificate of the server's authority, in PEM. */
   readonly ca: string;
-  /** Of an account that may list and watch nodes. */
+  /** The token of an account that may list and watch nodes. */
   readonly token: string;
 }
 
@@ -22,8 +22,8 @@ interface Watched {
 }
 
 /**
- * The nodes of a cluster, all of them, first as they are and then after each change, until `signal` aborts. Where the
- * API server does not answer or ends the watch, it lists them again.
+ * All nodes of a cluster, first as they are and then after each change, until `signal` aborts. If the API server does
+ * not answer or ends the watch, it lists them again.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export async function* watchNodes(
@@ -37,7 +37,7 @@ export async function* watchNodes(
       try {
         yield* nodesUntilTheWatchEnds((query) => get(address, agent, query, signal));
       } catch {
-        // Away, or not willing: it is asked again.
+        // The API server is away or refuses, so it is asked again.
       }
       await clock.sleep(RETRY_MS, signal).catch(() => {}); // Aborted: the loop ends.
     }

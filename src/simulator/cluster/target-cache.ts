@@ -1,18 +1,18 @@
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 
-/** From when a group's targets were listed, however often they were looked at since. */
+/** From the list of a group's targets, however often they were read since. */
 const LIFETIME_MS = 5 * 60 * 1_000;
 
 interface CachedTarget {
   readonly id: string;
   readonly port: number;
-  /** Undefined: read it before it is relied on. */
+  /** Undefined: it has to be read before it is used. */
   state: string | undefined;
 }
 
 /**
  * What aws-load-balancer-controller remembers of target groups. A target that it has once seen healthy is not read
- * again as long as the list lives: that another caller has deregistered it stays hidden.
+ * again during the lifetime of the list, so that a deregistration by another caller stays hidden.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/targets_manager.go
  */
 export class TargetCache {
@@ -27,7 +27,7 @@ export class TargetCache {
     return targets;
   }
 
-  /** It has registered or deregistered these: what they have become it reads the next time. */
+  /** It has registered or deregistered these, and reads their state the next time. */
   changed(group: TargetGroup, descriptions: readonly TargetDescription[]): void {
     const known = this.#lists.get(group);
     if (known === undefined) return;
@@ -51,7 +51,7 @@ function listed(group: TargetGroup, now: number): readonly CachedTarget[] {
   }));
 }
 
-/** None where the target has left the group. */
+/** None if the target has left the group. */
 function refreshed(target: CachedTarget, group: TargetGroup, now: number): readonly CachedTarget[] {
   if (target.state === "healthy") return [target];
   const found = group.named(target, now);

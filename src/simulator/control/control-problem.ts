@@ -1,7 +1,7 @@
-/** A request of the control API that is refused, and why. */
+/** A refused request of the control API, with the reason. */
 export class ControlProblem extends Error {
   readonly status: 400 | 404 | 405 | 409 | 413 | 500 | 503;
-  /** Where there are several things wrong: each with its place. */
+  /** If there are several problems: each with its place. */
   readonly problems: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
 
@@ -17,7 +17,7 @@ export class ControlProblem extends Error {
     this.headers = more.headers ?? {};
   }
 
-  /** As RFC 9457 has it. */
+  /** In the form of RFC 9457. */
   body(): object {
     const { status, problems, message: detail } = this;
     return {

@@ -12,8 +12,8 @@ import { OPERATIONS } from "./operations.ts";
 const BODY_BYTES_MAX = 256 * 1_024;
 
 /**
- * The control API of a region: brings events about, and says how the region stands. It is on AWS's endpoint, has no
- * authentication, and is no call of AWS's: no fault, quota or policy applies to it.
+ * The control API of a region: it triggers events, and reports the state of the region. It is on AWS's endpoint, has no
+ * authentication, and its requests are not calls of AWS: no fault, quota or policy applies to them.
  */
 export class Control implements Beside {
   #region: ControlledRegion | undefined;
@@ -23,7 +23,7 @@ export class Control implements Beside {
     this.#region = region;
   }
 
-  /** Whether a request is for it, and not for AWS. */
+  /** Whether a request is for the control API, and not for AWS. */
   isMeant({ url = "" }: Pick<IncomingMessage, "url">): boolean {
     return url.startsWith(CONTROL_PREFIX);
   }
@@ -65,13 +65,13 @@ function operationAt(path: string, method: string): Operation {
   throw new ControlProblem(405, `this path takes ${allow}`, { headers: { allow } });
 }
 
-/** Rejects where it is too long, or the client leaves. */
+/** Rejects if it is too long, or the client disconnects. */
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length;
-    // What is too much is read and dropped: a client that still sends reads no answer.
+    // Excess bytes are read and dropped, because a client that still sends reads no answer.
     if (bytes <= BODY_BYTES_MAX) chunks.push(chunk as Buffer);
   }
   if (bytes > BODY_BYTES_MAX)

@@ -4,21 +4,21 @@ import type { Simulator } from "../simulator.ts";
 import type { Instance } from "../world/instance.ts";
 import { ControlProblem } from "./control-problem.ts";
 
-/** Every path of the control API begins so. No API of AWS's that is simulated has a path of its own. */
+/** The beginning of every path of the control API. No simulated API of AWS has a path of its own. */
 export const CONTROL_PREFIX = "/_simulator/";
 
-/** What the control API acts upon. */
+/** The region that the control API controls. */
 export interface ControlledRegion extends Pick<BuiltWorld, "world" | "idsOf" | "instanceIds"> {
   readonly simulator: Simulator;
-  /** Absent where its load balancers carry no traffic. */
+  /** Absent if its load balancers carry no traffic. */
   readonly plane: DataPlane | undefined;
   readonly metadata: readonly { readonly instanceId: string; readonly url: string }[];
 }
 
-/** Which machines a request is about: those that it names, or all of a zone. */
+/** The machines of a request: those that it names, or all of a zone. */
 export type MachinesGiven = { readonly instances: readonly string[] } | { readonly zone: string };
 
-/** Throws where a name is no machine's, or where none is in the zone. Those that are terminated are left out of a zone. */
+/** Throws if a name is not a machine's, or if none is in the zone. Terminated machines of a zone are ignored. */
 export function machinesGiven(given: MachinesGiven, region: ControlledRegion): readonly Instance[] {
   if ("instances" in given) return namedMachines(given.instances, region);
   const inZone = [...region.world.instances.values()].filter(
@@ -29,7 +29,7 @@ export function machinesGiven(given: MachinesGiven, region: ControlledRegion): r
   throw new ControlProblem(404, `no machine is in the zone '${given.zone}': machines are in ${zones.join(", ")}`);
 }
 
-/** By ids, by what the scenario calls them, or by entries of the scenario. Throws where a name is no machine's. */
+/** By ids, by their names in the scenario, or by entries of the scenario. Throws if a name is not a machine's. */
 export function namedMachines(names: readonly string[], { world, idsOf }: ControlledRegion): readonly Instance[] {
   const unknown = names.filter((name) => idsOf([name]).length === 0);
   if (unknown.length > 0) {

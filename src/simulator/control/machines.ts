@@ -3,8 +3,8 @@ import { ControlProblem } from "./control-problem.ts";
 import type { ControlledRegion } from "./controlled-region.ts";
 
 /**
- * What befalls machines without EC2's doing: it goes on saying that they run, sends no event, and its status checks see
- * nothing.
+ * Failures of machines that EC2 does not see: it still reports them as running, sends no event, and its status checks
+ * pass.
  */
 
 /** The machine falls silent at once: neither new connections nor those that it had get an answer. */
@@ -13,20 +13,20 @@ export function failMachine(instance: Instance, { world, plane }: ControlledRegi
   plane?.vanish(instance);
 }
 
-/** Its program ends, the machine goes on: connections are refused, and its health checks fail. */
+/** Its program ends, and the machine continues: connections are refused, and its health checks fail. */
 export function stopProgram(instance: Instance, { world, plane }: ControlledRegion): void {
   world.setAnswering(instance, false);
   plane?.processes.refuse(instance);
 }
 
-/** Ends either of them. Resolves when the program listens, so that no request is lost between. */
+/** Ends either failure. Resolves when the program listens, so that no request is lost in between. */
 export async function recoverMachine(instance: Instance, { world, plane }: ControlledRegion): Promise<void> {
   if (!world.isRunning(instance.id)) return;
   await plane?.processes.restart(instance);
   world.setAnswering(instance, true);
 }
 
-/** Throws where one of them is off: nothing is left there that could fail. */
+/** Throws if one of them is off, because nothing of it could fail. */
 export function checkRunning(machines: readonly Instance[], { world }: ControlledRegion): void {
   const off = machines.filter(({ id }) => !world.isRunning(id)).map(({ id }) => id);
   if (off.length > 0) throw new ControlProblem(409, `${off.join(", ")} ${off.length === 1 ? "does" : "do"} not run`);

@@ -8,14 +8,14 @@ export interface Operation {
   readonly path: string;
   /** A sentence. */
   readonly summary: string;
-  /** What a body may hold. Absent: it has none. */
+  /** The schema of the body. Absent: it has none. */
   readonly body?: z.ZodType;
   readonly answer: z.ZodType;
   /** Throws `ControlProblem` to refuse. */
   run(region: ControlledRegion, body: unknown): object | Promise<object>;
 }
 
-/** One with a body, which it gets checked. By default its answer is empty. */
+/** An operation whose body is validated. By default its answer is empty. */
 export function operation<B extends z.ZodType>(
   given: Omit<Operation, "body" | "run" | "answer"> & {
     readonly body: B;

@@ -177,7 +177,7 @@ export const OPERATIONS: readonly Operation[] = [
   }),
 ];
 
-/** An entry of the scenario's list of that name, from now on. */
+/** The same as an entry of the scenario's list of that name, from now on. */
 function departure<K extends keyof Departures>(
   key: K,
   summary: string,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What `GET /_simulator/state` answers. */
+/** The answer of `GET /_simulator/state`. */
 
 const traffic = z
   .object({

@@ -12,7 +12,7 @@ type Carried = Named & { readonly traffic: Traffic };
 const NONE = new TrafficCount().report();
 const EACH_MACHINE = Array.from({ length: MACHINES }, (_, machine) => machine);
 
-/** Everything as it is now. Reading it is no call of AWS's, and changes nothing. */
+/** The current state. Reading it is not a call of AWS, and changes nothing. */
 export function regionState(region: ControlledRegion): RegionState {
   const { world, simulator } = region;
   world.catchUp();
@@ -124,7 +124,7 @@ function nameOf({ id, port }: Named): string {
   return `${id} ${port ?? ""}`;
 }
 
-/** What each target of a pool has had, by its name: of all of its zones together. */
+/** The traffic of each target of a pool, by its name, for all of its zones together. */
 function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<string, Carried> {
   const carried = new Map<string, Carried>();
   for (const { id, port, traffic } of plane?.passages.trafficOf(pool) ?? []) {
@@ -134,7 +134,7 @@ function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<stri
   return carried;
 }
 
-/** What has had traffic, and is listed no more. */
+/** Targets that have had traffic, and are not listed any more. */
 function unlisted(carried: ReadonlyMap<string, Carried>, listed: readonly Named[]): readonly Carried[] {
   const names = new Set(listed.map(nameOf));
   return [...carried].flatMap(([name, one]) => (names.has(name) ? [] : [one]));

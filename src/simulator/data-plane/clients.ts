@@ -1,14 +1,14 @@
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { MACHINES } from "./passages.ts";
 
-/** Each choice has a hash of its own: with one for all, flows to one group would know one of its targets alone. */
+/** Each choice has a hash of its own. With one for all, flows to one group would reach only one of its targets. */
 const CHOICES = { machine: 0x2545f491, zone: 0x9e3779b1, group: 0x4f6cdd1d, target: 0x1b873593 };
 type Choice = keyof typeof CHOICES;
 
 /**
- * The clients of a data plane, by their ports. What is chosen for a client follows from the seed and from how many others came
- * before it, because the kernel gives it another port in each run. The same port is the same client. Where addresses tell clients
- * apart, a number for the address stands in place of the port.
+ * The clients of a data plane, by their ports. What is chosen for a client follows from the seed and from the number of
+ * clients before it, because the kernel gives it another port in each run. The same port is the same client. If
+ * addresses distinguish clients, a number for the address is used instead of the port.
  */
 export class Clients {
   readonly #seed: number;
@@ -18,7 +18,9 @@ export class Clients {
     this.#seed = seed;
   }
 
-  /** One of `count` things, from 0. Always the same one for the same client and the same `count`. 0 where there is none. */
+  /**
+   * One of `count` things, from 0. Always the same one for the same client and the same `count`. 0 if there is none.
+   */
   choose(port: number, choice: Choice, count: number): number {
     return this.ticketOf(port, choice) % Math.max(1, count);
   }
@@ -34,8 +36,8 @@ export class Clients {
   }
 
   /**
-   * Who may get what the client sends. Without cross-zone load balancing the client has resolved the address of one zone,
-   * whose node knows that zone's targets alone.
+   * The targets that may get what the client sends. Without cross-zone load balancing the client has resolved the
+   * address of one zone, whose node only knows that zone's targets.
    */
   receiversOf(
     group: TargetGroup | undefined,

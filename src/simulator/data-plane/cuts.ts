@@ -6,7 +6,7 @@ import { failoverOf } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type Cut, MACHINES, type Passages, registrationOf } from "./passages.ts";
 
-/** When load balancers break off what is on its way to a target that leaves them, or fails. */
+/** Decides when load balancers break off requests and flows to a target that leaves them, or fails. */
 export class Cuts {
   readonly #world: World;
   readonly #passages: Passages;
@@ -20,8 +20,8 @@ export class Cuts {
 
   /**
    * An ALB gives requests in flight the deregistration delay. An NLB leaves flows alone, unless connection termination
-   * is on: then it closes them when the delay has passed. A GWLB leaves them alone too, unless they move, or are reset, after
-   * the delay and the time that its machines need.
+   * is on. Then it closes them after the delay. A GWLB leaves them alone too, unless they are moved or reset, after the
+   * delay and the time that its machines need.
    */
   onDeregistered(group: TargetGroup, target: Target): void {
     const type = this.#world.usedBy(group.arn);
@@ -38,8 +38,8 @@ export class Cuts {
   }
 
   /**
-   * An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off. A
-   * GWLB leaves them alone, unless they move or are reset.
+   * An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off.
+   * A GWLB leaves them alone, unless they are moved or reset.
    */
   onAnsweringChanged({ id }: Instance): void {
     const { clock, targetGroups } = this.#world;

@@ -27,13 +27,14 @@ import { UdpBalancer } from "./udp-balancer.ts";
 /** A listener of a load balancer, on this machine. */
 interface Entrance {
   readonly urls: readonly string[];
-  /** Of connections and of datagrams, if it takes both. */
+  /** For connections and for datagrams, if it accepts both. */
   readonly counts: readonly TrafficCount[];
 }
 
 /**
- * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
- * listener. Who gets what follows from the world's registrations and their lags, never from what its API says.
+ * Real traffic through the simulated load balancers: a process for each instance, and a listener on one address for
+ * each listener. The targets of traffic follow from the world's registrations and their lags, never from what its API
+ * says.
  */
 export class DataPlane {
   readonly #world: World;
@@ -48,7 +49,7 @@ export class DataPlane {
   readonly #clients: Clients;
   readonly #cuts: Cuts;
   readonly #flows: FlowRouter;
-  /** How often each group, zone of a group, listener or load balancer had a choice to make: it takes turns. */
+  /** How often each group, zone of a group, listener or load balancer has chosen a target: they take turns. */
   readonly #turns = new Map<object | string, number>();
 
   private constructor(world: World, host: string, start: StartMachine | undefined, firstPort: number) {
@@ -58,7 +59,7 @@ export class DataPlane {
     this.processes = new InstanceProcesses(world, start);
     this.#clients = new Clients(world.random.seed);
     const { signal } = this.#closed;
-    // Every cut to come waits for it.
+    // Every later cut waits for it.
     setMaxListeners(0, signal);
     this.passages = new Passages(world.clock, signal);
     this.#cuts = new Cuts(world, this.passages, signal);
@@ -93,19 +94,22 @@ export class DataPlane {
     for (const classic of classics.values()) await this.#openClassic(classic);
   }
 
-  /** `http://ADDRESS:PORT` for a load balancer's listener; both named as in the world. `udp://` where it takes datagrams only. */
+  /**
+   * `http://ADDRESS:PORT` for a load balancer's listener, both by their names in the world. `udp://` if it only accepts
+   * datagrams.
+   */
   url(loadBalancerName: string, port = 80): string {
     const [url] = this.urls(loadBalancerName, port);
     if (url === undefined) throw new Error(`no listener on port ${port} of '${loadBalancerName}'`);
     return url;
   }
 
-  /** All of a listener's: it may take both connections and datagrams, on one port. */
+  /** All URLs of a listener: it may accept both connections and datagrams, on one port. */
   urls(loadBalancerName: string, port: number): readonly string[] {
     return this.#entrances.get(`${loadBalancerName}:${port}`)?.urls ?? [];
   }
 
-  /** What has come to a load balancer's listener. Undefined where it does not carry traffic. */
+  /** The traffic of a load balancer's listener. Undefined if it does not carry traffic. */
   trafficAt(loadBalancerName: string, port: number): Traffic | undefined {
     const entrance = this.#entrances.get(`${loadBalancerName}:${port}`);
     return entrance && sumOf(entrance.counts);
@@ -140,7 +144,7 @@ export class DataPlane {
     await this.#listen(balancer, name);
   }
 
-  /** What lies behind the appliances of a GWLB is not there: they answer in its place. */
+  /** What is behind the appliances of a GWLB does not exist here: they answer instead. */
   async #openForFlows(name: string, type: "network" | "gateway", listener: Listener): Promise<void> {
     const { clock } = this.#world;
     const transports = transportsOf(listener.protocol);
@@ -194,7 +198,7 @@ export class DataPlane {
     this.#entrances.set(name, { urls: [url], counts: [balancer.count] });
   }
 
-  /** Where the next listener goes. */
+  /** The address of the next listener. */
   get #place(): { readonly host: string; readonly port: number } {
     return { host: this.#host, port: this.#firstPort === 0 ? 0 : this.#firstPort + this.#entrances.size };
   }
@@ -277,8 +281,8 @@ export class DataPlane {
   }
 
   /**
-   * The system that shuts down ends the program, which closes its connections. Where there is no time for that nothing closes
-   * them: whoever waits goes on waiting.
+   * A shutdown ends the program, which closes its connections. Without time for a shutdown nothing closes them, and
+   * clients continue to wait.
    */
   #switchOff(instance: Instance): void {
     if (instance.hasVanished) this.vanish(instance);

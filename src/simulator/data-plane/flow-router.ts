@@ -5,7 +5,7 @@ import type { Clients } from "./clients.ts";
 import type { InstanceProcesses } from "./instance-processes.ts";
 import { type Cut, type Enter, type Passages, registrationOf } from "./passages.ts";
 
-/** Where the packets of a flow come from. They all go to the same listener. */
+/** The source of the packets of a flow. All go to the same listener. */
 export interface FlowSource {
   readonly protocol: "tcp" | "udp";
   readonly address: string;
@@ -16,7 +16,7 @@ export interface FlowSource {
 export type FlowRoute =
   | {
       readonly to: "target";
-      /** The target's real port on 127.0.0.1, of the flow's protocol; undefined when its machine is gone. */
+      /** The target's real port on 127.0.0.1, for the flow's protocol. Undefined if its machine is gone. */
       readonly port: number | undefined;
       readonly enter: Enter;
     }
@@ -28,21 +28,24 @@ export interface FlowRouterParts {
   readonly clients: Clients;
 }
 
-/** Of TLS listeners, and of GWLBs that tell flows apart by less than 5 values. Of others it is the listener's attribute. */
+/**
+ * For TLS listeners, and for GWLBs that identify flows by less than 5 values. For others it is the listener's
+ * attribute.
+ */
 const FIXED_IDLE_MS = 350_000;
 
-/** All that a GWLB with stickiness takes for one flow. */
+/** What a GWLB with stickiness takes for one flow. */
 interface StickyFlow {
   readonly target: Target;
   /** Connections, and ports that send datagrams. */
   parts: number;
-  /** Once it has no parts, in milliseconds since the epoch. */
+  /** After its last part has ended, in milliseconds since the epoch. */
   knownUntil: number;
 }
 
 /**
- * Where a new flow through an NLB or a GWLB goes. Both tell flows apart by protocol, addresses and ports, unless stickiness
- * of the group leaves some of them out.
+ * Decides where a new flow through an NLB or a GWLB goes. Both identify flows by protocol, addresses and ports, unless
+ * stickiness of the group omits some of them.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#sticky-sessions
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html#flow-stickiness
  */
@@ -77,7 +80,7 @@ export class FlowRouter {
     return { to: "target", port, enter: key === undefined ? enter : this.#sticking(key, target, source, enter) };
   }
 
-  /** When a TCP flow through the listener is idle, and what becomes of it then. */
+  /** When a TCP flow through the listener is idle, and what happens to it then. */
   idleOf(type: "network" | "gateway", listener: Listener): { readonly ms: number; readonly cut: Cut } {
     const group = this.#groupFor(listener, 0);
     const isFixed = type === "gateway" && group !== undefined && group.attributes.get("stickiness.enabled") === "true";
@@ -99,7 +102,7 @@ export class FlowRouter {
     return targets[this.#clients.choose(client, "target", targets.length)];
   }
 
-  /** The target of a flow that there is already, wherever new ones go. */
+  /** The target of an existing flow, wherever new ones go. */
   #known(key: string | undefined): Target | undefined {
     const flow = this.#sticky.get(key ?? "");
     if (key === undefined || flow === undefined) return undefined;
@@ -120,7 +123,7 @@ export class FlowRouter {
       });
       return (ending) => {
         flow.parts -= 1;
-        // Datagrams were not sent for so long already that this part of it has ended.
+        // When datagrams end by being idle, their time has passed already.
         flow.knownUntil = this.#world.clock.now() + (protocol === "tcp" ? FIXED_IDLE_MS : 0);
         leave(ending);
       };
@@ -128,7 +131,7 @@ export class FlowRouter {
   }
 }
 
-/** What tells the flow from others, where that is not all there is. */
+/** What identifies the flow, if it is less than all values. */
 function tupleOf({ attributes }: TargetGroup, { protocol, address }: FlowSource): string | undefined {
   if (attributes.get("stickiness.enabled") !== "true") return undefined;
   return attributes.get("stickiness.type") === "source_ip_dest_ip_proto" ? `${address} ${protocol}` : address;

@@ -29,7 +29,7 @@ import { type Ending, TrafficCount } from "./traffic.ts";
 export type Route =
   | {
       readonly to: "target";
-      /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
+      /** The target's real port on 127.0.0.1. Undefined if its machine is gone. */
       readonly port: number | undefined;
       readonly enter: Enter;
     }
@@ -44,14 +44,14 @@ export interface RoutedRequest {
   readonly client: number;
 }
 
-/** What the listener's and the load balancer's attributes say now. */
+/** The current values of the listener's and the load balancer's attributes. */
 export interface HttpSettings {
-  /** After so long without a byte from the target or the client a request is given up. */
+  /** A request is given up after this time without a byte from the target or the client. */
   readonly idleMs: number;
-  /** A connection that is older is closed with its next answer. Undefined: none is. */
+  /** An older connection is closed with its next answer. Undefined: none is. */
   readonly keepAliveMs: number | undefined;
   readonly forwardedFor: ForwardedForMode;
-  /** Whether its own answers have a `Server`, and the targets' keep theirs. */
+  /** Whether its own answers have a `Server` header, and the targets' keep theirs. */
   readonly namesServer: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface HttpBalancerOptions {
   readonly route: (request: RoutedRequest) => Route;
   /** Resolves when a connection attempt to a machine that is gone is given up. */
   readonly connectTimeout: (signal: AbortSignal) => Promise<void>;
-  /** What clients get when a target doesn't connect, and when it ends in the middle. */
+  /** The statuses for a target that does not accept the connection, and for one that ends in the middle. */
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
   readonly clock: Clock;
   readonly random: Random;
@@ -69,7 +69,7 @@ export interface HttpBalancerOptions {
   readonly isApplication: boolean;
 }
 
-/** Connections without a request stay open: a client of ours that is about to use one would lose its request. */
+/** Connections without a request stay open, because a client that is about to use one would lose its request. */
 const UNUSED_TIMEOUT_MS = 3_600_000;
 
 /** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */
@@ -80,7 +80,7 @@ export class HttpBalancer {
   readonly #idle: IdleWatch;
   readonly #openedAt = new WeakMap<object, number>();
   readonly #upgraded = new Set<Socket>();
-  /** The statuses of answers of its own, and of those that it broke off. */
+  /** The statuses of its own answers, and of answers that it broke off. */
   readonly #ownStatus = new WeakMap<ServerResponse, number>();
   readonly count = new TrafficCount();
   readonly server: Server;
@@ -90,7 +90,7 @@ export class HttpBalancer {
     const { clock, isApplication, settings } = options;
     this.#idle = new IdleWatch(clock, () => settings().idleMs, this.#closed.signal);
     this.#connections = new TargetConnections(this.#idle);
-    // What asks for another protocol than WebSocket is a request like any other.
+    // A request for another protocol than WebSocket is handled like any other.
     const more = isApplication ? { IncomingMessage: WebSocketOrRequest } : {};
     this.server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, ...more }, (request, response) =>
       this.#serve(request, response),
@@ -154,7 +154,7 @@ export class HttpBalancer {
       await this.#options.connectTimeout(closed.signal);
       this.#send(response, { status: this.#options.statuses.connectTimeout });
     } catch {
-      // The client went first.
+      // The client has disconnected first.
     }
   }
 
@@ -180,7 +180,7 @@ export class HttpBalancer {
     const ended = (status: number) => {
       abandon();
       if (!response.headersSent) this.#send(response, { status });
-      // Half an answer must not look like a whole one.
+      // An incomplete answer must not look complete.
       else if (!response.writableEnded) {
         this.#ownStatus.set(response, status);
         response.destroy();
@@ -190,7 +190,7 @@ export class HttpBalancer {
     const abandon = () => {
       isSilent = true;
       outgoing.destroy();
-      // What the client still sends is read and dropped: before that is done it reads no answer.
+      // What the client still sends is read and dropped, because until then it reads no answer.
       request.unpipe(outgoing).resume();
     };
     const watched = this.#idle.add(() => ended(504));
@@ -282,7 +282,7 @@ export class HttpBalancer {
     outgoing.end();
   }
 
-  /** A request that is no HTTP. */
+  /** The request is not HTTP. */
   #refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
     const isUnknownCoding = this.#options.isApplication && code === "HPE_INVALID_TRANSFER_ENCODING";
     const { namesServer } = this.#options.settings();
@@ -291,11 +291,11 @@ export class HttpBalancer {
   }
 }
 
-/** Node asks a request whether it wants another protocol, and takes it from the server where it does. */
+/** Node asks a request whether it upgrades, and removes it from the server if it does. */
 class WebSocketOrRequest extends IncomingMessage {
   #wants: boolean | null = null;
 
-  // Node's constructor sets it before there are private fields.
+  // Node's constructor sets it before private fields exist.
   set upgrade(wants: boolean | null) {
     if (#wants in this) this.#wants = wants;
   }
@@ -311,7 +311,7 @@ function split(url: string): readonly [string, string] {
   return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** The only answer on a connection that Node's server has given away. */
+/** The only answer on a connection that Node's server has released. */
 function lastResponse(request: IncomingMessage, client: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.assignSocket(client);
@@ -320,7 +320,7 @@ function lastResponse(request: IncomingMessage, client: Socket): ServerResponse 
   return response;
 }
 
-/** Where there is no request that could be answered. */
+/** For bytes that are not a request. */
 function rawAnswer(status: number, namesServer: boolean): string {
   const { type, text } = contentOf({ status });
   const headers = [

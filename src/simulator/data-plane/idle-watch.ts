@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
 
-/** Something on its way, of which each sign of life is noted. */
+/** Something in progress whose activity is noted. */
 export interface Watched {
   /** Something was sent or received. */
   touch(): void;
-  /** It is over: it is not idle any more. */
+  /** It has ended, so that it is not idle any more. */
   end(): void;
 }
 
@@ -13,7 +13,7 @@ interface Entry {
   readonly onIdle: () => void;
 }
 
-/** Ends what nothing was sent or received of for too long. One wait serves all, however many there are. */
+/** Ends what has been silent for too long. One timer serves all. */
 export class IdleWatch {
   readonly #clock: Clock;
   readonly #idleMs: () => number;
@@ -21,7 +21,7 @@ export class IdleWatch {
   readonly #entries = new Set<Entry>();
   #isWaiting = false;
 
-  /** `idleMs`: asked again for each look, because the load balancer's attribute may change. */
+  /** `idleMs`: called each time, because the load balancer's attribute may change. */
   constructor(clock: Clock, idleMs: () => number, closed: AbortSignal) {
     this.#clock = clock;
     this.#idleMs = idleMs;

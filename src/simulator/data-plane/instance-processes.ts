@@ -14,13 +14,13 @@ export interface Machine {
   kill(): void;
 }
 
-/** Resolves once the program listens. `name`: what its answers say of who served. */
+/** Resolves when the program listens. `name`: the name of the machine in its answers. */
 export type StartMachine = (name: string) => Promise<Machine>;
 
 /** Nothing listens on the port of TCPMUX: the machine refuses connections. */
 const REFUSING: Machine = { port: 1, ended: Promise.resolve(), kill() {} };
 
-/** A program for each instance that is switched on: a process, unless `start` makes something else. */
+/** A program for each running instance: a process, unless `start` creates something else. */
 export class InstanceProcesses {
   readonly #world: World;
   readonly #start: StartMachine;
@@ -33,7 +33,7 @@ export class InstanceProcesses {
     this.#start = start;
   }
 
-  /** Resolves once the instance's process listens; one that is switched off by then has none. */
+  /** Resolves when the instance's process listens. If the instance is off by then, it has none. */
   async start(instance: Instance): Promise<void> {
     const process = await this.#start(instance.id);
     this.#endings.push(process.ended);
@@ -54,7 +54,7 @@ export class InstanceProcesses {
     if (running === undefined || running === REFUSING) await this.start(instance);
   }
 
-  /** After the time that the machine needs to be up. */
+  /** After the time that the machine needs to start. */
   startAfter(instance: Instance, ms: number): void {
     this.#world.clock
       .sleep(ms, this.#closed.signal)
@@ -67,13 +67,13 @@ export class InstanceProcesses {
     this.#running.delete(id);
   }
 
-  /** Where an instance's program listens; none when it is off. */
+  /** The ports of an instance's program. None if it is off. */
   portsOf({ id }: Instance): readonly number[] {
     const machine = this.#running.get(id);
     return [machine?.port, machine?.udpPort].filter((port) => port !== undefined);
   }
 
-  /** Where the machine behind a target listens; undefined when it is off. */
+  /** The port of the machine behind a target. Undefined if it is off. */
   portOf(targetId: string, vpcId?: string, protocol: "tcp" | "udp" = "tcp"): number | undefined {
     const machine = this.#running.get(this.#world.machineOf(targetId, vpcId)?.id ?? "");
     return protocol === "udp" ? machine?.udpPort : machine?.port;

@@ -1,9 +1,9 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 
-/** What a load balancer answers without a target, or in the place of one. */
+/** The answer of a load balancer without a target, or instead of one. */
 export interface OwnAnswer {
   readonly status: number;
-  /** Absent: the page that the load balancer has for the status. */
+  /** Absent: the load balancer's page for the status. */
   readonly body?: string;
   /** Of that body. Default: `text/plain`. */
   readonly contentType?: string | undefined;
@@ -11,7 +11,7 @@ export interface OwnAnswer {
   readonly location?: string;
 }
 
-/** As load balancers name statuses, where that is not what Node calls them. */
+/** The names of statuses that load balancers use, if they differ from Node's. */
 const TITLES: Readonly<Record<number, string>> = {
   405: "Not Allowed",
   503: "Service Temporarily Unavailable",

@@ -5,21 +5,26 @@ import { type Ending, type Traffic, TrafficCount } from "./traffic.ts";
 /** Each load balancer has this many machines, which learn of a change one after the other. */
 export const MACHINES = 2;
 
-/** How a request or flow is broken off on its way. */
+/** How a request or flow is broken off. */
 export type Cut =
   /** The load balancer closes it at once. */
   | "closed"
-  /** The load balancer sends what comes from now on to another target. */
+  /** The load balancer sends further data to another target. */
   | "moved"
   /** The load balancer answers the next TCP packet with a reset. Other protocols do not notice. */
   | "reset-when-used"
-  /** The machine has lost its power, or the load balancer drops what is sent: nothing comes back, not even a refusal. */
+  /**
+   * The machine has lost its power, or the load balancer drops what is sent: nothing comes back, not even a refusal.
+   */
   | "silent";
 
-/** Registers something on its way. `onCut` may be called several times. Returns what is to be called once, when it is over. */
+/**
+ * Registers a request or flow. `onCut` may be called several times. The returned function must be called once, when it
+ * is over.
+ */
 export type Enter = (onCut: (cut: Cut) => void) => (ending: Ending) => void;
 
-/** What a target is known by to its load balancer. */
+/** The identity of a target for its load balancer. */
 export interface Registration {
   /** The target group's ARN, or the classic load balancer's name. */
   readonly pool: string;
@@ -31,18 +36,18 @@ export interface Registration {
 
 interface Passage {
   readonly machine: number;
-  /** The program that it goes to. Undefined: its machine is gone. */
+  /** The port of its program. Undefined: its machine is gone. */
   readonly port: number | undefined;
   readonly onCut: (cut: Cut) => void;
 }
 
-/** What is on its way, by the registration that it goes through, and what has been. */
+/** Requests and flows in progress, by their registrations, and the counts of those that have ended. */
 export class Passages {
   readonly #clock: Clock;
   readonly #closed: AbortSignal;
   readonly #all = new Map<string, Set<Passage>>();
   readonly #counts = new Map<string, { readonly of: Registration; readonly count: TrafficCount }>();
-  /** The last reason to cut what goes through each registration: one that was undone and repeated begins again. */
+  /** The last reason to cut for each registration: one that was undone and repeated begins again. */
   readonly #reasons = new Map<string, symbol>();
 
   constructor(clock: Clock, closed: AbortSignal) {
@@ -50,7 +55,7 @@ export class Passages {
     this.#closed = closed;
   }
 
-  /** `machine`: of the load balancer, that it came in by. */
+  /** `machine`: the machine of the load balancer by which it came in. */
   enter(through: Registration, passage: Passage): (ending: Ending) => void {
     const key = keyOf(through);
     const passages = this.#all.get(key) ?? new Set();
@@ -64,7 +69,7 @@ export class Passages {
     };
   }
 
-  /** Of every registration of a pool that has had any, also of those that are gone. */
+  /** Every registration of a pool that has had any traffic, including those that are gone. */
   trafficOf(pool: string): readonly (Registration & { readonly traffic: Traffic })[] {
     const own = [...this.#counts.values()].filter(({ of }) => of.pool === pool);
     return own.map(({ of, count }) => ({ ...of, traffic: count.report() }));
@@ -82,7 +87,7 @@ export class Passages {
       for (const passage of [...passages]) if (passage.port === port) passage.onCut("silent");
   }
 
-  /** Cuts what each machine still has on its way when it is due, unless that is void by then. */
+  /** Cuts what each machine still carries when it is due, unless that is void by then. */
   cutLater(
     through: Registration,
     { how, dueAt, isVoid }: { how: Cut; dueAt: (machine: number) => number; isVoid: () => boolean },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Random } from "../random.ts";
 
-/** How clients reach a listener, as its targets are told. */
+/** How clients reach a listener, as its targets learn it. */
 export interface Front {
   readonly protocol: "http" | "https";
   readonly port: number;
@@ -19,7 +19,7 @@ export const HEAD_BYTES_MAX = 64 * 1_024;
 /** Addresses in `X-Forwarded-For`. */
 const FORWARDED_MAX = 30;
 
-/** Why an Application Load Balancer does not forward a request: a status. Undefined: it does. */
+/** The status with which an Application Load Balancer refuses a request. Undefined: it forwards the request. */
 export function refusalOf({ method, url = "", rawHeaders, headers }: IncomingMessage): number | undefined {
   if (method === "TRACE") return 405;
   if (url.length > LINE_BYTES_MAX) return 414;
@@ -31,13 +31,13 @@ export function refusalOf({ method, url = "", rawHeaders, headers }: IncomingMes
   return undefined;
 }
 
-/** Without those that are about one connection alone. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+/** Without the headers that apply to one connection only. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
 export function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const { connection, "keep-alive": keepAlive, "proxy-connection": proxyConnection, upgrade, ...rest } = headers;
   return rest;
 }
 
-/** What the target gets: the client's headers, and who sent them by which way. */
+/** The headers for the target: the client's, and those about the client and its connection. */
 export function forwardedHeaders(
   request: IncomingMessage,
   { front, mode, trace }: { readonly front: Front; readonly mode: ForwardedForMode; readonly trace?: string },

@@ -8,7 +8,7 @@ import { type Ending, TrafficCount } from "./traffic.ts";
 export interface TcpBalancerOptions {
   readonly route: (source: FlowSource) => FlowRoute;
   readonly clock: Clock;
-  /** What becomes of a flow that neither side has sent anything on for so many milliseconds. Asked again for each look. */
+  /** What happens to a flow on which neither side has sent anything for this many milliseconds. Called each time. */
   readonly idle: () => { readonly ms: number; readonly cut: Cut };
 }
 
@@ -59,16 +59,16 @@ export class TcpBalancer {
   }
 }
 
-/** Written out rather than piped: each packet is noted, and may be one too many. */
+/** Not piped, because each packet is noted, and may be one too many. */
 class TcpFlow {
   readonly #client: Socket;
   readonly #target: Socket | undefined;
   readonly #touch: () => void;
   #state: "carried" | Cut = "carried";
-  /** Not by its client: the load balancer or the target has broken it off. */
+  /** The load balancer or the target has broken it off, and not its client. */
   isBroken = false;
 
-  /** `port`: the target's. Undefined: its machine is gone, and nothing comes back. */
+  /** `port`: of the target. Undefined: its machine is gone, and nothing comes back. */
   constructor(client: Socket, port: number | undefined, touch: () => void) {
     this.#client = client;
     this.#touch = touch;
@@ -81,7 +81,7 @@ class TcpFlow {
     } else this.#join(client, this.#target);
   }
 
-  /** Of a client's connection that has closed. */
+  /** The ending of a client's connection that has closed. */
   get ending(): Ending {
     if (this.isBroken) return "failed";
     return this.#client.readableEnded && this.#client.writableFinished ? "answered" : "abandoned";
@@ -94,7 +94,7 @@ class TcpFlow {
       this.#reset();
       return;
     }
-    // It is not seen that nothing is sent on.
+    // The client must not notice that nothing is forwarded.
     client.resume();
     if (client.readableEnded) client.destroy();
     if (how === "reset-when-used") this.#target?.resume();
@@ -108,7 +108,7 @@ class TcpFlow {
     target.on("drain", () => client.resume());
     client.on("drain", () => target.resume());
     client.once("close", () => {
-      // Where both have said all they had to say, the last of it may still be on its way.
+      // If both sides have sent everything, the last of it may still be in transit.
       const isComplete = client.readableEnded && client.writableFinished;
       if (!isComplete) target.resetAndDestroy();
     });
@@ -125,7 +125,8 @@ class TcpFlow {
       case "carried":
         if (this.#target?.write(packet) === false) this.#client.pause();
         break;
-      // A target that has not seen the connection begin refuses it, and so does a load balancer that has forgotten it.
+      // A target that has not seen the beginning of the connection refuses it, and so does a load balancer that has
+      // forgotten it.
       case "moved":
       case "reset-when-used":
         this.#reset();

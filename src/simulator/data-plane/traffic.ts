@@ -9,7 +9,7 @@ export type Ending = "answered" | "failed" | "abandoned";
 
 /** Requests, or flows of an NLB, since the region has opened. */
 export interface Traffic {
-  /** Under way now. */
+  /** In progress now. */
   readonly open: number;
   readonly answered: number;
   readonly failed: number;

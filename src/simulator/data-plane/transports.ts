@@ -2,12 +2,12 @@ import { listen } from "../listen.ts";
 import type { TcpBalancer } from "./tcp-balancer.ts";
 import type { UdpBalancer } from "./udp-balancer.ts";
 
-/** A port that is free for connections may be taken for datagrams. */
+/** A port that is free for connections may be in use for datagrams. */
 const ATTEMPTS_MAX = 20;
 
 /**
- * What a listener of an NLB or a GWLB takes. Of QUIC the datagrams are passed on, without a look at what they hold. A GWLB
- * takes every protocol.
+ * What a listener of an NLB or a GWLB accepts. QUIC datagrams are forwarded without being read. A GWLB accepts every
+ * protocol.
  */
 export function transportsOf(protocol: string): readonly ("tcp" | "udp")[] {
   switch (protocol) {
@@ -24,7 +24,8 @@ export function transportsOf(protocol: string): readonly ("tcp" | "udp")[] {
 }
 
 /**
- * Resolves to the URLs once all listen, on one port: of connections first, as HTTP, and then of datagrams. `port` 0: any free one.
+ * Resolves with the URLs when all listen on one port: first that for connections, as HTTP, and then that for datagrams.
+ * `port` 0: any free one.
  */
 export async function listenForFlows(
   { tcp, udp }: { readonly tcp: TcpBalancer | undefined; readonly udp: UdpBalancer | undefined },

@@ -8,12 +8,12 @@ import type { Cut } from "./passages.ts";
 import { type Ending, TrafficCount } from "./traffic.ts";
 
 /**
- * Of flows that are not TCP, through an NLB or a GWLB. It can't be changed.
+ * For flows that are not TCP, through an NLB or a GWLB. It can't be changed.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html#connection-idle-timeout
  */
 const DATAGRAMS_IDLE_MS = 120_000;
 
-/** What a flow has to send before its socket is ready: a client that sends more is not answered yet. */
+/** Datagrams of a flow that wait until its socket is ready. Further ones are dropped. */
 const UNSENT_MAX = 1_000;
 
 export interface UdpBalancerOptions {
@@ -21,7 +21,7 @@ export interface UdpBalancerOptions {
   readonly clock: Clock;
 }
 
-/** Where answers to a flow's datagrams come back. */
+/** The socket on which answers to a flow's datagrams come back. */
 interface Upstream {
   readonly socket: Socket;
   /** Datagrams that wait until the socket is connected. Undefined: it is. */
@@ -37,8 +37,8 @@ interface Flow {
 }
 
 /**
- * A UDP listener of a load balancer on 127.0.0.1: all datagrams from one address and port are a flow, which stays with its
- * target until none came for a while.
+ * A UDP listener of a load balancer on 127.0.0.1: all datagrams from one address and port are a flow, which stays with
+ * its target until none has come for a while.
  */
 export class UdpBalancer {
   readonly #options: UdpBalancerOptions;
@@ -53,7 +53,7 @@ export class UdpBalancer {
     this.#idle = new IdleWatch(options.clock, () => DATAGRAMS_IDLE_MS, this.#closed.signal);
   }
 
-  /** Resolves once it listens, to the URL that clients on this machine reach it by. Port 0: any free one. Rejects as Node does. */
+  /** Resolves with its URL when it listens. Port 0: any free one. Rejects as Node does. */
   async listen(port: number, host: string): Promise<string> {
     const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
     try {
@@ -93,7 +93,7 @@ export class UdpBalancer {
     else if (upstream.unsent.length < UNSENT_MAX) upstream.unsent.push(message);
   }
 
-  /** Undefined where there is no target: the datagram is dropped. */
+  /** Undefined if there is no target: the datagram is dropped. */
   #open(client: Socket, key: string, source: FlowSource): Flow | undefined {
     const route = this.#options.route(source);
     this.count.began();

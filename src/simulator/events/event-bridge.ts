@@ -5,7 +5,7 @@ import type { Instance } from "../world/instance.ts";
 import { healthEvents } from "./health-event.ts";
 import { wayOf } from "./hook-notification.ts";
 
-/** Whose events these are. */
+/** The source of these events. */
 export interface Origin {
   readonly random: Random;
   readonly region: string;
@@ -21,7 +21,7 @@ interface Content {
 }
 
 /**
- * The events that EventBridge would deliver, as texts. Where one doesn't say otherwise, they are as in
+ * The events that EventBridge would deliver, as texts. Unless one says otherwise, they are as in
  * https://docs.aws.amazon.com/eventbridge/latest/ref/welcome.html
  */
 export function eventBridgeBodies(announcement: Announcement, origin: Origin): readonly string[] {

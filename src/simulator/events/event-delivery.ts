@@ -10,34 +10,34 @@ const ATTEMPTS_MAX = 185;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 600_000;
 
-/** Rejects with `Undeliverable` where it would be no use to try again. */
+/** Rejects with `Undeliverable` if another attempt is useless. */
 export type Send = (body: string, signal: AbortSignal) => Promise<void>;
 
 type EventKind = Announcement["type"];
 
-/** Where events go, and as what. */
+/** Where events are sent, and in which form. */
 export interface Destination {
   readonly send: Send;
   /** EventBridge's events, or what Auto Scaling itself sends for its hooks. Default: EventBridge's. */
   readonly from?: "eventbridge" | "auto-scaling";
-  /** The topic that passes them on. Absent: none does. */
+  /** The topic that passes them on. Absent: none. */
   readonly topic?: string;
-  /** As an EventBridge rule chooses. Absent: all kinds. */
+  /** The kinds that an EventBridge rule selects. Absent: all kinds. */
   readonly kinds?: readonly EventKind[];
-  /** From the moment that an event is about until it is sent. Default: 0. */
+  /** From the moment of the event until it is sent. Default: 0. */
   readonly lagMs?: number;
-  /** Every so manieth message is sent twice: delivery is at least once. Absent: none is. */
+  /** Every nth message is sent twice, because delivery is at least once. Absent: none is. */
   readonly duplicateEvery?: number;
 }
 
 export interface DeliveryOptions {
-  /** Called the first time that a message can't be sent, and is to be sent again. */
+  /** Called the first time that a message can't be sent and will be retried. */
   readonly onDelayed?: (error: Error) => void;
   /** Called for each message that is given up, as EventBridge would put it into a dead-letter queue. */
   readonly onGivenUp: (error: Error) => void;
 }
 
-/** Delivers what AWS would announce of a world from when it is made until it is closed, each thing at its moment. */
+/** Delivers what AWS would announce about a world, each event at its time, until it is closed. */
 export class EventDelivery {
   readonly #world: World;
   readonly #destinations: readonly Destination[];
@@ -50,7 +50,7 @@ export class EventDelivery {
     this.#world = world;
     this.#destinations = destinations;
     this.#options = options;
-    // Every message to come waits for it.
+    // Every later message waits for it.
     setMaxListeners(0, this.#closed.signal);
     catchUpOnTime(world, this.#closed.signal);
     world.watch((change) => {
@@ -59,12 +59,12 @@ export class EventDelivery {
     this.#announceHooks();
   }
 
-  /** Resolves when all that was announced so far has been sent, or given up. */
+  /** Resolves when everything that was announced so far has been sent, or given up. */
   async delivered(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  /** Sends nothing more. Resolves when nothing is under way. */
+  /** Sends nothing more. Resolves when no request is in progress. */
   close(): Promise<void> {
     this.#closed.abort();
     return this.delivered();
@@ -131,7 +131,7 @@ export class EventDelivery {
   }
 }
 
-/** A message that its queue will never take: there is no such queue, or the sender may not send to it. */
+/** A message that its queue will never accept: the queue does not exist, or the sender may not send to it. */
 export class Undeliverable extends Error {
   constructor(message: string, options: ErrorOptions) {
     super(message, options);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Announcement, ScheduledEventCode } from "../world/announcement.ts";
 import { partitionOf } from "../world/arn.ts";
 
-/** A big event comes in pages. AWS says no number: its events have at most 256 KB. */
+/** A large event comes in pages. AWS documents no number: its events have at most 256 KB. */
 const ENTITIES_PER_PAGE = 500;
 
 const TYPE_CODES: Readonly<Record<ScheduledEventCode, string>> = {

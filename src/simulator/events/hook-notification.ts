@@ -8,7 +8,7 @@ interface Origin {
 }
 
 /**
- * What Auto Scaling itself sends to the queue or topic that a hook names, besides what EventBridge gets.
+ * What Auto Scaling itself sends to the queue or topic of a hook, in addition to the events of EventBridge.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
  */
 export function hookNotification(
@@ -32,7 +32,7 @@ export function hookNotification(
 }
 
 /**
- * From where to where a lifecycle action takes an instance. With a new root volume it stays in its group.
+ * Origin and destination of a lifecycle action. With a new root volume the instance stays in its group.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
  */
 export function wayOf(group: AutoScalingGroup, instanceId: string): object {

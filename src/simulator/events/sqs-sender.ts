@@ -4,11 +4,11 @@ import { type Send, Undeliverable } from "./event-delivery.ts";
 interface QueueInput {
   readonly url: string;
   readonly region: string;
-  /** Where SQS listens, if not at the host of the queue's URL. */
+  /** The endpoint of SQS, if it is not the host of the queue's URL. */
   readonly endpoint?: string;
 }
 
-/** Simulated queues take any. */
+/** Simulated queues accept any. */
 const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
 /** Puts messages into a queue of any SQS. */
@@ -35,7 +35,7 @@ export class SqsSender {
     } catch (error) {
       const isRefused = error instanceof SQSServiceException && error.$fault === "client";
       const { message: text, name } = error as Error;
-      // Where no address of a host answers, the error has no text.
+      // If no address of a host answers, the error has no text.
       const message = `${this.#url}: ${text || ((error as NodeJS.ErrnoException).code ?? name)}`;
       throw isRefused ? new Undeliverable(message, { cause: error }) : new Error(message, { cause: error });
     }

@@ -26,7 +26,7 @@ export async function deliver(answer: DeliveredAnswer, response: ServerResponse,
   }
 }
 
-/** What a client of `deliver` would see, without a socket: rejects where its connection would break. */
+/** What a client of `deliver` would get, without a socket. Rejects if its connection would break. */
 export async function received(
   { delivery, ...answer }: DeliveredAnswer,
   clock: Clock,
@@ -47,7 +47,7 @@ export async function received(
   }
 }
 
-/** Whether the client is still there `ms` later. */
+/** Whether the client is still connected after `ms`. */
 async function outlasts(response: ServerResponse, ms: number, clock: Clock): Promise<boolean> {
   const closed = new AbortController();
   const leave = () => closed.abort();

@@ -1,7 +1,7 @@
 import type { ApiAnswer } from "../api/answer.ts";
 import type { FaultEffect } from "./fault.ts";
 
-/** How an answer gets to its client. */
+/** How an answer reaches its client. */
 type Delivery =
   | { readonly type: "whole"; readonly delayMs: number }
   /** There is no connection. */
@@ -15,7 +15,7 @@ export interface DeliveredAnswer extends ApiAnswer {
   readonly delivery: Delivery;
 }
 
-/** What a fault makes of an answer. An error is an answer already. */
+/** The effect of a fault on an answer. An error is an answer already. */
 export function deliveryOf(answer: ApiAnswer, effect: FaultEffect | undefined): DeliveredAnswer {
   switch (effect?.type) {
     case undefined:

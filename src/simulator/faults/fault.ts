@@ -8,25 +8,25 @@ export type FaultEffect =
   | { readonly type: "error"; readonly code: string; readonly status?: number; readonly message?: string }
   /** The right answer, late. */
   | { readonly type: "latency"; readonly ms: number }
-  /** A read's answer leaves out registrations and deregistrations that are younger than this. */
+  /** The answer of a read does not contain registrations and deregistrations that are younger than this. */
   | { readonly type: "stale"; readonly ms: number }
-  /** The call never arrives: its connection is refused, or reset before any answer where it was open already. */
+  /** The call never arrives: its connection is refused, or reset before any answer if it was open already. */
   | { readonly type: "refused" }
-  /** The call is carried out, and the connection reset in the middle of the answer. */
+  /** The call is carried out, and the connection is reset in the middle of the answer. */
   | { readonly type: "reset" }
-  /** The call is carried out, and nothing is ever answered. */
+  /** The call is carried out, and never answered. */
   | { readonly type: "hang" }
-  /** The call is carried out, and half of its XML answered as if it were whole. */
+  /** The call is carried out, and half of its XML is answered as if it were complete. */
   | { readonly type: "malformed" }
-  /** The call is carried out, and answered by status 200 with nothing in it. */
+  /** The call is carried out, and the answer is status 200 with an empty body. */
   | { readonly type: "empty" };
 
-/** Which of the calls that a fault is about it strikes. */
+/** Which of the matching calls it affects. */
 type FaultRhythm =
   | { readonly first: number }
   /** The nth, the 2nth and so on. */
   | { readonly every: number }
-  /** At random, the same way in every run with the same seed. */
+  /** At random, but in the same way in every run with the same seed. */
   | { readonly probability: number; readonly seed: number };
 
 export interface Fault {
@@ -34,14 +34,14 @@ export interface Fault {
   readonly api?: ApiName;
   /** Absent: every action. */
   readonly action?: string;
-  /** Only of calls that have this value somewhere in their parameters: one instance among many. Absent: whatever they name. */
+  /** Only calls that have this value in their parameters, such as one instance among many. Absent: all. */
   readonly naming?: string;
   /** Absent: all of them. */
   readonly when?: FaultRhythm;
   readonly effect: FaultEffect;
 }
 
-/** The first of `faults` that strikes `call`; `counts` says how many calls each has been about before. */
+/** The first of `faults` that affects `call`. `counts`: the number of matching calls of each before. */
 export function faultFor(
   faults: readonly Fault[],
   call: ApiCall,

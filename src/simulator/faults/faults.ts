@@ -1,12 +1,12 @@
 import type { ApiCall } from "../api/answer.ts";
 import { type Fault, type FaultEffect, faultFor, isAbout } from "./fault.ts";
 
-/** The faults of a region, which come and go while it runs. */
+/** The faults of a region, which may be added and removed while it runs. */
 export class Faults {
   #faults: readonly Fault[] = [];
   readonly #counts = new Map<Fault, number>();
 
-  /** Counts calls from now on. Returns what takes the fault away again. */
+  /** Counts calls from now on. The returned function removes the fault. */
   add(fault: Fault): () => void {
     const added = { ...fault };
     this.#faults = [...this.#faults, added];
@@ -21,7 +21,10 @@ export class Faults {
     this.#counts.clear();
   }
 
-  /** What keeps this call from arriving at all, if anything. To be asked first: what never arrives draws on no quota. */
+  /**
+   * The fault that keeps this call from arriving, if there is one. Called first, because a call that never arrives uses
+   * no quota.
+   */
   strikeOnTheWay(call: ApiCall): FaultEffect | undefined {
     return this.#strike(call, ({ effect }) => effect.type === "refused");
   }
@@ -31,7 +34,7 @@ export class Faults {
     return this.#strike(call, ({ effect }) => effect.type !== "refused");
   }
 
-  /** Every one of them that is about the call has counted it then. */
+  /** Every fault that matches the call has counted it then. */
   #strike(call: ApiCall, isMeant: (fault: Fault) => boolean): FaultEffect | undefined {
     const faults = this.#faults.filter(isMeant);
     const fault = faultFor(faults, call, this.#counts);

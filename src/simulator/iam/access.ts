@@ -5,7 +5,7 @@ import { judge, type Verdict } from "./judge.ts";
 import { type PolicyStatement, readPolicy } from "./policy.ts";
 import { type Resource, resourcesOf } from "./resources.ts";
 
-/** What the holder of an access key may do. */
+/** The permissions of an access key. */
 export interface Grant {
   readonly accessKeyId: string;
   /** The name in AWS's refusals. Absent: the access key's id. */
@@ -14,12 +14,12 @@ export interface Grant {
   readonly document: unknown;
 }
 
-/** What has been asked by an access key so far. */
+/** What an access key has used so far. */
 export interface AccessRecord {
   /** Actions. */
   readonly allowed: ReadonlySet<string>;
   readonly denied: ReadonlySet<string>;
-  /** The statements that have allowed something, as they are numbered in the policy from 0. */
+  /** The numbers, from 0, of the statements of the policy that have allowed something. */
   readonly statements: ReadonlySet<number>;
 }
 
@@ -31,7 +31,7 @@ interface Restricted {
   readonly used: Set<number>;
 }
 
-/** Who may do what. A caller without a policy may do everything: signatures are not checked. */
+/** The permissions of all callers. A caller without a policy may do everything: signatures are not checked. */
 export class Access {
   readonly #world: World;
   readonly #keys = new Map<string, Restricted>();
@@ -40,24 +40,24 @@ export class Access {
     this.#world = world;
   }
 
-  /** From now on this access key may do what its policy says, and nothing else. Throws where the policy can't be used. */
+  /** From now on this access key may only do what its policy allows. Throws if the policy can't be used. */
   restrict({ accessKeyId, user = accessKeyId, document }: Grant): void {
     const statements = readPolicy(document).Statement;
     this.#keys.set(accessKeyId, { user, statements, allowed: new Set(), denied: new Set(), used: new Set() });
   }
 
-  /** Undefined where the access key has no policy. */
+  /** Undefined if the access key has no policy. */
   recordOf(accessKeyId: string): AccessRecord | undefined {
     const key = this.#keys.get(accessKeyId);
     return key && { allowed: key.allowed, denied: key.denied, statements: key.used };
   }
 
-  /** Whose access key it is, where it has a policy. */
+  /** The user of an access key with a policy. */
   userOf(accessKeyId: string): string | undefined {
     return this.#keys.get(accessKeyId)?.user;
   }
 
-  /** Throws AWS's refusal where the policy of the call's access key does not allow it. */
+  /** Throws AWS's refusal if the policy of the access key does not allow the call. */
   admit(call: ApiCall, accessKeyId: string | undefined): void {
     const key = accessKeyId === undefined ? undefined : this.#keys.get(accessKeyId);
     if (key === undefined || call.action === "GetCallerIdentity") return;
@@ -95,7 +95,7 @@ const SERVICES: Readonly<Record<ApiCall["api"], string>> = {
   tagging: "tag",
 };
 
-/** The access key's id in a request's `Authorization` header, as Signature Version 4 has it. */
+/** The access key's id in a request's `Authorization` header of Signature Version 4. */
 export function accessKeyIdOf(authorization: string | undefined): string | undefined {
   return /^AWS4-\S+ Credential=([^/\s,]+)\//.exec(authorization ?? "")?.[1];
 }

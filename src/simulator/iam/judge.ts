@@ -6,14 +6,14 @@ import type { Resource } from "./resources.ts";
 export interface AccessRequest {
   /** `elasticloadbalancing:DeregisterTargets` */
   readonly action: string;
-  /** Each must be allowed. None where the action has none: then only `*` allows it. */
+  /** Each must be allowed. None if the action has none: then only `*` allows it. */
   readonly resources: readonly Resource[];
 }
 
 export type Verdict =
-  /** By these statements, as they are numbered in the policy from 0. */
+  /** The numbers, from 0, of the statements that allow it. */
   | { readonly type: "allowed"; readonly by: readonly number[] }
-  /** `explicit`: a statement denies it. Else none allows it. */
+  /** `explicit`: a statement denies it. Otherwise no statement allows it. */
   | { readonly type: "denied"; readonly explicit: boolean; readonly resource?: Resource };
 
 const ANYTHING: Resource = { arn: "*", tags: new Map() };
@@ -46,7 +46,7 @@ function isAbout({ Action, Resource, Condition }: PolicyStatement, action: strin
 
 type Conditions = Readonly<Record<string, string | string[]>>;
 
-/** Every key must hold, by any of its values. A tag that is not there holds for nothing. */
+/** Every key must match one of its values. A missing tag matches nothing. */
 function holds(
   conditions: Conditions = {},
   tags: ReadonlyMap<string, string>,
@@ -58,13 +58,13 @@ function holds(
   });
 }
 
-/** Keys of conditions know no upper and lower case; of two tags that differ by it alone, AWS takes neither. */
+/** Keys of conditions ignore upper and lower case. If two tags differ only by case, AWS uses neither. */
 function tagNamed(name: string, tags: ReadonlyMap<string, string>): string | undefined {
   const named = [...tags].filter(([key]) => key.toLowerCase() === name.toLowerCase());
   return named.length === 1 ? named[0]?.[1] : undefined;
 }
 
-/** A wildcard stays within its part of the ARN; the last part may hold colons. */
+/** A wildcard stays within its part of the ARN. The last part may have colons. */
 function matchesArn(pattern: string, arn: string): boolean {
   if (pattern === "*") return true;
   const [wanted, given] = [partsOf(pattern), partsOf(arn)];

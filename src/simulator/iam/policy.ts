@@ -8,7 +8,7 @@ const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
 /** `*`, or the six parts of an ARN, with wildcards inside each. */
 const RESOURCE = /^(?!.*\$\{)(\*|arn(:[^:]*){4}:.+)$/;
 
-/** AWS takes one or a list wherever it takes a list. `what` says in an error what to give. */
+/** AWS accepts one value or a list wherever it accepts a list. `what`: what to give, for errors. */
 function oneOrMore(pattern: RegExp, what: string) {
   const item = z.string().regex(pattern, `give ${what}`);
   return z.union([item, z.array(item).min(1)], { error: `give ${what}, or a list of them` });
@@ -32,7 +32,7 @@ const statement = z.strictObject({
     .describe("Of all operators and keys, these alone are simulated: others are errors, never ignored."),
 });
 
-/** An IAM policy as far as it is simulated. Whatever else a policy may hold is an error. */
+/** The simulated part of an IAM policy. Other parts are errors. */
 export const policyDocument = z.strictObject({
   Version: z.literal("2012-10-17"),
   Id: z.string().optional(),
