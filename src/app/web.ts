@@ -14,8 +14,8 @@ import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 import type { OpenedTokens, TokenParts } from "./tokens.ts";
 
 /**
- * The number of replaced secrets and certificates that are still accepted: other replicas and callers use them for a
- * while.
+ * The number of replaced secrets and certificates that are remembered: other replicas and callers use them for a while. From
+ * replicas they are accepted. From callers they are not, and are masked.
  */
 export const REPLACED_MAX = 16;
 

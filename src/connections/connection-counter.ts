@@ -71,7 +71,7 @@ function unless(...codes: readonly string[]): (error: unknown) => undefined {
 
 interface Found {
   open: number;
-  /** From another machine: in conntrack's table, and among the sockets. */
+  /** From an address that is not the node's: in conntrack's table, and among the sockets. */
   wasTracked: boolean;
   hadSocket: boolean;
   isListening: boolean;

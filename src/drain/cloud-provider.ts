@@ -71,7 +71,10 @@ export interface PoolTerms {
    * `endsWhenAbsentMs`.
    */
   readonly holdMs: number;
-  /** What remains of `holdMs` after `drainMs`, in milliseconds. For targets that are not listed any more. */
+  /**
+   * The hold of a target that is not listed any more, so that `drainMs` is over since an unknown time, in milliseconds from when
+   * it was found. All of `holdMs` if traffic ends some time after `drainMs` has.
+   */
   readonly holdAfterDelayMs: number;
   /** How long new requests or connections may still arrive, in milliseconds, counted as `holdMs`. */
   readonly newTrafficMs: number;

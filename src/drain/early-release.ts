@@ -22,8 +22,8 @@ export interface CountedPort {
 export interface PortCount extends CountedPort {
   readonly open: number;
   /**
-   * Whether the tables list a connection from another machine, open or closed. If so, they show the traffic to this
-   * port.
+   * Whether the tables list a connection from an address that is not the node's, open or closed. If so, they show the
+   * traffic to this port.
    */
   readonly seen: boolean;
 }

@@ -30,7 +30,7 @@ export type RegistrationStep = { readonly registration: Registration } & (
       /** Absent: target health could not be read. */
       readonly standing?: Standing;
     }
-  /** `back`: another program registered the target again. `ignored`: AWS acknowledged the call, and did nothing. */
+  /** `back`: another program registered the target again. `ignored`: the cloud acknowledged the call, and did nothing. */
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   /** Both are retried. */
   | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }

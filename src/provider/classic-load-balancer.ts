@@ -146,7 +146,7 @@ export class ClassicLoadBalancer implements KnownPool {
 
   knownHealth(): ReadTargets | undefined {
     const { clock, keepsHealth } = this.#context;
-    return keepsHealth || clock.now() - this.readAt <= HEALTH_KEPT_MS ? this.#health : undefined;
+    return keepsHealth() || clock.now() - this.readAt <= HEALTH_KEPT_MS ? this.#health : undefined;
   }
 
   /** When the health of all was last read, in milliseconds since the epoch. `-Infinity`: never. */
@@ -154,9 +154,14 @@ export class ClassicLoadBalancer implements KnownPool {
     return this.#health?.at ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Reads the health of all. */
-  read(by: CallFor): Promise<unknown> {
-    return this.#all.ask(undefined, by);
+  /** Reads the health of all. What can't be read any more must not be decided by, whatever it was before. */
+  async read(by: CallFor): Promise<void> {
+    try {
+      await this.#all.ask(undefined, by);
+    } catch (error) {
+      if (!by.signal.aborted) this.#health = undefined;
+      throw error;
+    }
   }
 
   readHealth(since: number, by: CallFor): Promise<ReadTargets> {

@@ -45,8 +45,9 @@ export class IndexRefresh {
 
   /** Runs until `signal` aborts, and resolves then. A failure is retried later, because no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, indexPerSecond } = this.#options;
+    const { clock, index, indexPerSecond } = this.#options;
     if (indexPerSecond <= 0) return;
+    index.isKept = true;
     const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
     for (let turn = 1; !signal.aborted; turn++) {
       const before = clock.now();

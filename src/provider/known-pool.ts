@@ -15,8 +15,8 @@ export interface PoolContext {
   readonly tags: KnownTags;
   /** The cluster whose tag the IAM policy requires of a pool that is changed. Absent: any pool may be changed. */
   readonly writableCluster: string | undefined;
-  /** The index reads the health of classic load balancers, for a guard. */
-  readonly keepsHealth: boolean;
+  /** Whether the index reads the health of classic load balancers, for a guard. */
+  readonly keepsHealth: () => boolean;
   readonly reads: ReadNumbers;
   /** Called for each read of a target group, before its callers get it. */
   readonly onRead: (groupId: string, read: TargetRead) => void;

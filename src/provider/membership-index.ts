@@ -58,6 +58,8 @@ const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINI
  */
 export class MembershipIndex {
   readonly pools: Pools;
+  /** Whether `IndexRefresh` reads the pools. Where it does not, as in a Lambda function, remembered health can be hours old. */
+  isKept = false;
   readonly #options: MembershipIndexOptions;
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
@@ -70,7 +72,7 @@ export class MembershipIndex {
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
     const onRead = (groupId: string, read: TargetRead) => this.#learned(groupId, read);
-    const keepsHealth = options.remembers && options.isGuarded;
+    const keepsHealth = () => this.isKept && options.isGuarded;
     const context = { ...options, reads: new ReadNumbers(), onRead, keepsHealth };
     this.pools = new Pools(context, { ...options, onListed: () => this.#listed() });
   }
@@ -151,8 +153,6 @@ export class MembershipIndex {
     const group = this.pools.groups.get(groupId);
     // The group may be gone by now, and a later read may be answered first.
     if (group === undefined || number <= group.readNumber) return;
-    group.readAt = at;
-    group.readNumber = number;
     const seekers = this.#seekersOf(group);
     const seen: Seen[] = [];
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
@@ -168,6 +168,9 @@ export class MembershipIndex {
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
+    // Not before: a read that could not be evaluated must not end a search.
+    group.readAt = at;
+    group.readNumber = number;
     this.#members.changed();
     for (const { search, claim, registration } of seen) {
       const told = this.#saw(search, group, registration, claim);

@@ -2,6 +2,9 @@ import { BlockList, isIP, isIPv6 } from "node:net";
 import type { Instance, NetworkInterface } from "@aws-sdk/client-ec2";
 import type { Node, NodeNetwork } from "../drain/cloud-provider.ts";
 
+/** The length of a prefix. */
+const DIGITS = /^\d{1,3}$/;
+
 /** The common part of an instance's own interfaces and its branch interfaces. */
 type Interface = Pick<
   NetworkInterface,
@@ -93,10 +96,12 @@ export class NodeAddresses {
     this.#network = network;
     this.#pods = new Set(podAddresses);
     this.#networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
+    // What is not an address must fail here, for this node alone: the read of a group is shared by all nodes.
+    if (!this.#networks.every(hasAddressesOnly)) this.#lists = listsOf(this.#networks);
   }
 
   get #byNetwork(): ReadonlyMap<string, BlockList> {
-    this.#lists ??= new Map(this.#networks.map((each) => [each.network, blockListOf(each)]));
+    this.#lists ??= listsOf(this.#networks);
     return this.#lists;
   }
 
@@ -126,6 +131,20 @@ export class NodeAddresses {
     // In this network the node has other addresses, so this one is another machine's.
     return this.#byNetwork.has(network) ? undefined : "doubtful";
   }
+}
+
+function hasAddressesOnly({ addresses, addressPrefixes }: NodeNetwork): boolean {
+  return addresses.every((address) => isIP(address) !== 0) && addressPrefixes.every(isPrefix);
+}
+
+function isPrefix(prefix: string): boolean {
+  const [network = "", bits = ""] = prefix.split("/");
+  return isIP(network) !== 0 && DIGITS.test(bits) && Number(bits) <= (isIPv6(network) ? 128 : 32);
+}
+
+/** Throws if there is anything that is not an address. */
+function listsOf(networks: readonly NodeNetwork[]): ReadonlyMap<string, BlockList> {
+  return new Map(networks.map((each) => [each.network, blockListOf(each)]));
 }
 
 function blockListOf({ addresses, addressPrefixes }: NodeNetwork): BlockList {

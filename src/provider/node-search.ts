@@ -33,7 +33,7 @@ export class NodeSearch {
   #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
   /** Whether its pools are listed, and its groups are being read. */
   scanning = false;
-  /** Whether the classic load balancers were asked. Target groups need not be. */
+  /** Whether the classic load balancers were asked. Target groups have `readNumber` for that. */
   classicsAsked = false;
   /** Absent while the addresses of a remembered node are not confirmed: other machines may have them by now. */
   #addresses: NodeAddresses | undefined;

@@ -76,7 +76,11 @@ export class ReleaseTerms {
 
   constructor(allowances: HoldAllowances) {
     this.#allowances = allowances;
-    this.#afterDelay = new Map(LOAD_BALANCER_KINDS.map((kind) => [kind, termsOf(kind, allowances, { drainMs: 0 })]));
+    // Whether flows move is not known here.
+    const gwlbIdleMs = Math.max(allowances.gwlbIdleMs, allowances.gwlbFailoverMs);
+    this.#afterDelay = new Map(
+      LOAD_BALANCER_KINDS.map((kind) => [kind, termsOf(kind, { ...allowances, gwlbIdleMs }, { drainMs: 0 })]),
+    );
   }
 
   of(kind: LoadBalancerKind, settings: ReleaseSettings): AwsPoolTerms {
@@ -95,7 +99,9 @@ function termsOf(kind: LoadBalancerKind, allowances: HoldAllowances, settings: R
   return {
     drainMs,
     holdMs,
-    holdAfterDelayMs: holdMsOf(kind, { ...settings, drainMs: 0 }, allowances),
+    // Where flows move, they do so only some time after the end of the delay. A poll shows that the delay is over, not when it
+    // ended.
+    holdAfterDelayMs: settings.movesFlows === true ? holdMs : holdMsOf(kind, { ...settings, drainMs: 0 }, allowances),
     newTrafficMs: newTrafficMsOf(kind, allowances),
     callRank: CALL_ORDER.indexOf(kind),
     unsaved: unsavedTraffic(kind, settings, holdMs),

@@ -3,8 +3,9 @@ import { createEngine } from "../../src/app/engine.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { DrainError } from "../../src/drain/errors.ts";
+import type { DrainEvent } from "../../src/drain/events.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
-import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
+import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
 
 describe("the index", () => {
@@ -62,6 +63,39 @@ describe("the index", () => {
     expect(calls).toContain("DeregisterInstancesFromLoadBalancer");
     expect(calls).not.toContain("DescribeInstanceHealth");
     expect(await region.clock.run(drained)).toMatchObject({ status: "drained" });
+  });
+
+  test("that no process keeps, as in a Lambda function, keeps no health of classic load balancers for the guard", async () => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node(), region.node()] as const;
+    region.classic({ name: "legacy", nodes });
+    const events: DrainEvent[] = [];
+    const drainer = region.engine({ MIN_HEALTHY: "1", GUARD_WAIT: "60" }, events);
+    const drain = ({ id }: { readonly id: string }) =>
+      region.clock.run(drainer.drain({ node: { by: "id", value: id }, dryRun: false }, never));
+    expect(await drain(nodes[0])).toMatchObject({ status: "drained" });
+    region.world.setAnswering(nodes[1], false);
+    await region.clock.advance(1_800_000);
+    await drain(nodes[2]);
+    // It is the last healthy one.
+    const verdicts = events.flatMap((event) => (event.type === "guarded" ? [event.verdict] : []));
+    expect(verdicts).toEqual(["waiting", "kept"]);
+  });
+
+  test("forgets the health of a classic load balancer that it can't read any more", async () => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    region.classic({ name: "legacy", nodes });
+    const engine = await warmEngine(region, { MIN_HEALTHY: "1", GUARD_WAIT: "60" });
+    region.intercept = ({ action }) =>
+      action === "DescribeInstanceHealth" ? elbError("AccessDenied", "not authorized", 403) : undefined;
+    region.world.setAnswering(nodes[1], false);
+    await region.clock.advance(600_000);
+    region.intercept = () => undefined;
+    await engine.stop();
+    await region.clock.run(engine.ask(nodes[0]));
+    const verdicts = engine.events.flatMap((event) => (event.type === "guarded" ? [event.verdict] : []));
+    expect(verdicts).toEqual(["waiting", "kept"]);
   });
 
   test("does not read again what was read within half a minute", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
-import { find, OTHER_VPC, providerOf, registrationsOf, shown } from "./support.ts";
+import { find, OTHER_VPC, providerOf, registrationsOf, resolved, shown } from "./support.ts";
 
 const THIRD_VPC = "vpc-0aaaaaaaaaaaaaaaa";
 
@@ -190,4 +190,29 @@ describe("an interface in another VPC", () => {
     const [theirs] = await registrationsOf(region, other);
     expect(await provider.stillOwned(machine, [theirs ?? ({} as never)], never)).toEqual([]);
   });
+});
+
+test("what EC2 lists as an address and is none fails the search for its own node alone", async () => {
+  const region = new SimulatedRegion();
+  const [odd, node] = [region.node(), region.node()];
+  const group = region.group({ name: "pods", targetType: "ip", port: 8080 });
+  for (const { privateIp } of [odd, node])
+    region.world.registerTarget(group, { id: privateIp, port: 8080 }, { settled: true });
+  for (const wrong of [
+    { addressPrefixes: ["10.0.4.0/99"] },
+    { addressPrefixes: ["10.0.4.0"] },
+    { addresses: ["web"] },
+  ]) {
+    const provider = providerOf(region);
+    const [one, other] = [await resolved(region, odd), await resolved(region, node)];
+    const [failed, found] = await Promise.allSettled([
+      provider.findRegistrations({ ...one, ...wrong }, never),
+      provider.findRegistrations(other, never),
+    ]);
+    expect(failed).toMatchObject({ status: "rejected" });
+    expect(found).toMatchObject({
+      status: "fulfilled",
+      value: { registrations: [{ target: `${node.privateIp}:8080` }] },
+    });
+  }
 });

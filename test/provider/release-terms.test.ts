@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type HoldProgress, judge } from "../../src/drain/hold.ts";
 import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
 import { type ReleaseSettings, ReleaseTerms } from "../../src/provider/release-terms.ts";
 import { targetGroupXml } from "../../src/simulator/api/elbv2-read.ts";
@@ -87,8 +88,19 @@ describe("once the delay of a pool has passed", () => {
     expect(RELEASES.of(kind, { drainMs: 3_600_000 }).holdAfterDelayMs).toBe(expected * 1_000);
   });
 
-  test("a Gateway Load Balancer whose flows move sends no longer than new ones come", () => {
-    expect(RELEASES.of("gwlb", { drainMs: 600_000, movesFlows: true }).holdAfterDelayMs).toBe(210_000);
+  test("flows that move do so some time after the delay, so that its end shortens no hold", () => {
+    const terms = RELEASES.of("gwlb", { drainMs: 300_000, movesFlows: true });
+    // An earlier try has deregistered the target 10 s before it was found, so that its delay ends 10 s early.
+    const found: HoldProgress = { since: 0, seenLeaving: true, isEarlier: true };
+    expect(judge(terms, found, { state: "absent", at: 300_000 })).toBe("wait");
+    expect(judge(terms, found, { state: "absent", at: 290_000 + ALLOWANCES.gwlbFailoverMs })).toBe("wait");
+    expect(judge(terms, found, { state: "absent", at: 390_000 })).toBe("over");
+  });
+
+  test("flows may move for as long as is configured, where it is not known whether they do", () => {
+    const slow = new ReleaseTerms({ ...ALLOWANCES, gwlbFailoverMs: 3_600_000 });
+    expect(slow.afterDelay("gwlb").holdMs).toBe(3_600_000);
+    expect(slow.afterDelay("unknown").holdMs).toBe(3_600_000);
   });
 });
 
