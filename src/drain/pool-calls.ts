@@ -121,7 +121,9 @@ export class PollSchedule {
 
   /**
    * Those that a read of the whole pool, made for another purpose, has shown as draining since they were deregistered and last
-   * polled. It ends no wait: a poll that may is always a call, and so is one about what is not plainly on its way out.
+   * polled. It ends no wait: a poll that may is always a call, and so is one about what is not plainly on its way out. A
+   * confirmation that is left out makes it a minute later that a target is seen that another program has registered again, so
+   * it is made where the drain could not hold such a target for its whole time any more.
    */
   confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
     const seen = new Set(targets.filter(({ state }) => state === "draining").map(({ target }) => target));
@@ -130,7 +132,10 @@ export class PollSchedule {
       if (progress === undefined || !seen.has(registration.target)) return false;
       const { since, lastPoll = since, wasAbsent, wasBack } = progress;
       // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.
-      return at > since && at > lastPoll && at < this.endsFor([draining]) && wasAbsent !== true && wasBack !== true;
+      if (at <= since || at <= lastPoll || at >= this.endsFor([draining]) || wasAbsent === true || wasBack === true)
+        return false;
+      const nextAt = nextPoll(this.#options.terms(), { ...progress, lastPoll: at, seenLeaving: true });
+      return nextAt + mayEndAt(this.#options.terms(), progress) - since <= draining.owner.mustEndBy;
     });
   }
 

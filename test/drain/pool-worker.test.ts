@@ -67,10 +67,13 @@ describe("a read of the whole pool for another purpose", () => {
   const draining = [{ target: "i-0:80", state: "draining", isHealthy: false }] as const;
 
   /** When AWS was asked about one node by a drain of 300 s, where each `read` says what is known by then. */
-  async function askedAt(read: (seconds: number) => { readonly at: number; readonly state?: "draining" | "live" }) {
+  async function askedAt(
+    read: (seconds: number) => { readonly at: number; readonly state?: "draining" | "live" },
+    options: { readonly deadlineSeconds?: number } = {},
+  ) {
     const { scene: made, cloud, clock } = scene(1, 300_000);
     const origin = clock.now();
-    const drained = made.ask("i-0");
+    const drained = made.ask("i-0", options);
     await clock.advance(0);
     cloud.knownHealth = () => {
       const { at, state = "draining" } = read((clock.now() - origin) / 1_000);
@@ -92,6 +95,12 @@ describe("a read of the whole pool for another purpose", () => {
     expect(await askedAt(() => ({ at: 0 }))).toEqual(usual);
     expect(await askedAt(() => ({ at: -5 }))).toEqual(usual);
     expect(await askedAt((seconds) => ({ at: seconds - 1, state: "live" }))).toEqual(usual);
+  });
+
+  test("confirms only what could still be held for its whole time if the next confirmation found it registered again", async () => {
+    const read = () => ({ at: 2 });
+    expect(await askedAt(read, { deadlineSeconds: 500 })).toEqual([62, 122, 182, 242, 300]);
+    expect(await askedAt(read, { deadlineSeconds: 320 })).toEqual([7, 67, 127, 187, 247, 300]);
   });
 });
 
