@@ -63,7 +63,12 @@ async function open(
       onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
       onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, firstPort, onUndelivered });
+    const onProgramEnded = ({ id }: { readonly id: string }) =>
+      stderr.write(
+        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another\n`,
+      );
+    const clock = new ScaledClock(speed);
+    return await openRegion(scenario, { clock, port, host, firstPort, onUndelivered, onProgramEnded });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
     const flag = refused === port ? "--port" : "--first-port";

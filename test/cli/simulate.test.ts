@@ -113,6 +113,20 @@ events: [{ queue: "${missing}" }]
     expect(processes.filter(isRunning)).toEqual([]);
   });
 
+  test("says so when the process of a machine ends by itself", async () => {
+    const child = new Child("cli", ["simulate"]);
+    await child.line(/Ctrl-C/);
+    const [program = 0] = childrenOf(child.pid);
+    process.kill(program, "SIGKILL");
+    await expect.poll(() => child.output).toContain("has ended unexpectedly");
+    child.signal("SIGTERM");
+    const { code, stderr } = await child.finished;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^hasta-la-vista: the process of i-0de3000000000000[1-6] has ended unexpectedly: the machine refuses connections until POST \/_simulator\/recoveries starts another\n$/,
+    );
+  });
+
   test("runs as fast as it is told to", async () => {
     const scenario = await file("instances: [{ name: node }]\ntiming: { shuttingDownMs: 3600000 }\ndataPlane: false");
     const child = new Child("cli", ["simulate", "--scenario", scenario, "--speed", "1000", "--json"]);

@@ -272,6 +272,7 @@ export class DataPlane {
         this.#cuts.onAnsweringChanged(change.instance);
         break;
       case "instance-added":
+      case "program-ended":
       case "due":
       case "announced":
         break;

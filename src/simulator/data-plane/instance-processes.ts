@@ -39,7 +39,22 @@ export class InstanceProcesses {
     this.#endings.push(process.ended);
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();
-    else this.#running.set(instance.id, process);
+    else this.#begin(instance, process);
+  }
+
+  #begin(instance: Instance, process: Machine): void {
+    this.#running.set(instance.id, process);
+    void process.ended.then(() => {
+      // What ends a program on purpose has put something in its place before.
+      if (this.#running.get(instance.id) === process && !this.#closed.signal.aborted) this.#onEndedByItself(instance);
+    });
+  }
+
+  /** As when the control API stops the program: the machine goes on, and a recovery starts the program again. */
+  #onEndedByItself(instance: Instance): void {
+    this.#running.set(instance.id, REFUSING);
+    this.#world.setAnswering(instance, false);
+    this.#world.notify({ type: "program-ended", instance });
   }
 
   /** Ends its program: connections to the machine are refused from now on. */

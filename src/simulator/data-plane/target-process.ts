@@ -6,6 +6,9 @@ import { type ChildProcess, spawn } from "node:child_process";
  * WebSockets, and sends each short message back (RFC 6455, frames of up to 125 bytes). It sends each datagram back, with its
  * name and a space before it.
  *
+ * It must answer whatever Node's HTTP server accepts as a request: `//` and other targets that are no URL, too. A datagram that
+ * becomes too long by the name is lost, as one is on a network.
+ *
  * A text rather than a file, so that it also runs from a one-file bundle.
  */
 const PROGRAM = `
@@ -14,7 +17,8 @@ const { createSocket } = require("node:dgram");
 const { createServer } = require("node:http");
 const name = process.argv[1];
 const server = createServer({ maxHeaderSize: 131072 }, (request, response) => {
-  const delay = Number(new URL(request.url, "http://x").searchParams.get("delay") ?? 0);
+  const [, ...query] = request.url.split("?");
+  const delay = Math.min(Number(new URLSearchParams(query.join("?")).get("delay") ?? 0), 2147483647);
   const answer = () => response.writeHead(200, { "x-served-by": name }).end(name + "\\n");
   request.resume();
   if (delay > 0) setTimeout(answer, delay); else answer();
@@ -34,7 +38,7 @@ server.on("upgrade", (request, socket) => {
 });
 server.keepAliveTimeout = 0;
 const datagrams = createSocket("udp4");
-datagrams.on("message", (message, { address, port }) => datagrams.send([name + " ", message], port, address));
+datagrams.on("message", (message, { address, port }) => datagrams.send([name + " ", message], port, address, () => {}));
 datagrams.bind(0, "127.0.0.1", () => server.listen(0, "127.0.0.1", () =>
   process.stdout.write(server.address().port + " " + datagrams.address().port + "\\n")));
 process.stdin.on("end", () => process.exit()).resume();

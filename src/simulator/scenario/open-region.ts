@@ -7,6 +7,7 @@ import { LOOPBACK } from "../listen.ts";
 import { MetadataListeners } from "../metadata/metadata-listeners.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
 import { Simulator } from "../simulator.ts";
+import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { type BuiltWorld, buildWorld } from "./build-world.ts";
 import { beginDepartures } from "./departures.ts";
@@ -60,15 +61,27 @@ interface RegionOptions {
   readonly firstPort?: number;
   /** Called where queues don't take what they are sent. */
   readonly onUndelivered?: DeliveryOptions;
+  /** Called where the process of a machine has ended by itself, which nothing in the region would have caused. */
+  readonly onProgramEnded?: (instance: Instance) => void;
 }
 
 /** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0, host = LOOPBACK, firstPort = 0, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
+  {
+    clock,
+    port = 0,
+    host = LOOPBACK,
+    firstPort = 0,
+    onUndelivered = { onGivenUp: () => {} },
+    onProgramEnded = () => {},
+  }: RegionOptions,
 ): Promise<OpenRegion> {
   const built = buildWorld(scenario, clock);
   const { world, instanceIds, controllers } = built;
+  world.watch((change) => {
+    if (change.type === "program-ended") onProgramEnded(change.instance);
+  });
   const control = new Control();
   const simulator = new Simulator(world, { policies: scenario.policies ?? [], beside: control });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
