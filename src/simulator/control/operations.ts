@@ -172,7 +172,10 @@ export const OPERATIONS: readonly Operation[] = [
     body: z.strictObject({ seconds: seconds(0) }),
     answer: clockAnswer,
     run(region, given) {
-      return setClock(region, (clock) => clock.advance(given.seconds * 1_000));
+      return setClock(region, async (clock) => {
+        await clock.advance(given.seconds * 1_000);
+        await region.plane?.processes.started();
+      });
     },
   }),
 ];
@@ -244,9 +247,12 @@ function shiftZone({ world }: ControlledRegion, { loadBalancer: name, zone: away
   return {};
 }
 
-function setClock({ world: { clock } }: ControlledRegion, set: (clock: ScaledClock) => void): object {
+async function setClock(
+  { world: { clock } }: ControlledRegion,
+  set: (clock: ScaledClock) => void | Promise<void>,
+): Promise<object> {
   if (!(clock instanceof ScaledClock)) throw new ControlProblem(409, "the clock of this region is set by its owner");
-  set(clock);
+  await set(clock);
   return { now: new Date(clock.now()).toISOString(), speed: clock.speed };
 }
 

@@ -26,6 +26,7 @@ export class InstanceProcesses {
   readonly #start: StartMachine;
   readonly #running = new Map<string, Machine>();
   readonly #endings: Promise<void>[] = [];
+  readonly #starting = new Set<Promise<unknown>>();
   readonly #closed = new AbortController();
 
   constructor(world: World, start: StartMachine = TargetProcess.start) {
@@ -35,7 +36,9 @@ export class InstanceProcesses {
 
   /** Resolves when the instance's process listens. If the instance is off by then, it has none. */
   async start(instance: Instance): Promise<void> {
-    const process = await this.#start(instance.id);
+    const starting = this.#start(instance.id);
+    this.#starting.add(starting);
+    const process = await starting.finally(() => this.#starting.delete(starting));
     this.#endings.push(process.ended);
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();
@@ -67,6 +70,11 @@ export class InstanceProcesses {
   async restart(instance: Instance): Promise<void> {
     const running = this.#running.get(instance.id);
     if (running === undefined || running === REFUSING) await this.start(instance);
+  }
+
+  /** Resolves when every program that is being started now listens, or could not be started. */
+  async started(): Promise<void> {
+    await Promise.allSettled(this.#starting);
   }
 
   /** After the time that the machine needs to start. */

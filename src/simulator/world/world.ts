@@ -144,8 +144,8 @@ export class World {
   }
 
   /** Auto Scaling gives a member a new root volume. See `AutoScaling.beginRootVolumeReplacement`. */
-  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = this.scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
+  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, at = this.clock.now()): ScaleIn {
+    const scaleIn = this.scaling.beginRootVolumeReplacement(group, instance, at);
     this.catchUp();
     return scaleIn;
   }

@@ -71,13 +71,13 @@ test("a program that has ended by itself is one that was stopped: a recovery sta
   await once(program, "exit");
   await expect.poll(async () => (await control.state()).instances[0]).toMatchObject({ answering: false });
   expect(await statuses()).toEqual(["HTTP/1.1 502 Bad Gateway", undefined, expect.stringContaining("HTTP/1.1 5")]);
-  clock.advance(300_000);
+  await clock.advance(300_000);
   expect((await control.state()).targetGroups.map(({ targets }) => targets[0]?.state)).toEqual([
     "unhealthy",
     "unhealthy",
   ]);
   await control.post("recoveries", { instances: ["node"] });
-  clock.advance(300_000);
+  await clock.advance(300_000);
   expect((await control.state()).instances[0]).toMatchObject({ answering: true });
   expect((await control.state()).targetGroups.map(({ targets }) => targets[0]?.state)).toEqual(["healthy", "healthy"]);
   expect(await statuses()).toEqual(urls.map(() => "HTTP/1.1 200 OK"));
