@@ -2,6 +2,7 @@ import { ConfigError } from "../config/config.ts";
 import { fileProblem, readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
+import { newAbort } from "../drain/abort.ts";
 import { printable } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { isEveryAddress } from "../simulator/listen.ts";
@@ -34,10 +35,15 @@ interface SimulateOptions {
 
 export async function runSimulate({ options, streams }: Call): Promise<number> {
   const { scenario: file, json = false, seed, ...where } = options as unknown as SimulateOptions;
+  const stop = newAbort();
+  const interrupted = nextInterrupt(streams).then(() => stop.abort());
   const described = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
   const scenario = seed === undefined ? described : { ...described, seed };
-  const interrupted = nextInterrupt(streams);
-  const region = await open(scenario, where, streams);
+  const region = await open(scenario, where, streams, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return undefined; // It was interrupted while it opened, and has left nothing open.
+    throw error;
+  });
+  if (region === undefined) return EXIT.done;
   streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
   await interrupted;
   await region.close();
@@ -57,6 +63,7 @@ async function open(
   scenario: Scenario,
   { port, host, speed, firstPort }: Pick<SimulateOptions, "port" | "host" | "speed" | "firstPort">,
   { stderr }: Streams,
+  signal: AbortSignal,
 ): Promise<OpenRegion> {
   try {
     const onUndelivered = {
@@ -68,7 +75,7 @@ async function open(
         `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another\n`,
       );
     const clock = new ScaledClock(speed);
-    return await openRegion(scenario, { clock, port, host, firstPort, onUndelivered, onProgramEnded });
+    return await openRegion(scenario, { clock, port, host, firstPort, signal, onUndelivered, onProgramEnded });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
     const flag = refused === port ? "--port" : "--first-port";

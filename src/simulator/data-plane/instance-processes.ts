@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { TargetProcess } from "./target-process.ts";
@@ -14,8 +15,8 @@ export interface Machine {
   kill(): void;
 }
 
-/** Resolves when the program listens. `name`: the name of the machine in its answers. */
-export type StartMachine = (name: string) => Promise<Machine>;
+/** Resolves when the program listens. `name`: the name of the machine in its answers. `signal`: it is needed no more. */
+export type StartMachine = (name: string, signal: AbortSignal) => Promise<Machine>;
 
 /** Nothing listens on the port of TCPMUX: the machine refuses connections. */
 const REFUSING: Machine = { port: 1, ended: Promise.resolve(), kill() {} };
@@ -32,14 +33,18 @@ export class InstanceProcesses {
   constructor(world: World, start: StartMachine = TargetProcess.start) {
     this.#world = world;
     this.#start = start;
+    // Every program that starts listens to it.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   /** Resolves when the instance's process listens. If the instance is off by then, it has none. */
   async start(instance: Instance): Promise<void> {
-    const starting = this.#start(instance.id);
+    const starting = this.#start(instance.id, this.#closed.signal).then((process) => {
+      this.#endings.push(process.ended);
+      return process;
+    });
     this.#starting.add(starting);
     const process = await starting.finally(() => this.#starting.delete(starting));
-    this.#endings.push(process.ended);
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();
     else this.#begin(instance, process);
@@ -109,6 +114,7 @@ export class InstanceProcesses {
 
   /** Resolves when every process has ended, after `close`. */
   async ended(): Promise<void> {
+    await this.started();
     await Promise.all(this.#endings);
   }
 }

@@ -61,12 +61,23 @@ export class TargetProcess {
     this.ended = new Promise((resolve) => child.once("exit", () => resolve()));
   }
 
-  /** Resolves once it listens. It ends with this process, whatever happens. */
-  static start(name: string): Promise<TargetProcess> {
-    const child = spawn(process.execPath, ["-e", PROGRAM, name], { stdio: ["pipe", "pipe", "inherit"] });
+  /**
+   * Resolves once it listens. It ends with this process, whatever happens. When `signal` aborts before, it is ended, and the
+   * promise rejects after that.
+   */
+  static start(name: string, signal?: AbortSignal): Promise<TargetProcess> {
+    // In a process group of its own: Ctrl-C in a terminal is for this process, which ends the others in its own time.
+    const args = ["-e", PROGRAM, name];
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"], detached: true });
+    const giveUp = () => child.kill("SIGKILL");
+    signal?.addEventListener("abort", giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
     return new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`the target process ${name} ended with ${code}`)));
+      child.once("exit", (code) => {
+        signal?.removeEventListener("abort", giveUp);
+        reject(new Error(`the target process ${name} ended with ${code}`));
+      });
       child.stdout.once("data", (line: Buffer) =>
         resolve(new TargetProcess(child, line.toString().split(" ").map(Number))),
       );

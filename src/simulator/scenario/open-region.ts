@@ -59,13 +59,15 @@ interface RegionOptions {
    * them. 0: any free ones.
    */
   readonly firstPort?: number;
+  /** Aborts when the region is not wanted any more while it opens. */
+  readonly signal?: AbortSignal;
   /** Called where queues don't take what they are sent. */
   readonly onUndelivered?: DeliveryOptions;
   /** Called where the process of a machine has ended by itself, which nothing in the region would have caused. */
   readonly onProgramEnded?: (instance: Instance) => void;
 }
 
-/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
+/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't or `signal` aborts. */
 export async function openRegion(
   scenario: Scenario,
   {
@@ -73,6 +75,7 @@ export async function openRegion(
     port = 0,
     host = LOOPBACK,
     firstPort = 0,
+    signal,
     onUndelivered = { onGivenUp: () => {} },
     onProgramEnded = () => {},
   }: RegionOptions,
@@ -117,7 +120,7 @@ export async function openRegion(
   };
 
   async function openListeners() {
-    if (scenario.dataPlane !== false) plane = await DataPlane.open(world, host, undefined, firstPort);
+    if (scenario.dataPlane !== false) plane = await DataPlane.open(world, host, undefined, firstPort, signal);
     const entrances = plane === undefined ? [] : entrancesOf(world, plane);
     const nextPort = firstPort === 0 ? 0 : firstPort + entrances.length;
     return { entrances, metadata: await openMetadata(scenario, built, { listeners, firstPort: nextPort }) };
