@@ -140,6 +140,22 @@ describe("zonal shifts", () => {
     await control.call("DELETE", "zonal-shifts");
     expect((await receiving())?.map(([, receives]) => receives)).toEqual([true, true, true]);
   });
+
+  test("are one at a time for each load balancer, as AWS has it", async () => {
+    const { control, post } = await withPost(GROUP);
+    const shift = (zone: string) => control.call("POST", "zonal-shifts", { loadBalancer: "front", zone });
+    await post("zonal-shifts", { loadBalancer: "front", zone: "eu-west-1a" });
+    expect((await shift("eu-west-1a")).status).toBe(200);
+    expect(await shift("eu-west-1b")).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining("There's already an active zonal shift for that resource identifier") },
+    });
+    const shifted = async () => (await control.state()).loadBalancers[0]?.shiftedZones;
+    expect(await shifted()).toEqual(["eu-west-1a"]);
+    await control.call("DELETE", "zonal-shifts");
+    expect((await shift("eu-west-1b")).status).toBe(200);
+    expect(await shifted()).toEqual(["eu-west-1b"]);
+  });
 });
 
 describe("the clock", () => {
