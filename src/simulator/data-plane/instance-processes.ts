@@ -61,7 +61,7 @@ export class InstanceProcesses {
   /** As when the control API stops the program: the machine goes on, and a recovery starts the program again. */
   #onEndedByItself(instance: Instance): void {
     this.#running.set(instance.id, REFUSING);
-    this.#world.setAnswering(instance, false);
+    this.#world.setAnswering(instance, false, { refuses: true });
     this.#world.notify({ type: "program-ended", instance });
   }
 

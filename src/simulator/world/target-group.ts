@@ -174,7 +174,7 @@ export class TargetGroup {
         return TARGET_HEALTH.healthy;
       case "unhealthy":
         if (this.#isUnhealthyDraining(target, now)) return TARGET_HEALTH.unhealthyDraining;
-        return this.#isRefusing(target) ? TARGET_HEALTH.failing : TARGET_HEALTH.unhealthy;
+        return this.#failsWithAnswer(target) ? TARGET_HEALTH.failing : TARGET_HEALTH.unhealthy;
       case "initial":
         return now < this.#trafficFrom(target) ? TARGET_HEALTH.registering : TARGET_HEALTH.firstChecks;
       default:
@@ -314,6 +314,11 @@ export class TargetGroup {
   #answering(target: Target): Answering {
     const machine = this.#machineOf(target);
     return (asksKubeProxy(this.probe) ? machine?.kubeProxyAnswering : machine?.answering) ?? ALWAYS_UP;
+  }
+
+  /** Its health checks get an answer, or are refused, and do not time out. */
+  #failsWithAnswer(target: Target): boolean {
+    return this.#isRefusing(target) || this.#machineOf(target)?.isRefusing === true;
   }
 
   /** Its machine answers, and its kube-proxy says that the node goes. */

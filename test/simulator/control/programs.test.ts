@@ -72,9 +72,9 @@ test("a program that has ended by itself is one that was stopped: a recovery sta
   await expect.poll(async () => (await control.state()).instances[0]).toMatchObject({ answering: false });
   expect(await statuses()).toEqual(["HTTP/1.1 502 Bad Gateway", undefined, expect.stringContaining("HTTP/1.1 5")]);
   await clock.advance(300_000);
-  expect((await control.state()).targetGroups.map(({ targets }) => targets[0]?.state)).toEqual([
-    "unhealthy",
-    "unhealthy",
+  expect((await control.state()).targetGroups.map(({ targets }) => targets[0]?.reason)).toEqual([
+    "Target.FailedHealthChecks",
+    "Target.FailedHealthChecks",
   ]);
   await control.post("recoveries", { instances: ["node"] });
   await clock.advance(300_000);
