@@ -57,7 +57,7 @@ export class ScaledClock implements Clock {
 
   async #advanceTo(until: number): Promise<void> {
     for (;;) {
-      // Whoever woke up goes on, and may sleep again until a moment that comes before the next one.
+      // The code that woke up goes on, and may sleep again until a moment that comes before the next one.
       await this.turn();
       const next = this.#firstSleeper();
       if (next === undefined || next.wakeAt > until) break;
