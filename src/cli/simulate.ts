@@ -2,6 +2,7 @@ import { ConfigError } from "../config/config.ts";
 import { fileProblem, readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
+import { newAbort } from "../drain/abort.ts";
 import { printable } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { isEveryAddress } from "../simulator/listen.ts";
@@ -34,10 +35,15 @@ interface SimulateOptions {
 
 export async function runSimulate({ options, streams }: Call): Promise<number> {
   const { scenario: file, json = false, seed, ...where } = options as unknown as SimulateOptions;
+  const stop = newAbort();
+  const interrupted = nextInterrupt(streams).then(() => stop.abort());
   const described = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
   const scenario = seed === undefined ? described : { ...described, seed };
-  const interrupted = nextInterrupt(streams);
-  const region = await open(scenario, where, streams);
+  const region = await open(scenario, where, streams, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return undefined; // It was interrupted while it opened, and has left nothing open.
+    throw error;
+  });
+  if (region === undefined) return EXIT.done;
   streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
   await interrupted;
   await region.close();
@@ -57,13 +63,19 @@ async function open(
   scenario: Scenario,
   { port, host, speed, firstPort }: Pick<SimulateOptions, "port" | "host" | "speed" | "firstPort">,
   { stderr }: Streams,
+  signal: AbortSignal,
 ): Promise<OpenRegion> {
   try {
     const onUndelivered = {
       onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
       onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, firstPort, onUndelivered });
+    const onProgramEnded = ({ id }: { readonly id: string }) =>
+      stderr.write(
+        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another\n`,
+      );
+    const clock = new ScaledClock(speed);
+    return await openRegion(scenario, { clock, port, host, firstPort, signal, onUndelivered, onProgramEnded });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
     const flag = refused === port ? "--port" : "--first-port";

@@ -24,6 +24,8 @@ export class ScaledClock implements Clock {
   #origin = Date.now();
   #started = performance.now();
   readonly #sleepers = new Set<Timed>();
+  /** Resolves when the advances so far have ended. */
+  #advanced = Promise.resolve();
 
   constructor(speed: number) {
     if (!(speed > 0 && Number.isFinite(speed))) throw new RangeError(`speed must be a positive number, not ${speed}`);
@@ -37,16 +39,40 @@ export class ScaledClock implements Clock {
   /** From now on, also for those who sleep already. With 0 time stands still. */
   setSpeed(speed: number): void {
     if (!(speed >= 0 && Number.isFinite(speed))) throw new RangeError(`speed must be 0 or more, not ${speed}`);
-    this.#beginAgainAt(this.now());
+    // Where time stands still it is whole, so that many small advances come to the same moments as a large one.
+    this.#beginAgainAt(speed === 0 ? Math.ceil(this.now()) : this.now());
     this.#speed = speed;
     this.#waitAgain();
   }
 
-  /** Lets `ms` pass at once. Sleepers whose time has come wake up in their order. */
-  advance(ms: number): void {
+  /**
+   * Lets `ms` pass at once, and resolves when they have. Time moves from sleeper to sleeper: each wakes up at its moment, and
+   * what follows from it counts from there, as if time had passed by itself. An advance begins when the one before has ended.
+   */
+  advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time can't be advanced by ${ms} ms`);
-    this.#beginAgainAt(this.now() + ms);
+    this.#advanced = this.#advanced.then(() => this.#advanceTo(this.now() + ms));
+    return this.#advanced;
+  }
+
+  async #advanceTo(until: number): Promise<void> {
+    for (;;) {
+      // The code that woke up goes on, and may sleep again until a moment that comes before the next one.
+      await this.turn();
+      const next = this.#firstSleeper();
+      if (next === undefined || next.wakeAt > until) break;
+      this.#beginAgainAt(Math.max(this.now(), next.wakeAt));
+      next.wait();
+    }
+    this.#beginAgainAt(Math.max(this.now(), until));
     this.#waitAgain();
+  }
+
+  /** Of several with the same moment, the one that has slept longest. */
+  #firstSleeper(): Timed | undefined {
+    let first: Timed | undefined;
+    for (const sleeper of this.#sleepers) if (first === undefined || sleeper.wakeAt < first.wakeAt) first = sleeper;
+    return first;
   }
 
   now(): number {

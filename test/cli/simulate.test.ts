@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -111,6 +113,40 @@ events: [{ queue: "${missing}" }]
     const { code, stderr } = await child.finished;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(processes.filter(isRunning)).toEqual([]);
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("ends well at %s to its process group while it starts", async (signal) => {
+    const scenario = await file("instances: [{ name: node, count: 12 }]");
+    const args = ["dist/cli.js", "simulate", "--scenario", scenario];
+    const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const { pid = 0 } = child;
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk) => {
+        output += chunk;
+      });
+    const ended = once(child, "close");
+    const isStarting = () => childrenOf(pid).length > 0 || output !== "";
+    await expect.poll(isStarting, { interval: 5 }).toBe(true);
+    const processes = childrenOf(pid);
+    process.kill(-pid, signal);
+    expect(await ended).toEqual([0, null]);
+    expect(output).toBe("");
+    expect(processes.filter(isRunning)).toEqual([]);
+  });
+
+  test("says so when the process of a machine ends by itself", async () => {
+    const child = new Child("cli", ["simulate"]);
+    await child.line(/Ctrl-C/);
+    const [program = 0] = childrenOf(child.pid);
+    process.kill(program, "SIGKILL");
+    await expect.poll(() => child.output).toContain("has ended unexpectedly");
+    child.signal("SIGTERM");
+    const { code, stderr } = await child.finished;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^hasta-la-vista: the process of i-0de3000000000000[1-6] has ended unexpectedly: the machine refuses connections until POST \/_simulator\/recoveries starts another\n$/,
+    );
   });
 
   test("runs as fast as it is told to", async () => {

@@ -35,7 +35,7 @@ describe("during a zonal shift", () => {
     const [here, away, away2] = ["a", "b", "b"].map((zone) => region.node({ zone: `eu-west-1${zone}` }));
     if (here === undefined || away === undefined || away2 === undefined) throw new Error("three nodes");
     const group = region.group({ name: "web", nodes: [here, away, away2], delaySeconds: 5 });
-    loadBalancerOf(region, group).shiftedZones.add("eu-west-1b");
+    loadBalancerOf(region, group).zonalShifts.begin("eu-west-1b");
     return { region, here, away };
   }
 

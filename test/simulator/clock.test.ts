@@ -109,15 +109,47 @@ describe("a scaled clock", () => {
   });
 
   test("wakes all whose time has come when it is advanced, in the order of their times, and no others", async () => {
-    fakeTimers();
     const clock = new ScaledClock(1);
     clock.setSpeed(0);
     const woken: number[] = [];
     const sleeps = [300, 100, 200, 400].map((ms) => clock.sleep(ms, never).then(() => woken.push(ms)));
-    clock.advance(300);
-    await Promise.all(sleeps.slice(0, 3));
+    await clock.advance(300);
     expect(woken).toEqual([100, 200, 300]);
     expect(await isPending(sleeps[3] as Promise<unknown>)).toBe(true);
+  });
+
+  test("is advanced from sleeper to sleeper, so that what follows counts from its own moment", async () => {
+    const clock = new ScaledClock(1);
+    clock.setSpeed(0);
+    const began = clock.now();
+    const woken: (readonly [string, number])[] = [];
+    const follow = async (name: string, everyMs: number) => {
+      for (;;) {
+        await clock.sleep(everyMs, stop.signal);
+        woken.push([name, clock.now() - began]);
+      }
+    };
+    const stop = new AbortController();
+    const loops = [follow("slow", 200), follow("quick", 90)];
+    await Promise.all([clock.advance(250), clock.advance(50)]);
+    expect(woken).toEqual([
+      ["quick", 90],
+      ["quick", 180],
+      ["slow", 200],
+      ["quick", 270],
+    ]);
+    expect(clock.now() - began).toBe(300);
+    stop.abort();
+    await Promise.allSettled(loops);
+  });
+
+  test("is advanced while it runs, and goes on from there", async () => {
+    const clock = new ScaledClock(1);
+    const began = clock.now();
+    const sleep = clock.sleep(3_600_000, never);
+    await clock.advance(3_599_999.5);
+    await sleep;
+    expect(clock.now() - began).toBeGreaterThanOrEqual(3_600_000);
   });
 
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("can't be set to run at %d, or be advanced by it", (number) => {

@@ -47,7 +47,7 @@ describe("the attributes of a load balancer", () => {
 
 test("targets in a zone that traffic was shifted away from stay healthy, say so, and get no traffic", async () => {
   const { region, group, loadBalancer, v2 } = regionWith("application");
-  loadBalancer.shiftedZones.add("eu-west-1b");
+  loadBalancer.zonalShifts.begin("eu-west-1b");
   const { TargetHealthDescriptions = [] } = await v2.send(
     new DescribeTargetHealthCommand({ TargetGroupArn: group.arn }),
   );

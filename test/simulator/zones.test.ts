@@ -144,10 +144,29 @@ describe("without cross-zone load balancing", () => {
     expect(entries()).toEqual(["a", "c"]);
   });
 
-  test("a zone that traffic was shifted away from takes no part", () => {
-    const { loadBalancer, entries } = zonal(["a", "b"]);
-    loadBalancer.shiftedZones.add(zoneOf("a"));
+  test("clients use the addresses of a zone that traffic is shifted away from until they ask DNS again", async () => {
+    const { region, loadBalancer, receivers, entries } = zonal(["a", "b"]);
+    const { clock } = region;
+    loadBalancer.zonalShifts.begin(zoneOf("a"), clock.now());
+    await clock.advance(59_999);
+    expect([entries(), receivers("a"), receivers()]).toEqual([["a", "b"], [0], [0, 1]]);
+    await clock.advance(1);
+    expect([entries(), receivers()]).toEqual([["b"], [1]]);
+    loadBalancer.zonalShifts.end(clock.now());
+    await clock.advance(59_999);
     expect(entries()).toEqual(["b"]);
+    await clock.advance(1);
+    expect([entries(), receivers("a")]).toEqual([["a", "b"], [0]]);
+  });
+
+  test("with cross-zone load balancing the targets of such a zone get nothing from the begin of the shift to its end", () => {
+    const { region, loadBalancer, receivers } = zonal(["a", "b"]);
+    const now = region.clock.now();
+    loadBalancer.attributes.set(CROSS_ZONE, "true");
+    loadBalancer.zonalShifts.begin(zoneOf("a"), now);
+    expect(receivers()).toEqual([1]);
+    loadBalancer.zonalShifts.end(now);
+    expect(receivers()).toEqual([0, 1]);
   });
 
   test("a target that is registered for all zones gets from each of them", () => {

@@ -104,7 +104,7 @@ export const elbv2ReadActions: ApiActions = {
             },
             HealthCheckPort: String(port ?? group.port),
             TargetHealth: { State: health.state, Reason: health.reason, Description: health.description },
-            AdministrativeOverride: target !== undefined && group.isShifted(target) ? ZONAL_SHIFT : NO_OVERRIDE,
+            AdministrativeOverride: target !== undefined && group.isShifted(target, now) ? ZONAL_SHIFT : NO_OVERRIDE,
           };
         }),
       },

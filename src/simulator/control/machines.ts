@@ -15,7 +15,7 @@ export function failMachine(instance: Instance, { world, plane }: ControlledRegi
 
 /** Its program ends, and the machine continues: connections are refused, and its health checks fail. */
 export function stopProgram(instance: Instance, { world, plane }: ControlledRegion): void {
-  world.setAnswering(instance, false);
+  world.setAnswering(instance, false, { refuses: true });
   plane?.processes.refuse(instance);
 }
 

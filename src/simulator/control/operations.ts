@@ -13,7 +13,13 @@ import { fault, faultOf, quotas } from "../scenario/fault-schema.ts";
 import { name, reference, seconds, wholeNumber, zone } from "../scenario/values.ts";
 import type { Instance } from "../world/instance.ts";
 import { ControlProblem } from "./control-problem.ts";
-import { type ControlledRegion, type MachinesGiven, machinesGiven, namedMachines } from "./controlled-region.ts";
+import {
+  CONTROL_PREFIX,
+  type ControlledRegion,
+  type MachinesGiven,
+  machinesGiven,
+  namedMachines,
+} from "./controlled-region.ts";
 import { checkRunning, failMachine, recoverMachine, stopProgram } from "./machines.ts";
 import { openApiDocument } from "./openapi.ts";
 import { idsAnswer, nothing, type Operation, operation } from "./operation.ts";
@@ -111,7 +117,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "Ends all zonal shifts.",
     answer: nothing,
     run({ world }) {
-      for (const { shiftedZones } of world.loadBalancers.values()) shiftedZones.clear();
+      for (const { zonalShifts } of world.loadBalancers.values()) zonalShifts.end(world.clock.now());
       return {};
     },
   },
@@ -172,7 +178,10 @@ export const OPERATIONS: readonly Operation[] = [
     body: z.strictObject({ seconds: seconds(0) }),
     answer: clockAnswer,
     run(region, given) {
-      return setClock(region, (clock) => clock.advance(given.seconds * 1_000));
+      return setClock(region, async (clock) => {
+        await clock.advance(given.seconds * 1_000);
+        await region.plane?.processes.started();
+      });
     },
   }),
 ];
@@ -240,13 +249,22 @@ function shiftZone({ world }: ControlledRegion, { loadBalancer: name, zone: away
   }
   if (!loadBalancer.zones.includes(away))
     throw new ControlProblem(409, `${name} is not in the zone '${away}', but in ${loadBalancer.zones.join(", ")}`);
-  loadBalancer.shiftedZones.add(away);
+  const [shifted] = loadBalancer.zonalShifts.zonesAt(world.clock.now());
+  if (shifted !== undefined && shifted !== away)
+    throw new ControlProblem(
+      409,
+      `traffic of ${name} is shifted away from ${shifted} already, and AWS allows one zonal shift (ConflictException: There's already an active zonal shift for that resource identifier): end it by DELETE ${CONTROL_PREFIX}zonal-shifts`,
+    );
+  if (shifted === undefined) loadBalancer.zonalShifts.begin(away, world.clock.now());
   return {};
 }
 
-function setClock({ world: { clock } }: ControlledRegion, set: (clock: ScaledClock) => void): object {
+async function setClock(
+  { world: { clock } }: ControlledRegion,
+  set: (clock: ScaledClock) => void | Promise<void>,
+): Promise<object> {
   if (!(clock instanceof ScaledClock)) throw new ControlProblem(409, "the clock of this region is set by its owner");
-  set(clock);
+  await set(clock);
   return { now: new Date(clock.now()).toISOString(), speed: clock.speed };
 }
 

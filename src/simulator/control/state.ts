@@ -17,11 +17,11 @@ export function regionState(region: ControlledRegion): RegionState {
   const { world, simulator } = region;
   world.catchUp();
   const { clock, loadBalancers, classics } = world;
-  const own = [...loadBalancers.values()].map(({ name, type, zones, shiftedZones, listeners }) => ({
+  const own = [...loadBalancers.values()].map(({ name, type, zones, zonalShifts, listeners }) => ({
     name,
     type,
     zones: [...zones],
-    shiftedZones: [...shiftedZones],
+    shiftedZones: [...zonalShifts.zonesAt(clock.now())],
     listeners: listeners.map((listener) => listenerState(region, name, listener)),
   }));
   const classic = [...classics.values()].map((each) => classicState(region, each));

@@ -70,16 +70,29 @@ export class DataPlane {
    * Starts everything that the world has now. Of later additions, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
    * `start` makes something else than a process of each instance. The listeners' ports count on from `firstPort`, in the order
-   * of the world; 0: any free ones.
+   * of the world; 0: any free ones. Rejects, after every process has ended, where it can't or `signal` aborts before.
    */
-  static async open(world: World, host = LOOPBACK, start?: StartMachine, firstPort = 0): Promise<DataPlane> {
+  static async open(
+    world: World,
+    host = LOOPBACK,
+    start?: StartMachine,
+    firstPort = 0,
+    signal?: AbortSignal,
+  ): Promise<DataPlane> {
     const plane = new DataPlane(world, host, start, firstPort);
+    const giveUp = () => plane.close();
+    signal?.addEventListener("abort", giveUp, { once: true });
     try {
+      signal?.throwIfAborted();
       await plane.#openAll();
+      signal?.throwIfAborted();
       return plane;
     } catch (error) {
       plane.close();
+      await plane.ended();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
@@ -272,6 +285,7 @@ export class DataPlane {
         this.#cuts.onAnsweringChanged(change.instance);
         break;
       case "instance-added":
+      case "program-ended":
       case "due":
       case "announced":
         break;

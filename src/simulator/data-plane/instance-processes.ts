@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { TargetProcess } from "./target-process.ts";
@@ -14,8 +15,8 @@ export interface Machine {
   kill(): void;
 }
 
-/** Resolves when the program listens. `name`: the name of the machine in its answers. */
-export type StartMachine = (name: string) => Promise<Machine>;
+/** Resolves when the program listens. `name`: the name of the machine in its answers. `signal`: it is needed no more. */
+export type StartMachine = (name: string, signal: AbortSignal) => Promise<Machine>;
 
 /** Nothing listens on the port of TCPMUX: the machine refuses connections. */
 const REFUSING: Machine = { port: 1, ended: Promise.resolve(), kill() {} };
@@ -26,20 +27,42 @@ export class InstanceProcesses {
   readonly #start: StartMachine;
   readonly #running = new Map<string, Machine>();
   readonly #endings: Promise<void>[] = [];
+  readonly #starting = new Set<Promise<unknown>>();
   readonly #closed = new AbortController();
 
   constructor(world: World, start: StartMachine = TargetProcess.start) {
     this.#world = world;
     this.#start = start;
+    // Every program that starts listens to it.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   /** Resolves when the instance's process listens. If the instance is off by then, it has none. */
   async start(instance: Instance): Promise<void> {
-    const process = await this.#start(instance.id);
-    this.#endings.push(process.ended);
+    const starting = this.#start(instance.id, this.#closed.signal).then((process) => {
+      this.#endings.push(process.ended);
+      return process;
+    });
+    this.#starting.add(starting);
+    const process = await starting.finally(() => this.#starting.delete(starting));
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();
-    else this.#running.set(instance.id, process);
+    else this.#begin(instance, process);
+  }
+
+  #begin(instance: Instance, process: Machine): void {
+    this.#running.set(instance.id, process);
+    void process.ended.then(() => {
+      // What ends a program on purpose has put something in its place before.
+      if (this.#running.get(instance.id) === process && !this.#closed.signal.aborted) this.#onEndedByItself(instance);
+    });
+  }
+
+  /** As when the control API stops the program: the machine goes on, and a recovery starts the program again. */
+  #onEndedByItself(instance: Instance): void {
+    this.#running.set(instance.id, REFUSING);
+    this.#world.setAnswering(instance, false, { refuses: true });
+    this.#world.notify({ type: "program-ended", instance });
   }
 
   /** Ends its program: connections to the machine are refused from now on. */
@@ -52,6 +75,11 @@ export class InstanceProcesses {
   async restart(instance: Instance): Promise<void> {
     const running = this.#running.get(instance.id);
     if (running === undefined || running === REFUSING) await this.start(instance);
+  }
+
+  /** Resolves when every program that is being started now listens, or could not be started. */
+  async started(): Promise<void> {
+    await Promise.allSettled(this.#starting);
   }
 
   /** After the time that the machine needs to start. */
@@ -86,6 +114,7 @@ export class InstanceProcesses {
 
   /** Resolves when every process has ended, after `close`. */
   async ended(): Promise<void> {
+    await this.started();
     await Promise.all(this.#endings);
   }
 }

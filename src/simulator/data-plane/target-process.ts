@@ -6,6 +6,9 @@ import { type ChildProcess, spawn } from "node:child_process";
  * WebSockets, and sends each short message back (RFC 6455, frames of up to 125 bytes). It sends each datagram back, with its
  * name and a space before it.
  *
+ * It must answer whatever Node's HTTP server accepts as a request: `//` and other targets that are no URL, too. A datagram that
+ * becomes too long by the name is lost, as one is on a network.
+ *
  * A text rather than a file, so that it also runs from a one-file bundle.
  */
 const PROGRAM = `
@@ -14,7 +17,8 @@ const { createSocket } = require("node:dgram");
 const { createServer } = require("node:http");
 const name = process.argv[1];
 const server = createServer({ maxHeaderSize: 131072 }, (request, response) => {
-  const delay = Number(new URL(request.url, "http://x").searchParams.get("delay") ?? 0);
+  const [, ...query] = request.url.split("?");
+  const delay = Math.min(Number(new URLSearchParams(query.join("?")).get("delay") ?? 0), 2147483647);
   const answer = () => response.writeHead(200, { "x-served-by": name }).end(name + "\\n");
   request.resume();
   if (delay > 0) setTimeout(answer, delay); else answer();
@@ -34,7 +38,7 @@ server.on("upgrade", (request, socket) => {
 });
 server.keepAliveTimeout = 0;
 const datagrams = createSocket("udp4");
-datagrams.on("message", (message, { address, port }) => datagrams.send([name + " ", message], port, address));
+datagrams.on("message", (message, { address, port }) => datagrams.send([name + " ", message], port, address, () => {}));
 datagrams.bind(0, "127.0.0.1", () => server.listen(0, "127.0.0.1", () =>
   process.stdout.write(server.address().port + " " + datagrams.address().port + "\\n")));
 process.stdin.on("end", () => process.exit()).resume();
@@ -57,12 +61,23 @@ export class TargetProcess {
     this.ended = new Promise((resolve) => child.once("exit", () => resolve()));
   }
 
-  /** Resolves once it listens. It ends with this process, whatever happens. */
-  static start(name: string): Promise<TargetProcess> {
-    const child = spawn(process.execPath, ["-e", PROGRAM, name], { stdio: ["pipe", "pipe", "inherit"] });
+  /**
+   * Resolves once it listens. It ends with this process, whatever happens. When `signal` aborts before, it is ended, and the
+   * promise rejects after that.
+   */
+  static start(name: string, signal?: AbortSignal): Promise<TargetProcess> {
+    // In a process group of its own: Ctrl-C in a terminal is for this process, which ends the others in its own time.
+    const args = ["-e", PROGRAM, name];
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"], detached: true });
+    const giveUp = () => child.kill("SIGKILL");
+    signal?.addEventListener("abort", giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
     return new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`the target process ${name} ended with ${code}`)));
+      child.once("exit", (code) => {
+        signal?.removeEventListener("abort", giveUp);
+        reject(new Error(`the target process ${name} ended with ${code}`));
+      });
       child.stdout.once("data", (line: Buffer) =>
         resolve(new TargetProcess(child, line.toString().split(" ").map(Number))),
       );

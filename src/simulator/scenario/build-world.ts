@@ -111,7 +111,7 @@ class Building {
     const loadBalancer = this.#world.addLoadBalancer({ name, type, vpcId, ...(zones && { zones }) });
     setTags(loadBalancer.tags, input.tags);
     for (const [key, value] of Object.entries(input.attributes ?? {})) loadBalancer.attributes.set(key, String(value));
-    for (const shifted of input.shiftedZones ?? []) loadBalancer.shiftedZones.add(shifted);
+    for (const shifted of input.shiftedZones ?? []) loadBalancer.zonalShifts.begin(shifted);
     for (const { protocol, port, action, rules = [], idleTimeoutSeconds } of listeners) {
       const listener = this.#world.addListener(loadBalancer, {
         protocol,

@@ -31,68 +31,71 @@ export const DEPARTURES: {
   readonly [K in keyof Departures]: (departure: Departures[K], built: Surroundings) => void;
 } = {
   interruptions(interruption, built) {
-    after(interruption, built, (instances, { interruptions }) => {
-      for (const instance of instances) interrupt(instance, interruption, interruptions);
+    after(interruption, built, (instances, { interruptions }, at) => {
+      for (const instance of instances) interrupt(instance, interruption, interruptions, at);
     });
   },
 
   rebalanceRecommendations(recommendation, built) {
-    after(recommendation, built, (instances, { interruptions }) => {
-      for (const instance of instances) interruptions.recommendRebalance(instance);
+    after(recommendation, built, (instances, { interruptions }, at) => {
+      for (const instance of instances) interruptions.recommendRebalance(instance, at);
     });
   },
 
   rootVolumeReplacements(replacement, built) {
-    after(replacement, built, (instances, world) => {
-      for (const instance of instances) replaceRootVolume(instance, world);
+    after(replacement, built, (instances, world, at) => {
+      for (const instance of instances) replaceRootVolume(instance, world, at);
     });
   },
 
   scheduledEvents(event, built) {
     const { code, startsInSeconds, windowSeconds } = event;
-    after(event, built, (instances, { scheduledEvents }) => {
+    after(event, built, (instances, { scheduledEvents }, at) => {
       const window = windowSeconds === undefined ? {} : { windowMs: windowSeconds * 1_000 };
-      scheduledEvents.schedule({ code, instances, startsInMs: startsInSeconds * 1_000, ...window });
+      scheduledEvents.schedule({ code, instances, startsInMs: startsInSeconds * 1_000, at, ...window });
     });
   },
 };
 
+/** `at` of what happens: the moment that was meant. What follows counts from it, because the clock may be later by then. */
 function after(
   {
     instances,
     afterSeconds = 0,
   }: { readonly instances: readonly string[]; readonly afterSeconds?: number | undefined },
   { world, idsOf }: Surroundings,
-  happen: (instances: readonly Instance[], world: BuiltWorld["world"]) => void,
+  happen: (instances: readonly Instance[], world: BuiltWorld["world"], at: number) => void,
 ): void {
-  world.at(world.clock.now() + afterSeconds * 1_000, () => {
+  world.at(world.clock.now() + afterSeconds * 1_000, (at) => {
     const named = idsOf(instances).map((id) => world.instance(id));
     happen(
       named.filter((instance) => instance !== undefined),
       world,
+      at,
     );
   });
 }
 
 /** Not of a machine that is off, or on its way out of its group. */
-function replaceRootVolume(instance: Instance, world: BuiltWorld["world"]): void {
-  const now = world.clock.now();
+function replaceRootVolume(instance: Instance, world: BuiltWorld["world"], at: number): void {
   const inService = ({ instance: one, lifecycleState }: Member) => one === instance && lifecycleState === "InService";
-  const group = [...world.autoScalingGroups.values()].find((each) => each.members(now).some(inService));
-  if (group !== undefined && world.isRunning(instance.id)) world.beginRootVolumeReplacement(group, instance);
+  const group = [...world.autoScalingGroups.values()].find((each) => each.members(at).some(inService));
+  if (group !== undefined && world.isRunning(instance.id)) world.beginRootVolumeReplacement(group, instance, at);
 }
 
 function interrupt(
   instance: Instance,
   { of, action, rebalanceLeadSeconds, skipOsShutdown = false }: Interruption,
   interruptions: BuiltWorld["world"]["interruptions"],
+  at: number,
 ): void {
   if (of === "capacity-reservation") {
-    interruptions.interruptReservation(instance, { skipOsShutdown });
+    interruptions.interruptReservation(instance, { skipOsShutdown }, at);
     return;
   }
   interruptions.interrupt(instance, {
     skipOsShutdown,
+    at,
     ...(action === undefined ? {} : { action }),
     ...(rebalanceLeadSeconds === undefined ? {} : { rebalanceLeadMs: rebalanceLeadSeconds * 1_000 }),
   });

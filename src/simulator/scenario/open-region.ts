@@ -7,6 +7,7 @@ import { LOOPBACK } from "../listen.ts";
 import { MetadataListeners } from "../metadata/metadata-listeners.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
 import { Simulator } from "../simulator.ts";
+import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { type BuiltWorld, buildWorld } from "./build-world.ts";
 import { beginDepartures } from "./departures.ts";
@@ -58,17 +59,32 @@ interface RegionOptions {
    * them. 0: any free ones.
    */
   readonly firstPort?: number;
+  /** Aborts when the region is not wanted any more while it opens. */
+  readonly signal?: AbortSignal;
   /** Called where queues don't take what they are sent. */
   readonly onUndelivered?: DeliveryOptions;
+  /** Called where the process of a machine has ended by itself, which nothing in the region would have caused. */
+  readonly onProgramEnded?: (instance: Instance) => void;
 }
 
-/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
+/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't or `signal` aborts. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0, host = LOOPBACK, firstPort = 0, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
+  {
+    clock,
+    port = 0,
+    host = LOOPBACK,
+    firstPort = 0,
+    signal,
+    onUndelivered = { onGivenUp: () => {} },
+    onProgramEnded = () => {},
+  }: RegionOptions,
 ): Promise<OpenRegion> {
   const built = buildWorld(scenario, clock);
   const { world, instanceIds, controllers } = built;
+  world.watch((change) => {
+    if (change.type === "program-ended") onProgramEnded(change.instance);
+  });
   const control = new Control();
   const simulator = new Simulator(world, { policies: scenario.policies ?? [], beside: control });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
@@ -104,7 +120,7 @@ export async function openRegion(
   };
 
   async function openListeners() {
-    if (scenario.dataPlane !== false) plane = await DataPlane.open(world, host, undefined, firstPort);
+    if (scenario.dataPlane !== false) plane = await DataPlane.open(world, host, undefined, firstPort, signal);
     const entrances = plane === undefined ? [] : entrancesOf(world, plane);
     const nextPort = firstPort === 0 ? 0 : firstPort + entrances.length;
     return { entrances, metadata: await openMetadata(scenario, built, { listeners, firstPort: nextPort }) };

@@ -75,6 +75,8 @@ export type WorldChange =
         | "instance-rebooted"
         /** Its processes, or its kube-proxy, begin or cease to answer health checks. */
         | "answering-changed"
+        /** Its process has ended by itself, and not because the world had it end. */
+        | "program-ended"
         | "instance-terminated";
       readonly instance: Instance;
     }

@@ -226,7 +226,7 @@ export class ClassicLoadBalancer {
         };
       }),
     );
-    return entryZones({ zones: this.zones, shiftedZones: new Set() }, targets, now - timing.dnsTtlMs);
+    return entryZones({ zones: this.zones }, targets, now - timing.dnsTtlMs);
   }
 
   catchUpHealth(now: number): void {

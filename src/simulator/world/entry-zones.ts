@@ -1,3 +1,5 @@
+import type { ZonalShifts } from "./zonal-shifts.ts";
+
 /** What the zones of a load balancer are chosen by: one target of the group. Times are milliseconds since the epoch. */
 export interface ZonalTarget {
   /** Undefined: it counts in every zone. */
@@ -10,7 +12,8 @@ export interface ZonalTarget {
 
 interface Zones {
   readonly zones: readonly string[];
-  readonly shiftedZones: ReadonlySet<string>;
+  /** Absent: it has no zonal shift. */
+  readonly zonalShifts?: ZonalShifts;
 }
 
 /**
@@ -20,11 +23,12 @@ interface Zones {
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html
  */
 export function entryZones(
-  { zones, shiftedZones }: Zones,
+  { zones, zonalShifts }: Zones,
   targets: readonly ZonalTarget[],
   resolvedAt: number,
 ): readonly string[] {
-  const enabled = zones.filter((zone) => !shiftedZones.has(zone));
+  const shifted = zonalShifts?.zonesAt(resolvedAt);
+  const enabled = zones.filter((zone) => shifted?.has(zone) !== true);
   const served = targets.filter(({ hasServed }) => hasServed);
   const having = (some: readonly ZonalTarget[]) =>
     enabled.filter((zone) => some.some((target) => (target.zone ?? zone) === zone));

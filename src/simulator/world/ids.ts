@@ -4,7 +4,7 @@ import type { Timing } from "../timing.ts";
 import type { AutoScalingGroupInput } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
 import type { Listener, LoadBalancerInput, Rule } from "./load-balancer.ts";
-import type { TargetGroupInput } from "./target-group.ts";
+import type { TargetGroupInput } from "./target-group-attributes.ts";
 
 const PURPOSE = "id";
 

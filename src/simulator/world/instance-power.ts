@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Timing } from "../timing.ts";
 import type { Announcement, WorldChange } from "./announcement.ts";
-import type { Instance, InstanceStateName, SwitchingOff } from "./instance.ts";
+import type { Instance, InstanceStateName, NotAnswering, SwitchingOff } from "./instance.ts";
 
 interface Surroundings {
   readonly clock: Clock;
@@ -66,9 +66,9 @@ export class InstancePower {
     });
   }
 
-  setAnswering(instance: Instance, up: boolean, at: number): void {
+  setAnswering(instance: Instance, up: boolean, at: number, how?: NotAnswering): void {
     this.#world.catchUpHealth(at);
-    instance.setAnswering(up, at);
+    instance.setAnswering(up, at, how);
     this.#world.notify({ type: "answering-changed", instance });
   }
 

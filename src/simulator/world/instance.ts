@@ -30,6 +30,11 @@ export interface SwitchingOff {
   readonly skipOsShutdown?: boolean;
 }
 
+/** How a machine does not answer. */
+export interface NotAnswering {
+  readonly refuses?: boolean;
+}
+
 export type InstanceStateName = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
 
 export class Instance {
@@ -55,6 +60,7 @@ export class Instance {
   /** When it was started, where it had been stopped. */
   #startedAt = Number.NEGATIVE_INFINITY;
   #answering: Answering;
+  #refuses = false;
   #eligible: Answering;
 
   constructor(input: InstanceInput, region: string, now: number) {
@@ -131,8 +137,14 @@ export class Instance {
     return vpcId === undefined ? this.#owns(address) : (this.#ownsIn.get(vpcId)?.(address) ?? false);
   }
 
-  setAnswering(up: boolean, now: number): void {
+  /** `refuses`: it runs on without the program, and so refuses connections. Otherwise one that does not answer is silent. */
+  setAnswering(up: boolean, now: number, { refuses = false }: NotAnswering = {}): void {
     if (this.#answering.up !== up) this.#answering = { up, since: now };
+    this.#refuses = !up && refuses;
+  }
+
+  get isRefusing(): boolean {
+    return this.#refuses;
   }
 
   get isEligible(): boolean {

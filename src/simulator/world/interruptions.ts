@@ -12,6 +12,8 @@ export interface InterruptInput extends SwitchingOff {
   readonly rebalanceLeadMs?: number;
   /** EC2 has warned so long ago, and what says so comes only now. Default: 0. */
   readonly lateMs?: number;
+  /** When it begins, in milliseconds since the epoch. Default: now. */
+  readonly at?: number;
 }
 
 /** What taking back instances needs of the world around it. */
@@ -54,12 +56,11 @@ export class Interruptions {
   /** Takes a spot instance back: hibernates it at once, does all else two minutes after the warning. */
   interrupt(
     instance: Instance,
-    { action = "terminate", rebalanceLeadMs, lateMs = 0, ...how }: InterruptInput = {},
+    { action = "terminate", rebalanceLeadMs, lateMs = 0, at = this.#world.clock.now(), ...how }: InterruptInput = {},
   ): void {
-    const now = this.#world.clock.now();
-    if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, now);
-    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) =>
-      this.#warn(instance, { action, of: "spot" }, at - lateMs, how),
+    if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, at);
+    this.#world.at(at + (rebalanceLeadMs ?? 0), (then) =>
+      this.#warn(instance, { action, of: "spot" }, then - lateMs, how),
     );
     this.#world.catchUp();
   }
@@ -68,8 +69,8 @@ export class Interruptions {
    * Takes back an instance of an interruptible Capacity Reservation.
    * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-interruptible-cr.html
    */
-  interruptReservation(instance: Instance, how: SwitchingOff = {}): void {
-    this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, this.#world.clock.now(), how);
+  interruptReservation(instance: Instance, how: SwitchingOff = {}, at = this.#world.clock.now()): void {
+    this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, at, how);
   }
 
   /** One that is off, or that has been warned, is left alone. */

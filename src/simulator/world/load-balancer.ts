@@ -1,6 +1,7 @@
 import type { Redirect } from "./redirect.ts";
 import { defaultIdOf } from "./security-groups.ts";
 import { CROSS_ZONE } from "./target-group-attributes.ts";
+import { ZonalShifts } from "./zonal-shifts.ts";
 
 export type LoadBalancerType = "application" | "network" | "gateway";
 
@@ -94,8 +95,7 @@ export class LoadBalancer {
   readonly tags = new Map<string, string>();
   readonly listeners: Listener[] = [];
   readonly attributes: Map<string, string>;
-  /** Zones that traffic was shifted away from. */
-  readonly shiftedZones = new Set<string>();
+  readonly zonalShifts = new ZonalShifts();
 
   constructor(input: LoadBalancerInput) {
     this.arn = input.arn;

@@ -12,6 +12,8 @@ export interface ScheduleInput {
   readonly startsInMs: number;
   /** How long the window is. Default: two hours. */
   readonly windowMs?: number;
+  /** When it is announced, in milliseconds since the epoch. Default: now. */
+  readonly at?: number;
 }
 
 interface Surroundings {
@@ -42,14 +44,19 @@ export class ScheduledEvents {
     return [...this.#events.values()].filter(({ instances }) => instances.some(({ id }) => id === instanceId));
   }
 
-  /** Announces the event now, and acts at its time unless it is cancelled before. */
-  schedule({ code, instances, startsInMs, windowMs = WINDOW_MS }: ScheduleInput): ScheduledEvent {
-    const now = this.#world.clock.now();
-    const notBefore = now + startsInMs;
+  /** Announces the event, and acts at its time unless it is cancelled before. */
+  schedule({
+    code,
+    instances,
+    startsInMs,
+    windowMs = WINDOW_MS,
+    at: announcedAt = this.#world.clock.now(),
+  }: ScheduleInput): ScheduledEvent {
+    const notBefore = announcedAt + startsInMs;
     const id = `instance-event-0${this.#world.newHexDigits()}`;
-    const event = { id, code, instances, announcedAt: now, notBefore, notAfter: notBefore + windowMs };
+    const event = { id, code, instances, announcedAt, notBefore, notAfter: notBefore + windowMs };
     this.#events.set(id, event);
-    this.#world.announce({ type: "scheduled-change", event, status: "upcoming", at: now });
+    this.#world.announce({ type: "scheduled-change", event, status: "upcoming", at: announcedAt });
     this.#world.at(notBefore, (at) => this.#act(event, at));
     this.#world.catchUp();
     return event;

@@ -1,3 +1,5 @@
+import type { HealthCheck } from "./health.ts";
+
 /**
  * The attributes of target groups, by AWS's keys.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
@@ -114,6 +116,19 @@ export interface Probe {
   readonly path?: string;
   /** Statuses that are healthy, by HTTP only. */
   readonly matcher?: string;
+}
+
+export interface TargetGroupInput {
+  readonly arn: string;
+  readonly name: string;
+  readonly vpcId: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly targetType: "instance" | "ip" | "lambda" | "alb";
+  readonly healthCheck: HealthCheck;
+  readonly probe: Probe;
+  /** Of the addresses of a group of type `ip`. Default: ipv4. */
+  readonly ipAddressType?: "ipv4" | "ipv6";
 }
 
 /**

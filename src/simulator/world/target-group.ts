@@ -23,6 +23,7 @@ import {
   isApplicationProtocol,
   keptWhenUnhealthyMs,
   type Probe,
+  type TargetGroupInput,
 } from "./target-group-attributes.ts";
 import { TARGET_HEALTH, type TargetHealth } from "./target-health.ts";
 
@@ -41,19 +42,6 @@ export interface Target extends Spell {
   readonly zone: string | undefined;
   readonly quicServerId: string | undefined;
   readonly health: Health;
-}
-
-export interface TargetGroupInput {
-  readonly arn: string;
-  readonly name: string;
-  readonly vpcId: string;
-  readonly protocol: string;
-  readonly port: number;
-  readonly targetType: "instance" | "ip" | "lambda" | "alb";
-  readonly healthCheck: HealthCheck;
-  readonly probe: Probe;
-  /** Of the addresses of a group of type `ip`. Default: ipv4. */
-  readonly ipAddressType?: "ipv4" | "ipv6";
 }
 
 /** What a target group needs to know of the world around it. */
@@ -186,7 +174,7 @@ export class TargetGroup {
         return TARGET_HEALTH.healthy;
       case "unhealthy":
         if (this.#isUnhealthyDraining(target, now)) return TARGET_HEALTH.unhealthyDraining;
-        return this.#isRefusing(target) ? TARGET_HEALTH.failing : TARGET_HEALTH.unhealthy;
+        return this.#failsWithAnswer(target) ? TARGET_HEALTH.failing : TARGET_HEALTH.unhealthy;
       case "initial":
         return now < this.#trafficFrom(target) ? TARGET_HEALTH.registering : TARGET_HEALTH.firstChecks;
       default:
@@ -214,10 +202,13 @@ export class TargetGroup {
    * not enabled in, never do. `zone`: from the load balancer's node in that zone, without cross-zone load balancing.
    */
   routable(now: number, machine: number, machines: number, zone?: string): readonly Target[] {
+    // With cross-zone load balancing a shift ends all traffic at once. Without it DNS does all of it, with its lag.
+    const shiftLag = this.isCrossZone ? 0 : this.#surroundings.timing.dnsTtlMs;
+    const shifted = this.#loadBalancer?.zonalShifts.zonesAt(now - shiftLag);
     const known = [...this.#targets.values()].map((targets) =>
       targets.filter(
         (target) =>
-          !this.isShifted(target) &&
+          shifted?.has(this.#zoneOf(target) ?? "") !== true &&
           this.#isInEnabledZone(target) &&
           (zone === undefined || (this.#zoneOf(target) ?? zone) === zone) &&
           now >= this.#trafficFrom(target) &&
@@ -268,11 +259,8 @@ export class TargetGroup {
    * Whether traffic was shifted away from the target's zone. It stays registered and healthy.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/zonal-shift.html
    */
-  isShifted(target: Target): boolean {
-    const shifted = this.#loadBalancer?.shiftedZones;
-    if (shifted === undefined || shifted.size === 0) return false;
-    const zone = this.#zoneOf(target);
-    return zone !== undefined && shifted.has(zone);
+  isShifted(target: Target, now: number): boolean {
+    return this.#loadBalancer?.zonalShifts.zonesAt(now).has(this.#zoneOf(target) ?? "") === true;
   }
 
   /** Until when machine number `machine` sends this registration new traffic, in milliseconds since the epoch. */
@@ -326,6 +314,11 @@ export class TargetGroup {
   #answering(target: Target): Answering {
     const machine = this.#machineOf(target);
     return (asksKubeProxy(this.probe) ? machine?.kubeProxyAnswering : machine?.answering) ?? ALWAYS_UP;
+  }
+
+  /** Its health checks get an answer, or are refused, and do not time out. */
+  #failsWithAnswer(target: Target): boolean {
+    return this.#isRefusing(target) || this.#machineOf(target)?.isRefusing === true;
   }
 
   /** Its machine answers, and its kube-proxy says that the node goes. */

@@ -17,7 +17,7 @@ import {
   type NewTargetGroup,
   type WorldOptions,
 } from "./ids.ts";
-import { Instance, type InstanceInput, type SwitchingOff } from "./instance.ts";
+import { Instance, type InstanceInput, type NotAnswering, type SwitchingOff } from "./instance.ts";
 import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, LoadBalancerType, Rule } from "./load-balancer.ts";
@@ -144,8 +144,8 @@ export class World {
   }
 
   /** Auto Scaling gives a member a new root volume. See `AutoScaling.beginRootVolumeReplacement`. */
-  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = this.scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
+  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, at = this.clock.now()): ScaleIn {
+    const scaleIn = this.scaling.beginRootVolumeReplacement(group, instance, at);
     this.catchUp();
     return scaleIn;
   }
@@ -196,8 +196,8 @@ export class World {
   }
 
   /** Whether the instance's processes answer health checks. */
-  setAnswering(instance: Instance, up: boolean): void {
-    this.#power.setAnswering(instance, up, this.clock.now());
+  setAnswering(instance: Instance, up: boolean, how?: NotAnswering): void {
+    this.#power.setAnswering(instance, up, this.clock.now(), how);
   }
 
   /** Whether the instance's kube-proxy says that the node may get traffic. */

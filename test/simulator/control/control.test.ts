@@ -123,6 +123,30 @@ describe("calls to AWS", () => {
   });
 });
 
+test("AWS says of health checks that are refused that they failed, and of those without an answer that they timed out", async () => {
+  const { control, clock, post } = await withPost(GROUP);
+  const said = async () => {
+    const { targetGroups } = await control.state();
+    const parameters = `Version=2015-12-01&Action=DescribeTargetHealth&TargetGroupArn=${targetGroups[0]?.arn}`;
+    const { text } = await control.aws(parameters);
+    const healths = [...text.matchAll(/<TargetHealth>.*?<\/TargetHealth>/gs)].map(([health]) => health);
+    const reasons = healths.map((health) => /<Description>([^<]*)</.exec(health)?.[1]);
+    return { reasons, codes: targetGroups[0]?.targets.map(({ reason }) => reason) };
+  };
+  await post("program-stops", { instances: ["node-1"] });
+  await post("machine-failures", { instances: ["node-2"] });
+  await clock.advance(60_000);
+  expect(await said()).toEqual({
+    reasons: ["Health checks failed", "Request timed out", undefined],
+    codes: ["Target.FailedHealthChecks", "Target.Timeout", undefined],
+  });
+  await post("machine-failures", { instances: ["node-1"] });
+  expect((await said()).reasons).toEqual(["Request timed out", "Request timed out", undefined]);
+  await post("recoveries", { instances: ["node-1", "node-2"] });
+  await clock.advance(150_000);
+  expect((await said()).codes).toEqual([undefined, undefined, undefined]);
+});
+
 describe("zonal shifts", () => {
   test("take a zone's targets out of traffic, though AWS's API calls them healthy, until they are ended", async () => {
     const { control, post } = await withPost(GROUP);
@@ -139,6 +163,22 @@ describe("zonal shifts", () => {
     expect((await control.state()).loadBalancers[0]?.shiftedZones).toEqual(["eu-west-1a"]);
     await control.call("DELETE", "zonal-shifts");
     expect((await receiving())?.map(([, receives]) => receives)).toEqual([true, true, true]);
+  });
+
+  test("are one at a time for each load balancer, as AWS has it", async () => {
+    const { control, post } = await withPost(GROUP);
+    const shift = (zone: string) => control.call("POST", "zonal-shifts", { loadBalancer: "front", zone });
+    await post("zonal-shifts", { loadBalancer: "front", zone: "eu-west-1a" });
+    expect((await shift("eu-west-1a")).status).toBe(200);
+    expect(await shift("eu-west-1b")).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining("There's already an active zonal shift for that resource identifier") },
+    });
+    const shifted = async () => (await control.state()).loadBalancers[0]?.shiftedZones;
+    expect(await shifted()).toEqual(["eu-west-1a"]);
+    await control.call("DELETE", "zonal-shifts");
+    expect((await shift("eu-west-1b")).status).toBe(200);
+    expect(await shifted()).toEqual(["eu-west-1b"]);
   });
 });
 

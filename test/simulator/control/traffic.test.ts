@@ -89,12 +89,12 @@ describe("the traffic in the state", () => {
       ["draining", true],
       ["healthy", true],
     ]);
-    clock.advance(60_000);
+    await clock.advance(60_000);
     expect(await web()).toEqual([
       ["draining", false],
       ["healthy", true],
     ]);
-    clock.advance(300_000);
+    await clock.advance(300_000);
     expect(await web()).toEqual([
       ["healthy", true],
       ["not-registered", false],
@@ -112,11 +112,11 @@ describe("a machine", () => {
     const { listeners } = await carried({ control });
     expect(listeners[0]).toMatchObject({ answered: 1, failed: 1 });
     expect(listeners[1]?.failed).toBeGreaterThan(0);
-    clock.advance(120_000);
+    await clock.advance(120_000);
     expect(await requests(alb, 2)).toEqual([SECOND, SECOND].map((id) => [200, id]));
     expect((await control.state()).instances[0]).toMatchObject({ state: "running", answering: false });
     await control.post("recoveries", { instances: ["node-1"] });
-    clock.advance(300_000);
+    await clock.advance(300_000);
     expect((await requests(alb, 2)).map((answer) => answer?.[1]).sort()).toEqual([FIRST, SECOND]);
     expect((await requests(nlb, 12)).every((answer) => answer?.[0] === 200)).toBe(true);
   });
@@ -126,7 +126,7 @@ describe("a machine", () => {
     await control.post("machine-failures", { zone: "eu-west-1a" });
     const [slow, quick] = [request(alb), request(alb)];
     expect(await Promise.race([slow, quick])).toEqual([200, SECOND]);
-    clock.advance(10_000);
+    await clock.advance(10_000);
     expect((await Promise.all([slow, quick])).map((answer) => answer?.[0]).sort()).toEqual([200, 504]);
     expect((await carried({ control })).listeners[0]).toMatchObject({ answered: 1, failed: 1 });
     expect((await control.state()).instances.map(({ state, answering }) => [state, answering])).toEqual([
@@ -134,7 +134,7 @@ describe("a machine", () => {
       ["running", true],
     ]);
     await control.post("recoveries", { zone: "eu-west-1a" });
-    clock.advance(300_000);
+    await clock.advance(300_000);
     expect((await requests(alb, 2)).map((answer) => answer?.[1]).sort()).toEqual([FIRST, SECOND]);
   });
 });
