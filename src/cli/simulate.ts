@@ -36,8 +36,12 @@ export async function runSimulate({ options, streams }: Call): Promise<number> {
   const { scenario: file, json = false, seed, ...where } = options as unknown as SimulateOptions;
   const described = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
   const scenario = seed === undefined ? described : { ...described, seed };
+  if (where.port !== 0 && where.port === where.firstPort)
+    throw new ConfigError([`--first-port and --port are both ${where.port}: give different ones`]);
   const interrupted = nextInterrupt(streams);
-  const region = await open(scenario, where, streams);
+  const region = await open(scenario, where, streams).catch((error: unknown) => {
+    throw error instanceof ScenarioError ? problemsOf(error, file) : error;
+  });
   streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
   await interrupted;
   await region.close();
@@ -48,9 +52,14 @@ async function readScenarioFile(file: string): Promise<Scenario> {
   try {
     return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
-    if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
+    if (error instanceof ScenarioError) throw problemsOf(error, file);
     throw new ConfigError([`${file} can't be read: ${fileProblem(error as NodeJS.ErrnoException)}`]);
   }
+}
+
+/** `file`: absent of the demo's scenario, which has none. */
+function problemsOf({ problems }: ScenarioError, file = "the scenario"): ConfigError {
+  return new ConfigError(problems.map((problem) => `${file}: ${problem}`));
 }
 
 async function open(
@@ -63,7 +72,7 @@ async function open(
       onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
       onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, firstPort, onUndelivered });
+    return await openRegion(scenario, { clock: clockOf(speed), port, host, firstPort, onUndelivered });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
     const flag = refused === port ? "--port" : "--first-port";
@@ -85,6 +94,13 @@ async function open(
   }
 }
 
+/** Its speed may be 0 once it runs. */
+function clockOf(speed: number): ScaledClock {
+  const clock = new ScaledClock(speed === 0 ? 1 : speed);
+  clock.setSpeed(speed);
+  return clock;
+}
+
 function complain(stderr: Output, what: string, { message }: Error): void {
   stderr.write(`hasta-la-vista: ${what}: ${printable(message, MESSAGE_MAX)}\n`);
 }
@@ -93,6 +109,8 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
   return {
     AWS_ENDPOINT_URL: url,
     AWS_REGION: world.region,
+    // Version 1 of the AWS CLI and boto3 read only this one.
+    AWS_DEFAULT_REGION: world.region,
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   };

@@ -14,6 +14,7 @@ import { name, reference, seconds, wholeNumber, zone } from "../scenario/values.
 import type { Instance } from "../world/instance.ts";
 import { ControlProblem } from "./control-problem.ts";
 import { type ControlledRegion, type MachinesGiven, machinesGiven, namedMachines } from "./controlled-region.ts";
+import { checkDeparture } from "./departure-checks.ts";
 import { checkRunning, failMachine, recoverMachine, stopProgram } from "./machines.ts";
 import { openApiDocument } from "./openapi.ts";
 import { idsAnswer, nothing, type Operation, operation } from "./operation.ts";
@@ -28,7 +29,7 @@ const machines: z.ZodType<MachinesGiven> = z.union(
     z.strictObject({ instances: z.array(reference).min(1).describe("Names of machines, of entries, or ids.") }),
     z.strictObject({ zone: zone.describe("All machines of this zone.") }),
   ],
-  { error: 'give {"instances": [names or ids]} or {"zone": a zone}' },
+  { error: ({ input }) => `${machinesProblem(input)}give {"instances": ["a name or id"]} or {"zone": "a zone"}` },
 );
 const shift = z.strictObject({ loadBalancer: name.describe("Its name."), zone });
 const clockAnswer = z.object({ now: z.string().describe("ISO 8601."), speed: z.number() });
@@ -191,6 +192,8 @@ function departure<K extends keyof Departures>(
     answer: idsAnswer,
     run(region, given) {
       const named = namedMachines(given.instances, region);
+      region.world.catchUp();
+      checkDeparture(key, named, region, (given.afterSeconds ?? 0) > 0);
       DEPARTURES[key](given, region);
       region.world.catchUp();
       return idsOf(named);
@@ -226,6 +229,11 @@ function setDesiredCapacity(
       409,
       `the group ${name} may have ${minSize} to ${maxSize} instances, not ${desiredCapacity}`,
     );
+  if (desiredCapacity > group.desiredCapacity && group.launchMs === undefined)
+    throw new ControlProblem(
+      409,
+      `the group ${name} launches nothing, so it stays at ${group.desiredCapacity} and can't have ${desiredCapacity}: give it launchSeconds in the scenario`,
+    );
   const before = new Set(group.scaleIns);
   world.scaling.setCapacity(group, desiredCapacity, world.clock.now());
   world.catchUp();
@@ -252,4 +260,16 @@ function setClock({ world: { clock } }: ControlledRegion, set: (clock: ScaledClo
 
 function idsOf(instances: readonly Instance[]): object {
   return { instances: instances.map(({ id }) => id) };
+}
+
+/** What was given in place of machines: the union alone would not say. */
+function machinesProblem(given: unknown): string {
+  if (typeof given !== "object" || given === null) return "";
+  const [keys, { instances, zone: its }] = [Object.keys(given), given as Partial<Record<string, unknown>>];
+  if ("instances" in given && "zone" in given) return "both instances and zone are given: ";
+  if ("instances" in given && !Array.isArray(instances))
+    return `instances is ${JSON.stringify(instances)}, not a list: `;
+  if ("zone" in given && keys.length === 1) return `zone is ${JSON.stringify(its)}, not the name of a zone: `;
+  if (Array.isArray(instances) && keys.length === 1) return `instances is ${JSON.stringify(instances)}: `;
+  return keys.length === 0 ? "neither instances nor zone is given: " : `the keys ${keys.join(", ")} are given: `;
 }
