@@ -7,9 +7,7 @@ export function jsonProblem(text: string): string {
     if (isBeginning(text.slice(0, middle))) right = middle;
     else wrong = middle;
   }
-  const before = text.slice(0, right);
-  const column = right - before.lastIndexOf("\n");
-  const place = `line ${before.split("\n").length}, column ${column}`;
+  const place = placeAfter(text.slice(0, right));
   const [unexpected] = text.slice(right);
   return unexpected === undefined
     ? `${place}: it ends too early, a quote or a closing bracket is missing`
@@ -26,4 +24,10 @@ function isBeginning(text: string): boolean {
     const [, position] = /at position (\d+)/.exec(message) ?? [];
     return message.startsWith("Unexpected end") || (position !== undefined && Number(position) >= text.length);
   }
+}
+
+/** Of the character that follows a text. */
+function placeAfter(text: string): string {
+  const lines = text.split("\n");
+  return `line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
 }
