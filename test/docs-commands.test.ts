@@ -253,7 +253,7 @@ describe("commands in the documents work as they stand there", () => {
     await service?.child.line(/"access check passed"/);
     // A block that needs a region which an earlier block has started.
     const needsRegion = text.includes(SIMULATED) && !/(?:hasta-la-vista|dist\/cli\.js) simulate/.test(text);
-    const region = needsRegion ? "hasta-la-vista simulate --scenario docs/scenarios/quick.yaml\n" : "";
+    const region = needsRegion ? "hasta-la-vista simulate\n" : "";
     const { code, stdout, stderr, recorded: calls } = await runCommands(region + commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
     for (const call of calls) recorded.add(call);

@@ -129,12 +129,32 @@ describe("docs/simulator.md", () => {
     expect(rows.sort()).toEqual(OPERATIONS.map(({ method, path }) => `${method} ${CONTROL_PREFIX}${path}`).sort());
   });
 
+  test("has a row for each scenario file", () => {
+    const rows = [...page.matchAll(/^\| \[[\w-]+\.yaml\]\(scenarios\/([\w-]+\.yaml)\) \|/gm)].map(([, file]) => file);
+    expect(rows.sort()).toEqual(readdirSync("docs/scenarios").filter((file) => file.endsWith(".yaml")));
+  });
+
   test("has a row for each flag of `simulate`", async () => {
     const { stdout } = await runCli(["simulate", "--help"]);
     const flags = [...stdout.matchAll(/^ {2}(--[\w-]+(?: <\w+>)?)/gm)].map(([, flag]) => flag);
     expect(firstCells(below(page, "Start")).sort()).toEqual(flags.sort());
   });
 });
+
+test.each(["Set up", "Use", "Operate"])(
+  "the README and the index of docs have the same pages under '%s'",
+  (heading) => {
+    const linksIn = (text: string) => [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+    const row = read("README.md")
+      .split("\n")
+      .find((line) => line.startsWith(`| ${heading} |`));
+    const listed = read("docs/README.md").split(`## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
+    // The content of a page may link to other ones.
+    const pages = listed.split("\n").flatMap((line) => linksIn(line.split("|")[1] ?? ""));
+    const expected = pages.map((link) => (link.startsWith("../") ? link.slice(3) : `docs/${link}`));
+    expect(linksIn(row ?? "").sort()).toEqual(expected.sort());
+  },
+);
 
 test("the index of decisions lists each of them, in order", () => {
   const pages = readdirSync("decisions").filter((file) => /^\d/.test(file));

@@ -39,9 +39,11 @@ export async function runSimulate({ options, streams }: Call): Promise<number> {
   const interrupted = nextInterrupt(streams).then(() => stop.abort());
   const described = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
   const scenario = seed === undefined ? described : { ...described, seed };
+  if (where.port !== 0 && where.port === where.firstPort)
+    throw new ConfigError([`--first-port and --port are both ${where.port}: give different ones`]);
   const region = await open(scenario, where, streams, stop.signal).catch((error: unknown) => {
     if (stop.signal.aborted) return undefined; // It was interrupted while it opened, and has left nothing open.
-    throw error;
+    throw error instanceof ScenarioError ? problemsOf(error, file) : error;
   });
   if (region === undefined) return EXIT.done;
   streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
@@ -54,9 +56,14 @@ async function readScenarioFile(file: string): Promise<Scenario> {
   try {
     return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
-    if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
+    if (error instanceof ScenarioError) throw problemsOf(error, file);
     throw new ConfigError([`${file} can't be read: ${fileProblem(error as NodeJS.ErrnoException)}`]);
   }
+}
+
+/** `file`: absent of the demo's scenario, which has none. */
+function problemsOf({ problems }: ScenarioError, file = "the scenario"): ConfigError {
+  return new ConfigError(problems.map((problem) => `${file}: ${problem}`));
 }
 
 async function open(
@@ -72,9 +79,10 @@ async function open(
     };
     const onProgramEnded = ({ id }: { readonly id: string }) =>
       stderr.write(
-        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another\n`,
+        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another
+`,
       );
-    const clock = new ScaledClock(speed);
+    const clock = clockOf(speed);
     return await openRegion(scenario, { clock, port, host, firstPort, signal, onUndelivered, onProgramEnded });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
@@ -97,6 +105,13 @@ async function open(
   }
 }
 
+/** Its speed may be 0 once it runs. */
+function clockOf(speed: number): ScaledClock {
+  const clock = new ScaledClock(speed === 0 ? 1 : speed);
+  clock.setSpeed(speed);
+  return clock;
+}
+
 function complain(stderr: Output, what: string, { message }: Error): void {
   stderr.write(`hasta-la-vista: ${what}: ${printable(message, MESSAGE_MAX)}\n`);
 }
@@ -105,6 +120,8 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
   return {
     AWS_ENDPOINT_URL: url,
     AWS_REGION: world.region,
+    // Version 1 of the AWS CLI and boto3 read only this one.
+    AWS_DEFAULT_REGION: world.region,
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   };

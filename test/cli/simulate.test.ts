@@ -39,13 +39,14 @@ describe("hasta-la-vista simulate", () => {
     const child = new Child("cli", ["simulate"]);
     await child.line(/Ctrl-C/);
     const lines = child.output.trim().split("\n");
-    expect(lines.slice(0, 4)).toEqual([
+    expect(lines.slice(0, 5)).toEqual([
       expect.stringMatching(/^export AWS_ENDPOINT_URL=http:\/\/127\.0\.0\.1:\d+$/),
       "export AWS_REGION=eu-west-1",
+      "export AWS_DEFAULT_REGION=eu-west-1",
       "export AWS_ACCESS_KEY_ID=simulated",
       "export AWS_SECRET_ACCESS_KEY=simulated",
     ]);
-    expect(lines.slice(4).every((line) => line.startsWith("# "))).toBe(true);
+    expect(lines.slice(5).every((line) => line.startsWith("# "))).toBe(true);
     const url = /application load balancer shop, port 80: (\S+)/.exec(child.output)?.[1] ?? "";
     expect((await fetch(url)).headers.get("x-served-by")).toMatch(/^i-0de3000000000000[1-6]$/);
     expect(child.output).toContain("# network load balancer ingest, port 80: http://127.0.0.1:");
@@ -163,6 +164,35 @@ events: [{ queue: "${missing}" }]
     await fetch(environment.AWS_ENDPOINT_URL, { method: "POST", body: terminate });
     // An hour passes in 3.6 seconds.
     await expect.poll(async () => (await launched()).text, { interval: 200 }).toContain("<name>terminated</name>");
+  });
+
+  test("stands still from the start with --speed 0", async () => {
+    const scenario = await file("dataPlane: false");
+    const child = new Child("cli", ["simulate", "--scenario", scenario, "--speed", "0", "--json"]);
+    const { control } = JSON.parse(await child.line(/^\{/));
+    const state = async () => (await fetch(`${control}state`)).json();
+    const { now, speed } = (await state()) as { readonly now: string; readonly speed: number };
+    expect(speed).toBe(0);
+    expect(await state()).toMatchObject({ now });
+  });
+
+  test("refuses one port for both of its ports, and its own port for a queue", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as { port: number };
+    await new Promise((resolve) => taken.close(resolve));
+    const both = await runHere(["simulate", "--port", String(port), "--first-port", String(port)]);
+    expect(both).toMatchObject({
+      code: 2,
+      stderr: `hasta-la-vista: --first-port and --port are both ${port}: give different ones\n`,
+    });
+    const queue = `http://localhost:${port}/000000000000/departures`;
+    const scenario = await file(`dataPlane: false\nevents: [{ queue: "${queue}" }]`);
+    const misled = await runHere(["simulate", "--scenario", scenario, "--port", String(port)]);
+    expect(misled).toMatchObject({
+      code: 2,
+      stderr: `hasta-la-vista: ${scenario}: events[0].queue: '${queue}' is the region's own port ${port}, which has no SQS: run SQS on another port\n`,
+    });
   });
 
   test("listens on the port it is told to, and says so when that is taken", async () => {

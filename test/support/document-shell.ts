@@ -10,7 +10,7 @@ import type { Environment, Finished } from "./program-run.ts";
 export const SERVICE = "http://localhost:8080";
 
 /** The machine's own. Nothing else of it can be reached from a document's commands. */
-const TOOLS = ["cat", "curl", "flock", "grep", "kill", "mv", "node", "sed", "sh", "sleep"];
+const TOOLS = ["cat", "curl", "flock", "grep", "kill", "mv", "node", "sed", "seq", "sh", "sleep"];
 
 /** What would reach the machine's own programs. */
 const WAY_OUT = /\bPATH=|(?:^|[\s;&|(`])(?:\.{0,2}\/[\w./-]*bin\/)/m;

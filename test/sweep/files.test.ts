@@ -287,7 +287,7 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
     [
       "when a target has more than AWS takes",
       drain({ listed: { Id: "i-1", X: 1 } }),
-      /registrations\[0\]\.listed: unknown key 'X'$/,
+      /registrations\[0\]\.listed: unknown key 'X': the keys here are /,
     ],
     ["when a name is an escape sequence", drain({ pool: "\u001b[31m" }), /\.pool: give no control characters$/],
     ["when its node is none", drain({}, { node: { ...node, id: "node" } }), /node\.id: give an instance id$/],
@@ -315,15 +315,23 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     [
       "when it is no YAML",
       "a: [",
-      /^line 1, column 5: the indentation is wrong, or a closing bracket is missing: correct it$/,
+      /^line 1, column 5: the indentation is wrong, or a closing bracket is missing: correct it\. The line is 'a: \['$/,
     ],
     [
       "when a line is indented with a tab",
       "faults:\n\t- {}",
-      /^line 2, column 1: the line is indented with a tab: use spaces$/,
+      /^line 2, column 1: the line is indented with a tab: use spaces\. The line is '\?- \{\}'$/,
     ],
-    ["when a value has a colon and no quotes", "region: a: b", /^line 1, column 9: .*: .* put the value in quotes$/],
-    ["when a quote is missing", "region: 'a", /^line 1, column 11: a quote, .* is missing: add it$/],
+    [
+      "when a value has a colon and no quotes",
+      "region: a: b",
+      /^line 1, column 9: .*: .* put the value in quotes\. The line is 'region: a: b'$/,
+    ],
+    [
+      "when a quote is missing",
+      "region: 'a",
+      /^line 1, column 11: a quote, .* is missing, .*: correct it\. The line is 'region: 'a'$/,
+    ],
     [
       "when it has a directive of another language",
       "%FOO\n---\n{}",
@@ -333,17 +341,17 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     [
       "when it has a tag that nobody knows",
       'region: !!js/function "x"',
-      /^line 1, column 9: the tag is not known, .*: remove it$/,
+      /^line 1, column 9: the tag is not known, .*: remove it\. The line is /,
     ],
     [
       "when it has a key twice",
       "region: eu-west-1\nregion: eu-west-2",
-      /^line 2, column 1: the key is given twice: remove one$/,
+      /^line 2, column 1: the key is given twice: remove one\. The line is '.*region"?: .*'$/,
     ],
     [
       "when it has a key twice in JSON",
       '{"region": "a", "region": "b"}',
-      /^line 1, column \d+: the key is given twice: remove one$/,
+      /^line 1, column \d+: the key is given twice: remove one\. The line is '.*region"?: .*'$/,
     ],
     [
       "when an alias leads nowhere",
@@ -368,10 +376,18 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
       Array.from({ length: 300 }, (_, level) => `${" ".repeat(level)}a:\n`).join(""),
       /^it is nested too deeply$/,
     ],
-    ["when it is nested as deeply as can be read", `a: ${"[".repeat(90)}${"]".repeat(90)}`, /^unknown key 'a'$/],
-    ["when it has a field named __proto__", "__proto__: { region: x }", /^unknown key '__proto__'$/],
-    ["when a key is an escape sequence", '"\\e[31m": 1', /^unknown key '\?\[31m'$/],
-    ["when a key is an object", "{ region: x }: 1", /^unknown key '\{ region: x \}'$/],
+    [
+      "when it is nested as deeply as can be read",
+      `a: ${"[".repeat(90)}${"]".repeat(90)}`,
+      /^unknown key 'a': the keys here are region, accountId, .*, dataPlane$/,
+    ],
+    [
+      "when it has a field named __proto__",
+      "__proto__: { region: x }",
+      /^unknown key '__proto__': the keys here are region, /,
+    ],
+    ["when a key is an escape sequence", '"\\e[31m": 1', /^unknown key '\?\[31m': the keys here are region, /],
+    ["when a key is an object", "{ region: x }: 1", /^unknown key '\{ region: x \}': the keys here are region, /],
     [
       "when a number is out of reach",
       "instances: [{ name: a, count: 1e309 }]",

@@ -453,7 +453,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("a first port without room", ["simulate", "--first-port", "65535"], 2, /--first-port is 65535: .* lower one/),
     row("half a seed", ["simulate", "--seed", "1.5"], 2, /--seed is '1\.5': give a whole number from 0 to 2147483647/),
     row("too big a seed", ["simulate", "--seed", "2147483648"], 2, /--seed is '2147483648'/),
-    row("no speed", ["simulate", "--speed", "0"], 2, /--speed is '0': give a number above 0 and up to 1000/),
+    row("a negative speed", ["simulate", "--speed", "-1"], 2, /--speed is '-1': give a number from 0 to 1000/),
     row("too much speed", ["simulate", "--speed", "1001"], 2, /--speed is '1001'/),
     row("a speed out of reach", ["simulate", "--speed", "1e309"], 2, /--speed is '1e309'/),
   ],

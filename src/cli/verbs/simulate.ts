@@ -22,11 +22,7 @@ const readSeed = numberOf(
   (value) => Number.isInteger(value) && value <= SEED_MAX,
   `a whole number from 0 to ${SEED_MAX}`,
 );
-const readSpeed = numberOf(
-  "--speed",
-  (value) => value > 0 && value <= SPEED_MAX,
-  `a number above 0 and up to ${SPEED_MAX}, such as 20`,
-);
+const readSpeed = numberOf("--speed", (value) => value <= SPEED_MAX, `a number from 0 to ${SPEED_MAX}, such as 20`);
 
 export function declareSimulate(program: Command): Command {
   return program
@@ -52,7 +48,12 @@ export function declareSimulate(program: Command): Command {
       readHost,
       LOOPBACK,
     )
-    .option("--speed <factor>", `simulated seconds per real second, up to ${SPEED_MAX}`, readSpeed, 1)
+    .option(
+      "--speed <factor>",
+      `simulated seconds per real second, up to ${SPEED_MAX}; with 0, time stands still until the control API advances it`,
+      readSpeed,
+      1,
+    )
     .option(
       "--seed <number>",
       "seed of everything that is random, such as ids; the same seed gives the same results. Default: the scenario's, or 1",

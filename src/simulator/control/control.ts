@@ -5,8 +5,10 @@ import { shapeAdvice } from "../scenario/shape-advice.ts";
 import type { Beside } from "../simulator.ts";
 import { ControlProblem } from "./control-problem.ts";
 import { CONTROL_PREFIX, type ControlledRegion } from "./controlled-region.ts";
+import { jsonProblem } from "./json-problem.ts";
 import type { Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
+import { TargetRecord } from "./target-record.ts";
 
 /** An entry of a scenario has some hundred bytes, and may name hundreds of machines. */
 const BODY_BYTES_MAX = 256 * 1_024;
@@ -19,13 +21,13 @@ export class Control implements Beside {
   #region: ControlledRegion | undefined;
 
   /** From now on the region is ready. */
-  open(region: ControlledRegion): void {
-    this.#region = region;
+  open(region: Omit<ControlledRegion, "targets">): void {
+    this.#region = { ...region, targets: new TargetRecord(region.world) };
   }
 
   /** Whether a request is for the control API, and not for AWS. */
-  isMeant({ url = "" }: Pick<IncomingMessage, "url">): boolean {
-    return url.startsWith(CONTROL_PREFIX);
+  isMeant(request: Pick<IncomingMessage, "method" | "url">): boolean {
+    return request.url?.startsWith(CONTROL_PREFIX) === true || isAstray(request);
   }
 
   /** Never rejects. */
@@ -43,6 +45,7 @@ export class Control implements Beside {
 
   async #answer(request: IncomingMessage): Promise<object> {
     const text = await textOf(request);
+    if (isAstray(request)) throw new ControlProblem(404, ASTRAY);
     const [path = ""] = (request.url ?? "").slice(CONTROL_PREFIX.length).split("?", 1);
     const operation = operationAt(path, request.method ?? "GET");
     const body = operation.body === undefined ? undefined : read(text, operation.body);
@@ -50,6 +53,14 @@ export class Control implements Beside {
       throw new ControlProblem(503, "the region is still starting", { headers: { "retry-after": "1" } });
     return operation.run(this.#region, body);
   }
+}
+
+const ASTRAY = `this is the endpoint for AWS clients (AWS_ENDPOINT_URL). The control API begins at ${CONTROL_PREFIX}, such as ${CONTROL_PREFIX}state`;
+
+/** What a person or a browser asks, and no AWS client: the root without a call, and the prefix without its slash. */
+function isAstray({ method, url }: Pick<IncomingMessage, "method" | "url">): boolean {
+  if (`${url}/` === CONTROL_PREFIX) return true;
+  return url === "/" && (method === "GET" || method === "HEAD");
 }
 
 function operationAt(path: string, method: string): Operation {
@@ -84,7 +95,10 @@ function read(text: string, schema: z.ZodType): unknown {
   try {
     given = JSON.parse(text);
   } catch {
-    throw new ControlProblem(400, text.trim() === "" ? "there is no body: give a JSON object" : "the body is no JSON");
+    throw new ControlProblem(
+      400,
+      text.trim() === "" ? "there is no body: give a JSON object" : `the body is not JSON: ${jsonProblem(text)}`,
+    );
   }
   const checked = schema.safeParse(given, { error: shapeAdvice });
   if (checked.success) return checked.data;

@@ -3,6 +3,7 @@ import type { BuiltWorld } from "../scenario/build-world.ts";
 import type { Simulator } from "../simulator.ts";
 import type { Instance } from "../world/instance.ts";
 import { ControlProblem } from "./control-problem.ts";
+import type { TargetRecord } from "./target-record.ts";
 
 /** The beginning of every path of the control API. No simulated API of AWS has a path of its own. */
 export const CONTROL_PREFIX = "/_simulator/";
@@ -13,6 +14,7 @@ export interface ControlledRegion extends Pick<BuiltWorld, "world" | "idsOf" | "
   /** Absent if its load balancers carry no traffic. */
   readonly plane: DataPlane | undefined;
   readonly metadata: readonly { readonly instanceId: string; readonly url: string }[];
+  readonly targets: TargetRecord;
 }
 
 /** The machines of a request: those that it names, or all of a zone. */
@@ -39,4 +41,10 @@ export function namedMachines(names: readonly string[], { world, idsOf }: Contro
   return idsOf(names)
     .map((id) => world.instance(id))
     .filter((instance) => instance !== undefined);
+}
+
+/** A machine as a message names it: `node-1 (i-…)`, or by its id alone if the scenario has no name for it. */
+export function calledIn({ instanceIds }: ControlledRegion, { id }: Instance): string {
+  const [name] = [...instanceIds].find(([, its]) => its === id) ?? [];
+  return name === undefined ? id : `${name} (${id})`;
 }

@@ -1,6 +1,6 @@
 import type { Instance } from "../world/instance.ts";
 import { ControlProblem } from "./control-problem.ts";
-import type { ControlledRegion } from "./controlled-region.ts";
+import { type ControlledRegion, calledIn } from "./controlled-region.ts";
 
 /**
  * Failures of machines that EC2 does not see: it still reports them as running, sends no event, and its status checks
@@ -27,7 +27,11 @@ export async function recoverMachine(instance: Instance, { world, plane }: Contr
 }
 
 /** Throws if one of them is off, because nothing of it could fail. */
-export function checkRunning(machines: readonly Instance[], { world }: ControlledRegion): void {
-  const off = machines.filter(({ id }) => !world.isRunning(id)).map(({ id }) => id);
-  if (off.length > 0) throw new ControlProblem(409, `${off.join(", ")} ${off.length === 1 ? "does" : "do"} not run`);
+export function checkRunning(machines: readonly Instance[], region: ControlledRegion): void {
+  const off = machines.filter(({ id }) => !region.world.isRunning(id)).map((each) => calledIn(region, each));
+  if (off.length === 0) return;
+  throw new ControlProblem(
+    409,
+    `${off.join(", ")} ${off.length === 1 ? "does" : "do"} not run: name machines that run`,
+  );
 }

@@ -42,6 +42,11 @@ function described({ method, path, summary, body, answer }: Operation): object {
         description: "Refused, and why. Nothing has changed.",
         content: { "application/problem+json": { schema: schemaOf(problem, "output") } },
       },
+      503: {
+        description: "The region is still starting. Ask again.",
+        headers: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } },
+        content: { "application/problem+json": { schema: schemaOf(problem, "output") } },
+      },
     },
   };
 }

@@ -20,6 +20,7 @@ import {
   machinesGiven,
   namedMachines,
 } from "./controlled-region.ts";
+import { checkDeparture } from "./departure-checks.ts";
 import { checkRunning, failMachine, recoverMachine, stopProgram } from "./machines.ts";
 import { openApiDocument } from "./openapi.ts";
 import { idsAnswer, nothing, type Operation, operation } from "./operation.ts";
@@ -34,7 +35,7 @@ const machines: z.ZodType<MachinesGiven> = z.union(
     z.strictObject({ instances: z.array(reference).min(1).describe("Names of machines, of entries, or ids.") }),
     z.strictObject({ zone: zone.describe("All machines of this zone.") }),
   ],
-  { error: 'give {"instances": [names or ids]} or {"zone": a zone}' },
+  { error: ({ input }) => `${machinesProblem(input)}give {"instances": ["a name or id"]} or {"zone": "a zone"}` },
 );
 const shift = z.strictObject({ loadBalancer: name.describe("Its name."), zone });
 const clockAnswer = z.object({ now: z.string().describe("ISO 8601."), speed: z.number() });
@@ -200,6 +201,8 @@ function departure<K extends keyof Departures>(
     answer: idsAnswer,
     run(region, given) {
       const named = namedMachines(given.instances, region);
+      region.world.catchUp();
+      checkDeparture(key, named, region, (given.afterSeconds ?? 0) > 0);
       DEPARTURES[key](given, region);
       region.world.catchUp();
       return idsOf(named);
@@ -234,6 +237,11 @@ function setDesiredCapacity(
     throw new ControlProblem(
       409,
       `the group ${name} may have ${minSize} to ${maxSize} instances, not ${desiredCapacity}`,
+    );
+  if (desiredCapacity > group.desiredCapacity && group.launchMs === undefined)
+    throw new ControlProblem(
+      409,
+      `the group ${name} launches nothing, so it stays at ${group.desiredCapacity} and can't have ${desiredCapacity}: give it launchSeconds in the scenario`,
     );
   const before = new Set(group.scaleIns);
   world.scaling.setCapacity(group, desiredCapacity, world.clock.now());
@@ -270,4 +278,16 @@ async function setClock(
 
 function idsOf(instances: readonly Instance[]): object {
   return { instances: instances.map(({ id }) => id) };
+}
+
+/** What was given in place of machines: the union alone would not say. */
+function machinesProblem(given: unknown): string {
+  if (typeof given !== "object" || given === null) return "";
+  const [keys, { instances, zone: its }] = [Object.keys(given), given as Partial<Record<string, unknown>>];
+  if ("instances" in given && "zone" in given) return "both instances and zone are given: ";
+  if ("instances" in given && !Array.isArray(instances))
+    return `instances is ${JSON.stringify(instances)}, not a list: `;
+  if ("zone" in given && keys.length === 1) return `zone is ${JSON.stringify(its)}, not the name of a zone: `;
+  if (Array.isArray(instances) && keys.length === 1) return `instances is ${JSON.stringify(instances)}: `;
+  return keys.length === 0 ? "neither instances nor zone is given: " : `the keys ${keys.join(", ")} are given: `;
 }

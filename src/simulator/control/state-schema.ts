@@ -15,12 +15,18 @@ const listener = z.object({
   port: z.int().describe("As AWS's API has it."),
   protocol: z.string(),
   url: z.string().optional().describe("Where it listens. Absent where it carries no traffic."),
+  urls: z
+    .array(z.string())
+    .optional()
+    .describe("All of them: a listener for connections and datagrams has one for each, http:// and udp://."),
   traffic: traffic.optional(),
 });
 
 const target = {
   id: z.string(),
-  state: z.string().describe("As AWS's API has it now; not-registered: it lists it no more."),
+  state: z
+    .string()
+    .describe("As AWS's API has it now; not-registered: it was registered since the region opened, and is no more."),
   receivesNew: z
     .boolean()
     .describe("Whether the load balancer sends it new requests or flows now, whatever AWS's API says."),

@@ -50,10 +50,11 @@ function listenerState(
   { port, protocol }: { readonly port: number; readonly protocol: string },
 ) {
   const traffic = plane?.trafficAt(name, port);
-  return { port, protocol, ...(traffic !== undefined && { url: plane?.url(name, port), traffic }) };
+  const urls = [...(plane?.urls(name, port) ?? [])];
+  return { port, protocol, ...(traffic !== undefined && { url: urls[0], urls, traffic }) };
 }
 
-function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
+function groupState({ world, plane, targets }: ControlledRegion, group: TargetGroup) {
   const now = world.clock.now();
   const receiving = new Set(EACH_MACHINE.flatMap((machine) => group.routable(now, machine, MACHINES).map(nameOf)));
   const carried = carriedBy(group.arn, plane);
@@ -62,7 +63,11 @@ function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
     const { id, port, zone } = target;
     return { id, port, ...(zone !== undefined && { zone }), state, ...(reason !== undefined && { reason }) };
   });
-  const gone = unlisted(carried, listed).map(({ id, port = 0 }) => ({ id, port, state: "not-registered" }));
+  const gone = unlisted([...targets.of(group.arn), ...carried.values()], listed).map(({ id, port = 0 }) => ({
+    id,
+    port,
+    state: "not-registered",
+  }));
   const loadBalancer = world.loadBalancerOf(group.arn)?.name;
   return {
     name: group.name,
@@ -77,16 +82,20 @@ function groupState({ world, plane }: ControlledRegion, group: TargetGroup) {
 }
 
 function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
-  const { world, plane } = region;
+  const { world, plane, targets } = region;
   const now = world.clock.now();
   const receiving = new Set(EACH_MACHINE.flatMap((machine) => classic.routable(now, machine, MACHINES)));
   const carried = carriedBy(classic.name, plane);
   const listed = classic.registered(now).map((id) => ({ id }));
-  const instances = [...listed, ...unlisted(carried, listed)].map(({ id }) => {
+  const gone = unlisted([...targets.of(classic.name), ...carried.values()], listed);
+  const registered = new Set(listed.map(({ id }) => id));
+  const instances = [...listed, ...gone].map(({ id }) => {
     const said = classic.apiState(id, now);
+    // While its connections drain, AWS calls it InService; later it answers OutOfService, as of any unknown instance.
+    const isGone = !registered.has(id) && said?.state !== "InService";
     return {
       id,
-      state: said?.state ?? "not-registered",
+      state: isGone ? "not-registered" : (said?.state ?? "not-registered"),
       ...(said !== undefined && { description: said.description }),
       receivesNew: receiving.has(id),
       traffic: carried.get(nameOf({ id }))?.traffic ?? NONE,
@@ -134,8 +143,9 @@ function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<stri
   return carried;
 }
 
-/** Targets that have had traffic, and are not listed any more. */
-function unlisted(carried: ReadonlyMap<string, Carried>, listed: readonly Named[]): readonly Carried[] {
+/** Those of `known`, each once, that are not listed any more. */
+function unlisted(known: readonly Named[], listed: readonly Named[]): readonly Named[] {
   const names = new Set(listed.map(nameOf));
-  return [...carried].flatMap(([name, one]) => (names.has(name) ? [] : [one]));
+  const byName = new Map(known.map((one) => [nameOf(one), one]));
+  return [...byName].flatMap(([name, one]) => (names.has(name) ? [] : [one]));
 }

@@ -4,12 +4,13 @@ import { bucket, reference, seconds, wholeNumber } from "./values.ts";
 /** What a scenario says of machines that AWS takes away, and of who hears of it. */
 
 const instances = z.array(reference).min(1).describe("Names of machines, or of entries for all of theirs.");
-const afterSeconds = seconds(0).optional().describe("From when the region opens. Default: 0.");
+const FROM = "from when the region opens, or from the request to the control API. Default: 0.";
+const afterSeconds = seconds(0).optional().describe(`Counted ${FROM}`);
 
 export const interruption = z
   .strictObject({
     instances,
-    afterSeconds: afterSeconds.describe("When the first notice comes, from when the region opens. Default: 0."),
+    afterSeconds: afterSeconds.describe(`When the first notice comes, ${FROM}`),
     of: z.enum(["spot", "capacity-reservation"]).optional().describe("Whose capacity it was. Default: spot."),
     action: z
       .enum(["terminate", "stop", "hibernate"])
@@ -42,14 +43,14 @@ export const scheduledEvent = z
   .strictObject({
     code: z.enum(["instance-reboot", "system-reboot", "instance-stop", "instance-retirement"]),
     instances,
-    afterSeconds: afterSeconds.describe("When it is announced, from when the region opens. Default: 0."),
+    afterSeconds: afterSeconds.describe(`When it is announced, ${FROM}`),
     startsInSeconds: seconds(0).describe("From its announcement until AWS acts."),
     windowSeconds: seconds(1).optional().describe("How long AWS says that it may take. Default: 7200."),
   })
   .describe("Something that AWS does to machines because of what they run on.");
 
 const url = z
-  .url({ protocol: /^https?$/, error: "give a URL such as http://127.0.0.1:4566/000000000000/departures" })
+  .url({ protocol: /^https?$/, error: "give a URL such as http://127.0.0.1:9324/000000000000/departures" })
   // It is shown to people.
   .refine((given) => !/^\w+:\/\/[^/]*@/.test(given), "give a URL without user and password");
 

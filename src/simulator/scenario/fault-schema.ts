@@ -1,38 +1,58 @@
 import * as z from "zod";
-import { API_NAMES } from "../api/answer.ts";
+import { isAwsAction } from "../api/action-names.ts";
+import { API_NAMES, type ApiName, simulatedActions } from "../api/answer.ts";
 import type { Fault } from "../faults/fault.ts";
+import { nearest } from "./nearest.ts";
 import { bucket, ms, wholeNumber } from "./values.ts";
 
 /** What a scenario, or the control API, says of calls to AWS that go wrong. */
 
-export const fault = z.strictObject({
-  api: z.enum(API_NAMES).optional().describe("Default: all of them."),
-  action: z.string().min(1).optional().describe("Such as DescribeTargetHealth. Default: every action."),
-  when: z
-    .strictObject({
-      first: wholeNumber(1, 1_000_000).optional(),
-      every: wholeNumber(1, 1_000_000).optional(),
-      probability: z.number().min(0).max(1).optional(),
-      seed: z.int().optional().describe("For the probability. Default: the region's seed."),
-    })
-    .refine(
-      ({ first, every, probability }) =>
-        [first, every, probability].filter((given) => given !== undefined).length === 1,
-      "give exactly one of first, every, probability",
-    )
-    .optional()
-    .describe("Which of the calls it strikes. Default: all of them."),
-  effect: z.discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("error"),
-      code: z.string().min(1),
-      status: wholeNumber(400, 599).optional().describe("Default: 400."),
-      message: z.string().optional(),
-    }),
-    z.strictObject({ type: z.enum(["latency", "stale"]), ms }),
-    z.strictObject({ type: z.enum(["refused", "reset", "hang", "malformed", "empty"]) }),
-  ]),
-});
+export const fault = z
+  .strictObject({
+    api: z.enum(API_NAMES).optional().describe("Default: all of them."),
+    action: z.string().min(1).optional().describe("Such as DescribeTargetHealth. Default: every action."),
+    when: z
+      .strictObject({
+        first: wholeNumber(1, 1_000_000).optional(),
+        every: wholeNumber(1, 1_000_000).optional(),
+        probability: z.number().min(0).max(1).optional(),
+        seed: z.int().optional().describe("For the probability. Default: the region's seed."),
+      })
+      .refine(
+        ({ first, every, probability }) =>
+          [first, every, probability].filter((given) => given !== undefined).length === 1,
+        "give exactly one of first, every, probability",
+      )
+      .optional()
+      .describe("Which of the calls it strikes. Default: all of them."),
+    effect: z.discriminatedUnion("type", [
+      z.strictObject({
+        type: z.literal("error"),
+        code: z.string().min(1),
+        status: wholeNumber(400, 599).optional().describe("Default: 400."),
+        message: z.string().optional(),
+      }),
+      z.strictObject({ type: z.enum(["latency", "stale"]), ms }),
+      z.strictObject({ type: z.enum(["refused", "reset", "hang", "malformed", "empty"]) }),
+    ]),
+  })
+  .superRefine(({ api, action }, context) => {
+    const apis = api === undefined ? API_NAMES : [api];
+    if (action === undefined || apis.some((each) => isAwsAction(each, action))) return;
+    context.addIssue({ code: "custom", path: ["action"], message: unknownAction(action, api) });
+  });
+
+/** A fault for such an action would never strike. */
+function unknownAction(action: string, api: ApiName | undefined): string {
+  const simulated = simulatedActions();
+  const guess = nearest(
+    action,
+    (api === undefined ? API_NAMES : [api]).flatMap((each) => simulated[each] ?? []),
+  );
+  const advice =
+    guess === undefined ? "GET /_simulator/actions lists those that are simulated" : `did you mean ${guess}?`;
+  return `'${action}' is no action of ${api ?? "AWS"}: ${advice}`;
+}
 
 export const quotas = z
   .strictObject({

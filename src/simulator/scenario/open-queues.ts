@@ -1,13 +1,30 @@
 import { type DeliveryOptions, type Destination, EventDelivery } from "../events/event-delivery.ts";
 import { SqsSender } from "../events/sqs-sender.ts";
 import type { World } from "../world/world.ts";
+import type { Problem } from "./problem.ts";
 import type { Scenario } from "./schema.ts";
 
 type ScenarioQueue = NonNullable<Scenario["events"]>[number];
 
+/** The names and addresses of this machine that a region may listen on. */
+const HERE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
 interface OpenQueues {
   /** Resolves when nothing is sent any more. */
   close(): Promise<void>;
+}
+
+/** Queues that lead to the region itself, by its port. It has no SQS, and would answer every message with a refusal. */
+export function queuesOnPort({ events = [] }: Scenario, port: number): readonly Problem[] {
+  return events.flatMap(({ queue, endpoint }, index) => {
+    const given = endpoint ?? queue;
+    const url = new URL(given);
+    if (!HERE.test(url.hostname) || Number(url.port) !== port) return [];
+    const path = ["events", index, endpoint === undefined ? "queue" : "endpoint"];
+    return [
+      { path, message: `'${given}' is the region's own port ${port}, which has no SQS: run SQS on another port` },
+    ];
+  });
 }
 
 /** Lets the scenario's queues hear of the world from now on. */

@@ -12,7 +12,8 @@ import type { World } from "../world/world.ts";
 import { type BuiltWorld, buildWorld } from "./build-world.ts";
 import { beginDepartures } from "./departures.ts";
 import { faultOf } from "./fault-schema.ts";
-import { openQueues } from "./open-queues.ts";
+import { openQueues, queuesOnPort } from "./open-queues.ts";
+import { problemText, ScenarioError } from "./problem.ts";
 import type { Scenario } from "./schema.ts";
 
 /** One port of a load balancer, where it carries traffic. */
@@ -91,6 +92,11 @@ export async function openRegion(
   for (const fault of scenario.faults ?? []) simulator.faults.add(faultOf(fault, world.random.seed));
   const listeners = new MetadataListeners(world, host);
   const url = await simulator.listen(port, host);
+  const misled = queuesOnPort(scenario, Number(new URL(url).port));
+  if (misled.length > 0) {
+    await simulator.close();
+    throw new ScenarioError(misled.map(problemText));
+  }
   let plane: DataPlane | undefined;
   const { entrances, metadata } = await openListeners().catch(async (error: unknown) => {
     plane?.close();
@@ -102,8 +108,8 @@ export async function openRegion(
   setMaxListeners(0, closed.signal);
   const running = controllers.map((controller) => controller.run(closed.signal));
   const queues = openQueues(scenario, world, onUndelivered);
-  beginDepartures(scenario, built);
   control.open({ ...built, simulator, plane, metadata });
+  beginDepartures(scenario, built);
   return {
     world,
     simulator,

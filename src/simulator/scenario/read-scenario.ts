@@ -35,7 +35,7 @@ function parse(text: string): unknown {
   if (wrong.some(({ code }) => code === "MULTIPLE_DOCS")) {
     throw new ScenarioError(["it holds several documents, divided by ---: give one"]);
   }
-  if (wrong.length > 0) throw new ScenarioError([...new Set(wrong.map(yamlProblem))]);
+  if (wrong.length > 0) throw new ScenarioError([...new Set(wrong.map((each) => yamlProblem(each, text)))]);
   if (document.contents === null) throw new ScenarioError([`the file says nothing: ${SCENARIO_NEEDED}`]);
   try {
     return document.toJS();

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { nearest } from "./nearest.ts";
 
 /** Characters of a value that a problem repeats. */
 const SHOWN_MAX = 40;
@@ -10,7 +11,7 @@ const SHOWN_MAX = 40;
 export const shapeAdvice: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case "unrecognized_keys":
-      return unknownKeys(issue.keys);
+      return unknownKeys(issue.keys, keysOf(issue.inst));
     case "invalid_type":
       return wrong(issue.input, TYPES[issue.expected] ?? issue.expected);
     case "invalid_value":
@@ -36,6 +37,8 @@ const TYPES: Readonly<Record<string, string>> = {
   object: "an object",
   record: "an object",
   string: "a text",
+  // The only one is a range of lags.
+  tuple: "a list of two numbers, such as [4000, 18000]",
 };
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -46,8 +49,18 @@ const FORMATS: Readonly<Record<string, string>> = {
   url: "a URL",
 };
 
-function unknownKeys(keys: readonly string[]): string {
-  return `unknown ${keys.length === 1 ? "key" : "keys"} ${keys.map((key) => shown(key)).join(", ")}`;
+function unknownKeys(keys: readonly string[], known: readonly string[]): string {
+  const what = `unknown ${keys.length === 1 ? "key" : "keys"} ${keys.map((key) => shown(key)).join(", ")}`;
+  const guesses = keys.map((key) => nearest(key, known)).filter((guess) => guess !== undefined);
+  if (guesses.length === keys.length) return `${what}: did you mean ${guesses.join(", ")}?`;
+  return known.length === 0 ? what : `${what}: the keys here are ${known.join(", ")}`;
+}
+
+/** Of the object that an issue is about. */
+function keysOf(schema: unknown): readonly string[] {
+  const { shape = {} } =
+    (schema as { readonly _zod?: { readonly def?: { readonly shape?: object } } })?._zod?.def ?? {};
+  return Object.keys(shape);
 }
 
 function wrong(value: unknown, needed: string): string {

@@ -213,7 +213,7 @@ describe("the clock", () => {
 describe("a request that is refused", () => {
   test.each([
     ["POST", "interruptions", undefined, 400, "there is no body: give a JSON object"],
-    ["POST", "interruptions", "{", 400, "the body is no JSON"],
+    ["POST", "interruptions", "{", 400, "the body is not JSON: line 1, column 2: it ends too early"],
     ["POST", "interruptions", [], 400, "a list is not an object"],
     ["POST", "interruptions", { instances: [] }, 400, "instances: "],
     ["POST", "interruptions", { instances: ["node"], action: "eat" }, 400, "action: 'eat' is not one of terminate"],
@@ -221,7 +221,28 @@ describe("a request that is refused", () => {
     ["POST", "scheduled-events", { instances: ["node"], code: "instance-stop" }, 400, "startsInSeconds: is missing"],
     ["POST", "desired-capacity", { group: "none", desiredCapacity: 1 }, 404, "no Auto Scaling group 'none': the "],
     ["POST", "desired-capacity", { group: "workers", desiredCapacity: 4 }, 409, "workers may have 1 to 3 instances"],
-    ["POST", "machine-failures", { instances: ["node"], zone: "a" }, 400, 'give {"instances"'],
+    ["POST", "interruptions", '{"instances":\n [node]}', 400, "the body is not JSON: line 2, column 4: unexpected 'o'"],
+    [
+      "POST",
+      "interruptions",
+      { instances: ["node"], afterSecond: 5 },
+      400,
+      "'afterSecond': did you mean afterSeconds?",
+    ],
+    ["POST", "root-volume-replacements", { instances: ["spare"] }, 409, "spare (i-00002000000000001) is in no Auto Sc"],
+    ["POST", "machine-failures", { instances: "node-1" }, 400, 'instances is "node-1", not a list: give {"instances"'],
+    ["POST", "machine-failures", { instances: ["node"], zone: "a" }, 400, "both instances and zone are given: give {"],
+    ["POST", "machine-failures", { zone: 1 }, 400, "zone is 1, not the name of a zone: give {"],
+    ["POST", "machine-failures", { instances: [1] }, 400, "instances is [1]: give {"],
+    ["POST", "machine-failures", {}, 400, "neither instances nor zone is given: give {"],
+    ["POST", "machine-failures", { machines: 1 }, 400, "the keys machines are given: give {"],
+    [
+      "POST",
+      "faults",
+      { action: "DeregisterTarget", effect: { type: "hang" } },
+      400,
+      "action: 'DeregisterTarget' is no",
+    ],
     ["POST", "machine-failures", { zone: "eu-west-1z" }, 404, "no machine is in the zone 'eu-west-1z': machines are "],
     ["POST", "zonal-shifts", { loadBalancer: "back", zone: "eu-west-1a" }, 404, "'back' is no load balancer"],
     ["POST", "zonal-shifts", { loadBalancer: "front", zone: "x" }, 409, "front is not in the zone 'x', but in eu-w"],
@@ -248,14 +269,129 @@ describe("a request that is refused", () => {
     const { control, post } = await withPost(NODES);
     await control.aws(`Version=2016-11-15&Action=TerminateInstances&InstanceId.1=${FIRST}`);
     expect((await control.call("POST", "program-stops", { instances: ["node-1"] })).body.detail).toBe(
-      `${FIRST} does not run`,
+      `node-1 (${FIRST}) does not run: name machines that run`,
     );
     // Of a zone, the others are meant.
     expect(await post("machine-failures", { zone: "eu-west-1a" })).toEqual({ instances: ["i-00002000000000001"] });
   });
 });
 
+describe("what can't happen is refused", () => {
+  test("for a machine that is terminated or, at once, stopped, with what was named", async () => {
+    const { control, post } = await withPost(GROUP);
+    await control.aws(`Version=2016-11-15&Action=TerminateInstances&InstanceId.1=${FIRST}`);
+    await control.aws("Version=2016-11-15&Action=StopInstances&InstanceId.1=i-00002000000000001");
+    const refusal = async (path: string, instances: readonly string[], more = {}) => {
+      const { status, body } = await control.call("POST", path, { instances, ...more });
+      return [status, body.detail];
+    };
+    const gone = [409, `node-1 (${FIRST}) is terminated: name a machine that runs`];
+    const event = { code: "instance-stop", startsInSeconds: 1 };
+    expect(await refusal("interruptions", ["node-1", "node-2"])).toEqual(gone);
+    expect(await refusal("interruptions", ["node-1"], { afterSeconds: 5 })).toEqual(gone);
+    expect(await refusal("rebalance-recommendations", ["node-1"])).toEqual(gone);
+    expect(await refusal("scheduled-events", ["node-1"], event)).toEqual(gone);
+    expect(await refusal("root-volume-replacements", ["node-1"])).toEqual(gone);
+    expect(await refusal("interruptions", ["spare"])).toEqual([
+      409,
+      "spare (i-00002000000000001) is stopped: start it before",
+    ]);
+    expect(await post("interruptions", { instances: ["spare"], afterSeconds: 5 })).toHaveProperty("instances");
+    expect((await control.state()).instances[1]?.state).toBe("running");
+  });
+
+  test("for members that are out of service", async () => {
+    const { control, post } = await withPost(GROUP);
+    const { instances } = await post("desired-capacity", { group: "workers", desiredCapacity: 2 });
+    const { status, body } = await control.call("POST", "root-volume-replacements", { instances });
+    expect([status, body.detail]).toEqual([
+      409,
+      expect.stringMatching(
+        /^node-\d \(i-\w+\) is Terminating:Wait in its Auto Scaling group: wait until it is InServ/,
+      ),
+    ]);
+  });
+
+  test("for a group that launches nothing and is to grow", async () => {
+    const { control, post } = await withPost(GROUP);
+    await post("desired-capacity", { group: "workers", desiredCapacity: 2 });
+    const growth = { group: "workers", desiredCapacity: 3 };
+    const { status, body } = await control.call("POST", "desired-capacity", growth);
+    expect([status, body.detail]).toEqual([
+      409,
+      "the group workers launches nothing, so it stays at 2 and can't have 3: give it launchSeconds in the scenario",
+    ]);
+    const launching = await withPost(GROUP.replace("minSize: 1", "minSize: 1, launchSeconds: 30"));
+    await launching.post("desired-capacity", { group: "workers", desiredCapacity: 2 });
+    await launching.post("desired-capacity", growth);
+  });
+});
+
+describe("a request to the endpoint that is no call of AWS", () => {
+  test.each([
+    ["GET", "/"],
+    ["HEAD", "/"],
+    ["GET", "/_simulator"],
+    ["POST", "/_simulator"],
+  ])("%s %s says where the control API is", async (method, path) => {
+    const { region } = await withPost(NODES);
+    const answer = await fetch(`${region.url}${path}`, { method });
+    expect(answer.status).toBe(404);
+    if (method !== "HEAD")
+      expect(await answer.json()).toMatchObject({
+        detail: expect.stringMatching(
+          /^this is the endpoint for AWS clients .* The control API begins at \/_simulator\//,
+        ),
+      });
+  });
+
+  test("but for a call in the URL", async () => {
+    const { region } = await withPost(NODES);
+    expect(await (await fetch(`${region.url}/?${DESCRIBE_INSTANCES}`)).text()).toContain("<DescribeInstancesResponse");
+  });
+});
+
 describe("the state", () => {
+  test("keeps every target that was registered, also without traffic, as not-registered", async () => {
+    const { control, clock } = await withPost(`${GROUP}
+classicLoadBalancers:
+  - { name: legacy, listeners: [{ protocol: HTTP, port: 80, instancePort: 82 }], instances: [node] }
+`);
+    const states = async () => {
+      const { targetGroups, classicLoadBalancers } = await control.state();
+      return [targetGroups[0]?.targets, classicLoadBalancers[0]?.instances].map((all) =>
+        Object.fromEntries(all?.map(({ id, state }) => [id.at(-1), state]) ?? []),
+      );
+    };
+    const arn = encodeURIComponent((await control.state()).targetGroups[0]?.arn ?? "");
+    const deregister = `Action=DeregisterTargets&TargetGroupArn=${arn}&Targets.member.1.Id=${FIRST}`;
+    expect((await control.aws(`Version=2015-12-01&${deregister}`)).status).toBe(200);
+    const leave = `LoadBalancerName=legacy&Instances.member.1.InstanceId=${FIRST}`;
+    await control.aws(`Version=2012-06-01&Action=DeregisterInstancesFromLoadBalancer&${leave}`);
+    await control.aws("Version=2016-11-15&Action=TerminateInstances&InstanceId.1=i-00001000000000002");
+    expect((await states())[0]).toMatchObject({ 1: "draining", 3: "healthy" });
+    await clock.advance(400_000);
+    expect(await states()).toEqual([
+      { 1: "not-registered", 2: "not-registered", 3: "healthy" },
+      { 1: "not-registered", 2: expect.any(String), 3: "InService" },
+    ]);
+  });
+
+  test("has every address of a listener, for connections and for datagrams", async () => {
+    const { control } = await withPost(readFileSync("docs/scenarios/flows.yaml", "utf8"));
+    const listeners = (await control.state()).loadBalancers.flatMap((one) => one.listeners);
+    const schemes = listeners.map(({ protocol, url, urls = [] }) => {
+      expect(url).toBe(urls[0]);
+      return [protocol, ...urls.map((each) => each.split(":")[0])];
+    });
+    expect(schemes).toEqual([
+      ["TCP", "http"],
+      ["UDP", "udp"],
+      ["TCP_UDP", "http", "udp"],
+      ["GENEVE", "http", "udp"],
+    ]);
+  });
+
   test.each(["small-cluster", "auto-scaling", "quick", "spot"])(
     "of the scenario %s is as its schema says",
     async (name) => {

@@ -20,6 +20,11 @@ test("the API's own description has every operation, with what it takes and answ
   );
   expect(operations.sort()).toEqual(OPERATIONS.map(({ method, path }) => `${method} /_simulator/${path}`).sort());
   const { requestBody, responses } = paths["/_simulator/interruptions"].post;
+  expect(requestBody.content["application/json"].schema.properties.afterSeconds.description).toContain(
+    "from the request to the control API",
+  );
+  expect(responses).toHaveProperty("503");
+  expect(paths["/_simulator/health"].get.responses["503"].headers).toHaveProperty("Retry-After");
   expect(requestBody.content["application/json"].schema.properties.action.enum).toContain("hibernate");
   expect(responses["200"].content["application/json"].schema.properties).toHaveProperty("instances");
 });

@@ -37,6 +37,18 @@ async function request(url: string): Promise<readonly [status: number, servedBy:
   return answer && [answer.status, answer.headers.get("x-served-by")];
 }
 
+test("with time standing still, a request to a silent machine waits, and is abandoned when its client gives up", async () => {
+  const { clock, control, alb } = await scene();
+  await control.post("machine-failures", { instances: ["node"] });
+  await expect(fetch(alb, { signal: AbortSignal.timeout(300) })).rejects.toThrow("timeout");
+  await expect.poll(async () => (await control.state()).traffic).toMatchObject({ open: 0, abandoned: 1, failed: 0 });
+  const waiting = request(alb);
+  await expect.poll(async () => (await control.state()).traffic.open).toBe(1);
+  await clock.advance(10_000);
+  expect((await waiting)?.[0]).toBe(504);
+  expect((await control.state()).traffic).toMatchObject({ abandoned: 1, failed: 1 });
+});
+
 async function requests(url: string, count: number) {
   const all = [];
   for (let made = 0; made < count; made++) all.push(await request(url));

@@ -146,7 +146,7 @@ controllers: [{ intervalSeconds: 1, autoScalingGroups: [nobody] }]
         "scheduledEvents[0].instances[0]: there is no instance 'nobody'",
         "instanceMetadata.instances[0]: there is no instance 'nobody'",
         expect.stringMatching(/^instanceMetadata\.limitStatus: /),
-        "events[0].queue: give a URL such as http://127.0.0.1:4566/000000000000/departures",
+        "events[0].queue: give a URL such as http://127.0.0.1:9324/000000000000/departures",
         "events[1].queue: give a URL without user and password",
         "events[2]: kinds choose among EventBridge's events: leave them out",
         "events[3].topic: give a topic's ARN such as arn:aws:sns:eu-west-1:123456789012:hooks",

@@ -38,13 +38,36 @@ test("an empty scenario is one", () => {
 
 describe("what is wrong is said with its place", () => {
   test.each<[string, unknown, string]>([
-    ["an unknown key", { faultz: [] }, "unknown key 'faultz'"],
-    ["an unknown key inside", { targetGroups: [{ ...GROUP, prot: 1 }] }, "targetGroups[0]: unknown key 'prot'"],
-    ["an unknown lag", { timing: { slow: 1 } }, "timing: unknown key 'slow'"],
+    ["an unknown key", { faultz: [] }, "unknown key 'faultz': did you mean faults?"],
+    [
+      "an unknown key inside",
+      { targetGroups: [{ ...GROUP, prot: 1 }] },
+      "targetGroups[0]: unknown key 'prot': did you mean protocol?",
+    ],
+    [
+      "an unknown lag",
+      { timing: { slow: 1 } },
+      expect.stringMatching(/^timing: unknown key 'slow': the keys here are albDeregistration, .*, dnsTtlMs$/),
+    ],
+    [
+      "a number in place of two",
+      { timing: { albDeregistration: 5 } },
+      "timing.albDeregistration: 5 is not a list of two numbers, such as [4000, 18000]",
+    ],
+    [
+      "a fault of an action that AWS does not have",
+      { faults: [{ action: "DeregisterTarget", effect: { type: "hang" } }] },
+      "faults[0].action: 'DeregisterTarget' is no action of AWS: did you mean DeregisterTargets?",
+    ],
+    [
+      "a fault of another API's action",
+      { faults: [{ api: "elbv2", action: "RunScheduledInstances", effect: { type: "hang" } }] },
+      "faults[0].action: 'RunScheduledInstances' is no action of elbv2: GET /_simulator/actions lists those that are simulated",
+    ],
     [
       "a condition in a policy that is not simulated",
       { policies: [policy({ Condition: { IpAddress: {} } })] },
-      "policies[0].document.Statement[0].Condition: unknown key 'IpAddress'",
+      "policies[0].document.Statement[0].Condition: unknown key 'IpAddress': the keys here are StringEquals, StringLike",
     ],
     [
       "two policies for one access key",
@@ -294,3 +317,29 @@ describe("what is wrong is said with its place", () => {
     expect(problemsOf(text).length).toBeGreaterThan(0);
   });
 });
+
+test.each([
+  [
+    "an entry that is indented too far",
+    "instances:\n  - name: a\n   count: 2",
+    /^line 3, .* the indentation is wrong: /,
+  ],
+  ["a key that is indented too little", "instances:\n  - name: a\n count: 2", /^line 3, column 1: the indentation is /],
+  [
+    "a key under a value",
+    "region: eu-west-1\n  seed: 2",
+    /^line 1, column 9: .*the indentation.* The line is 'region: eu-/,
+  ],
+  ["the line, as it stands", "instances:\n  - name: a\n   count: 2", / The line is ' {3}count: 2'$/],
+  ["a line's beginning", `instances: ["${"a".repeat(200)}`, / The line is 'instances: \["a{67}…'$/],
+])("YAML that can't be read is shown: %s", (_, text, expected) => {
+  expect(problemsOf(text)[0]).toMatch(expected);
+});
+
+test.each(['{"instances": [1, 2', '{"instances": [1}', '{"a": 1\n "b": 2}', '{"a" 1}'])(
+  "of JSON such as %j, the missing character is said, and nothing of indentation",
+  (text) => {
+    expect(problemsOf(text)[0]).toMatch(/^line \d, column \d+: a comma.* missing before this: add it/);
+    expect(problemsOf(text).join()).not.toContain("indent");
+  },
+);
