@@ -174,7 +174,11 @@ const loadBalancer = z.strictObject({
   vpc: vpcId.optional(),
   zones: enabledZones,
   attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
-  shiftedZones: z.array(zone).min(1).optional().describe("Zones that traffic was shifted away from."),
+  shiftedZones: z
+    .array(zone)
+    .length(1, { error: "AWS allows one zonal shift of a load balancer: name one zone" })
+    .optional()
+    .describe("The zone that traffic was shifted away from."),
   tags: tags.optional(),
   listeners: z.array(
     z.strictObject({

@@ -55,6 +55,11 @@ describe("what is wrong is said with its place", () => {
       "timing.albDeregistration: 5 is not a list of two numbers, such as [4000, 18000]",
     ],
     [
+      "a second zonal shift of a load balancer",
+      { targetGroups: [GROUP], loadBalancers: [balancer({ shiftedZones: ["eu-west-1a", "eu-west-1b"] })] },
+      "loadBalancers[0].shiftedZones: AWS allows one zonal shift of a load balancer: name one zone",
+    ],
+    [
       "a fault of an action that AWS does not have",
       { faults: [{ action: "DeregisterTarget", effect: { type: "hang" } }] },
       "faults[0].action: 'DeregisterTarget' is no action of AWS: did you mean DeregisterTargets?",
