@@ -14,8 +14,8 @@ SERVICES = {
     "tagging": "resourcegroupstaggingapi",
 }
 HEAD = """/**
- * Every action that AWS has, by API: those that are not simulated are told apart from names that AWS does not have either.
- * Generated from AWS's models, as botocore ships them: `python -m oracle.action_names` in test/conformance.
+ * Every action that AWS has, by API, to distinguish actions that are not simulated from names that AWS does not have
+ * either. Generated from AWS's models in botocore: `python -m oracle.action_names` in test/conformance.
  */
 const ACTION_NAMES = {
 """
