@@ -1,13 +1,12 @@
 import { ScaledClock } from "../clock.ts";
 import type { DataPlane } from "../data-plane/data-plane.ts";
-import { MACHINES, type Registration } from "../data-plane/passages.ts";
+import { MACHINES } from "../data-plane/passages.ts";
 import { sumOf, type Traffic, TrafficCount } from "../data-plane/traffic.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import type { ControlledRegion } from "./controlled-region.ts";
 import type { RegionState } from "./state-schema.ts";
-
-type Carried = Named & { readonly traffic: Traffic };
+import { nameOf, type Recorded } from "./target-record.ts";
 
 const NONE = new TrafficCount().report();
 const EACH_MACHINE = Array.from({ length: MACHINES }, (_, machine) => machine);
@@ -63,7 +62,7 @@ function groupState({ world, plane, targets }: ControlledRegion, group: TargetGr
     const { id, port, zone } = target;
     return { id, port, ...(zone !== undefined && { zone }), state, ...(reason !== undefined && { reason }) };
   });
-  const gone = unlisted([...targets.of(group.arn), ...carried.values()], listed).map(({ id, port = 0 }) => ({
+  const gone = unlisted(targets.of(group.arn), listed).map(({ id, port = 0 }) => ({
     id,
     port,
     state: "not-registered",
@@ -76,7 +75,7 @@ function groupState({ world, plane, targets }: ControlledRegion, group: TargetGr
     targets: [...listed, ...gone].map((target) => ({
       ...target,
       receivesNew: receiving.has(nameOf(target)),
-      traffic: carried.get(nameOf(target))?.traffic ?? NONE,
+      traffic: carried.get(nameOf(target)) ?? NONE,
     })),
   };
 }
@@ -87,7 +86,7 @@ function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
   const receiving = new Set(EACH_MACHINE.flatMap((machine) => classic.routable(now, machine, MACHINES)));
   const carried = carriedBy(classic.name, plane);
   const listed = classic.registered(now).map((id) => ({ id }));
-  const gone = unlisted([...targets.of(classic.name), ...carried.values()], listed);
+  const gone = unlisted(targets.of(classic.name), listed);
   const registered = new Set(listed.map(({ id }) => id));
   const instances = [...listed, ...gone].map(({ id }) => {
     const said = classic.apiState(id, now);
@@ -98,7 +97,7 @@ function classicState(region: ControlledRegion, classic: ClassicLoadBalancer) {
       state: isGone ? "not-registered" : (said?.state ?? "not-registered"),
       ...(said !== undefined && { description: said.description }),
       receivesNew: receiving.has(id),
-      traffic: carried.get(nameOf({ id }))?.traffic ?? NONE,
+      traffic: carried.get(nameOf({ id })) ?? NONE,
     };
   });
   return {
@@ -127,25 +126,16 @@ function instanceStates({ world, instanceIds, metadata }: ControlledRegion) {
   });
 }
 
-type Named = Pick<Registration, "id" | "port">;
-
-function nameOf({ id, port }: Named): string {
-  return `${id} ${port ?? ""}`;
-}
-
 /** The traffic of each target of a pool, by its name, for all of its zones together. */
-function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<string, Carried> {
-  const carried = new Map<string, Carried>();
-  for (const { id, port, traffic } of plane?.passages.trafficOf(pool) ?? []) {
-    const of = port === undefined ? { id } : { id, port };
-    carried.set(nameOf(of), { ...of, traffic: sumOf([traffic, carried.get(nameOf(of))?.traffic ?? NONE]) });
-  }
+function carriedBy(pool: string, plane: DataPlane | undefined): ReadonlyMap<string, Traffic> {
+  const carried = new Map<string, Traffic>();
+  for (const { traffic, ...target } of plane?.passages.trafficOf(pool) ?? [])
+    carried.set(nameOf(target), sumOf([traffic, carried.get(nameOf(target)) ?? NONE]));
   return carried;
 }
 
-/** Those of `known`, each once, that are not listed any more. */
-function unlisted(known: readonly Named[], listed: readonly Named[]): readonly Named[] {
+/** Those of `known` that are not listed any more. */
+function unlisted(known: readonly Recorded[], listed: readonly Recorded[]): readonly Recorded[] {
   const names = new Set(listed.map(nameOf));
-  const byName = new Map(known.map((one) => [nameOf(one), one]));
-  return [...byName].flatMap(([name, one]) => (names.has(name) ? [] : [one]));
+  return known.filter((one) => !names.has(nameOf(one)));
 }

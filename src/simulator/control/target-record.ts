@@ -6,6 +6,11 @@ export interface Recorded {
   readonly port?: number;
 }
 
+/** A target's name within its pool. */
+export function nameOf({ id, port }: Recorded): string {
+  return `${id} ${port ?? ""}`;
+}
+
 /** Every target that was registered since the region opened, also those that AWS does not list any more. */
 export class TargetRecord {
   readonly #world: World;
@@ -41,6 +46,6 @@ export class TargetRecord {
 
   #add(pool: string, target: Recorded): void {
     const targets = this.#targets.get(pool) ?? new Map<string, Recorded>();
-    this.#targets.set(pool, targets.set(`${target.id} ${target.port ?? ""}`, target));
+    this.#targets.set(pool, targets.set(nameOf(target), target));
   }
 }
