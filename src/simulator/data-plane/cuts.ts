@@ -10,12 +10,10 @@ import { type Cut, MACHINES, type Passages, registrationOf } from "./passages.ts
 export class Cuts {
   readonly #world: World;
   readonly #passages: Passages;
-  readonly #closed: AbortSignal;
 
-  constructor(world: World, passages: Passages, closed: AbortSignal) {
+  constructor(world: World, passages: Passages) {
     this.#world = world;
     this.#passages = passages;
-    this.#closed = closed;
   }
 
   /**
@@ -34,7 +32,7 @@ export class Cuts {
         group.trafficUntil(target, machine, MACHINES),
         since + group.deregistrationDelayMs + this.#failoverMs(type, machine),
       );
-    this.#passages.cutLater(registrationOf(group, target), { how, dueAt, isVoid });
+    this.#passages.cutLater(registrationOf(group, target), { why: "deregistered", how, dueAt, isVoid });
   }
 
   /**
@@ -52,11 +50,8 @@ export class Cuts {
         const dueAt = group.closesUnhealthyAt(target, clock.now());
         if (!isMeant || how === undefined || dueAt === Number.POSITIVE_INFINITY) continue;
         const isVoid = () => group.closesUnhealthyAt(target, clock.now()) !== dueAt || group.failsOpen(clock.now());
-        for (let machine = 0; machine < MACHINES; machine++)
-          clock.sleep(dueAt + this.#failoverMs(type, machine) - clock.now(), this.#closed).then(
-            () => isVoid() || this.#passages.cut(registrationOf(group, target), how, machine),
-            () => {}, // Closed.
-          );
+        const dueOn = (machine: number) => dueAt + this.#failoverMs(type, machine);
+        this.#passages.cutLater(registrationOf(group, target), { why: "unhealthy", how, dueAt: dueOn, isVoid });
       }
     }
   }
@@ -68,7 +63,7 @@ export class Cuts {
     const isVoid = () => classic.isRegistered(id);
     const dueAt = (machine: number) =>
       since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
-    this.#passages.cutLater({ pool: classic.name, id }, { how: "closed", dueAt, isVoid });
+    this.#passages.cutLater({ pool: classic.name, id }, { why: "deregistered", how: "closed", dueAt, isVoid });
   }
 
   #onDeregistration(group: TargetGroup, type: "application" | "network" | "gateway"): Cut | undefined {

@@ -62,7 +62,7 @@ export class DataPlane {
     // Every later cut waits for it.
     setMaxListeners(0, signal);
     this.passages = new Passages(world.clock, signal);
-    this.#cuts = new Cuts(world, this.passages, signal);
+    this.#cuts = new Cuts(world, this.passages);
     this.#flows = new FlowRouter(world, { processes: this.processes, passages: this.passages, clients: this.#clients });
   }
 

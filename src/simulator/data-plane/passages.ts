@@ -34,6 +34,15 @@ export interface Registration {
   readonly zone?: string | undefined;
 }
 
+export interface LaterCut {
+  /** Of one registration, a later one replaces an earlier one for the same cause. */
+  readonly why: "deregistered" | "unhealthy";
+  readonly how: Cut;
+  /** Milliseconds since the epoch. */
+  readonly dueAt: (machine: number) => number;
+  readonly isVoid: () => boolean;
+}
+
 interface Passage {
   readonly machine: number;
   /** The port of its program. Undefined: its machine is gone. */
@@ -47,7 +56,7 @@ export class Passages {
   readonly #closed: AbortSignal;
   readonly #all = new Map<string, Set<Passage>>();
   readonly #counts = new Map<string, { readonly of: Registration; readonly count: TrafficCount }>();
-  /** The last reason to cut for each registration: one that was undone and repeated begins again. */
+  /** The last reason of each kind to cut a registration: one that was undone and repeated begins again. */
   readonly #reasons = new Map<string, symbol>();
 
   constructor(clock: Clock, closed: AbortSignal) {
@@ -75,12 +84,6 @@ export class Passages {
     return own.map(({ of, count }) => ({ ...of, traffic: count.report() }));
   }
 
-  /** `machine`: only what this one carries. */
-  cut(through: Registration, how: Cut, machine?: number): void {
-    for (const passage of [...(this.#all.get(keyOf(through)) ?? [])])
-      if (machine === undefined || passage.machine === machine) passage.onCut(how);
-  }
-
   /** Nothing comes back from the program any more. */
   silence(port: number): void {
     for (const passages of this.#all.values())
@@ -88,21 +91,24 @@ export class Passages {
   }
 
   /** Cuts what each machine still carries when it is due, unless that is void by then. */
-  cutLater(
-    through: Registration,
-    { how, dueAt, isVoid }: { how: Cut; dueAt: (machine: number) => number; isVoid: () => boolean },
-  ): void {
-    const key = keyOf(through);
+  cutLater(through: Registration, { why, how, dueAt, isVoid }: LaterCut): void {
+    const key = `${why} ${keyOf(through)}`;
     const reason = Symbol(key);
     this.#reasons.set(key, reason);
     for (let machine = 0; machine < MACHINES; machine++) {
       this.#clock.sleep(dueAt(machine) - this.#clock.now(), this.#closed).then(
         () => {
-          if (!isVoid() && this.#reasons.get(key) === reason) this.cut(through, how, machine);
+          if (!isVoid() && this.#reasons.get(key) === reason) this.#cut(through, how, machine);
         },
         () => {}, // Closed.
       );
     }
+  }
+
+  /** Only what this machine carries. */
+  #cut(through: Registration, how: Cut, machine: number): void {
+    for (const passage of [...(this.#all.get(keyOf(through)) ?? [])])
+      if (passage.machine === machine) passage.onCut(how);
   }
 }
 
