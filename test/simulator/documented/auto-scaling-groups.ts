@@ -1,22 +1,8 @@
+import { AutoScalingGroupName, hook, member, terminate } from "./auto-scaling-calls.ts";
 import { A_DATE, count, type Expected, refused } from "./comparison.ts";
 import { SCALING, SCALING_GUIDE } from "./pages.ts";
-import { BREAKS_DOWN, differs, later, type Row, scaling, UNCHECKED } from "./row.ts";
+import { BREAKS_DOWN, differs, later, type Row, STRANGER, scaling, UNCHECKED } from "./row.ts";
 
-const STRANGER = "i-0dddddddddddddddd";
-const AutoScalingGroupName = "{workers}";
-const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
-
-type HookSettings = Partial<Parameters<typeof scaling<"putLifecycleHook">>[1]>;
-const hook = (settings: HookSettings = {}) =>
-  scaling("PutLifecycleHook", {
-    AutoScalingGroupName,
-    LifecycleHookName: "drain",
-    LifecycleTransition: TERMINATING,
-    ...settings,
-  });
-const terminate = (shrinks = true, InstanceId = "{member}") =>
-  scaling("TerminateInstanceInAutoScalingGroup", { InstanceId, ShouldDecrementDesiredCapacity: shrinks });
-const member = (InstanceIds = ["{member}"]) => scaling("DescribeAutoScalingInstances", { InstanceIds });
 const groups = (settings: Parameters<typeof scaling<"describeAutoScalingGroups">>[1] = {}) =>
   scaling("DescribeAutoScalingGroups", { AutoScalingGroupNames: [AutoScalingGroupName], ...settings });
 const group = (group: Expected): Expected => ({ AutoScalingGroups: [group] });

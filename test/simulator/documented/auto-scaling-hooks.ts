@@ -1,26 +1,14 @@
+import { AutoScalingGroupName, hook, member, TERMINATING, terminate } from "./auto-scaling-calls.ts";
 import { ABSENT, type Expected, refused } from "./comparison.ts";
 import { SCALING, SCALING_GUIDE } from "./pages.ts";
 import { BREAKS_DOWN, differs, later, type Row, scaling, UNCHECKED } from "./row.ts";
 
-const AutoScalingGroupName = "{workers}";
 const HOOKS = `${SCALING}/API_PutLifecycleHook.html`;
 const HOOK_GUIDE = `${SCALING_GUIDE}/lifecycle-hooks-overview.html`;
-const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 const TOKEN = "bcd2f1b8-9a78-44d3-8a7a-4dd07d7cf635";
 
-type HookSettings = Partial<Parameters<typeof scaling<"putLifecycleHook">>[1]>;
-const hook = (settings: HookSettings = {}) =>
-  scaling("PutLifecycleHook", {
-    AutoScalingGroupName,
-    LifecycleHookName: "drain",
-    LifecycleTransition: TERMINATING,
-    ...settings,
-  });
 const hooks = scaling("DescribeLifecycleHooks", { AutoScalingGroupName });
 const described = (hook: Expected): Expected => ({ LifecycleHooks: [hook] });
-const terminate = (shrinks = true, InstanceId = "{member}") =>
-  scaling("TerminateInstanceInAutoScalingGroup", { InstanceId, ShouldDecrementDesiredCapacity: shrinks });
-const member = (InstanceIds = ["{member}"]) => scaling("DescribeAutoScalingInstances", { InstanceIds });
 const inState = (LifecycleState: string): Expected => ({ AutoScalingInstances: [{ LifecycleState }] });
 const about = { AutoScalingGroupName, LifecycleHookName: "drain" };
 const complete = (LifecycleActionResult: string, by: { InstanceId?: string; LifecycleActionToken?: string } = {}) =>

@@ -1,8 +1,7 @@
 import { count, type Expected, refused } from "./comparison.ts";
 import { CLASSIC, CLASSIC_GUIDE } from "./pages.ts";
-import { BREAKS_DOWN, classic, differs, ec2, later, type Row, UNCHECKED } from "./row.ts";
+import { BREAKS_DOWN, classic, differs, ec2, later, type Row, STRANGER, UNCHECKED } from "./row.ts";
 
-const STRANGER = "i-0dddddddddddddddd";
 const HEALTH = `${CLASSIC}/API_DescribeInstanceHealth.html`;
 const STATE = `${CLASSIC}/API_InstanceState.html`;
 const DRAINING = `${CLASSIC_GUIDE}/config-conn-drain.html`;

@@ -1,8 +1,7 @@
 import { A_DATE, ABSENT, count, type Expected, refused } from "./comparison.ts";
 import { EC2, EC2_GUIDE } from "./pages.ts";
-import { BREAKS_DOWN, type Difference, differs, ec2, later, type Row, UNCHECKED } from "./row.ts";
+import { BREAKS_DOWN, type Difference, differs, ec2, later, type Row, STRANGER, UNCHECKED } from "./row.ts";
 
-const STRANGER = "i-0dddddddddddddddd";
 const DESCRIBE = `${EC2}/API_DescribeInstances.html`;
 const ERRORS = `${EC2}/errors-overview.html`;
 const LIFECYCLE = `${EC2_GUIDE}/ec2-instance-lifecycle.html`;

@@ -1,8 +1,7 @@
 import { ABSENT, including, refused } from "./comparison.ts";
 import { EC2 } from "./pages.ts";
-import { differs, ec2, later, type Row } from "./row.ts";
+import { differs, ec2, later, type Row, STRANGER } from "./row.ts";
 
-const STRANGER = "i-0dddddddddddddddd";
 const ERRORS = `${EC2}/errors-overview.html`;
 const InstanceIds = ["{node}"];
 

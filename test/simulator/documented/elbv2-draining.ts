@@ -1,39 +1,27 @@
-import { type Expected, refused } from "./comparison.ts";
+import { refused } from "./comparison.ts";
+import {
+  DRAINING,
+  deregister,
+  FLOWS_IN_SERVICE,
+  health,
+  healths,
+  IN_SERVICE,
+  inState,
+  NODE,
+  NOT_REGISTERED,
+  register,
+} from "./elbv2-calls.ts";
 import { ALB_GUIDE, NLB_GUIDE } from "./pages.ts";
 import { differs, elbv2, later, type Row } from "./row.ts";
 
 const STATES = `${ALB_GUIDE}/target-group-health-checks.html`;
 const DELAY = `${ALB_GUIDE}/edit-target-group-attributes.html`;
 
-type Target = Readonly<{ Id: string; Port?: number; AvailabilityZone?: string; QuicServerId?: string }>;
-const register = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("RegisterTargets", { TargetGroupArn, Targets });
-const deregister = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("DeregisterTargets", { TargetGroupArn, Targets });
-const health = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("DescribeTargetHealth", { TargetGroupArn, ...(Targets.length === 0 ? {} : { Targets }) });
 const delay = (TargetGroupArn: string, seconds: number) =>
   elbv2("ModifyTargetGroupAttributes", {
     TargetGroupArn,
     Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: String(seconds) }],
   });
-const described = (...TargetHealthDescriptions: readonly Expected[]): Expected => ({ TargetHealthDescriptions });
-const inState = (State: string) => described({ TargetHealth: { State } });
-
-const NODE = { Id: "{node}" };
-const IN_SERVICE = [register("{web}", NODE), later(120)];
-const FLOWS_IN_SERVICE = [register("{flows}", NODE), later(300)];
-
-const DRAINING = {
-  State: "draining",
-  Reason: "Target.DeregistrationInProgress",
-  Description: "Target deregistration is in progress",
-};
-const NOT_REGISTERED = {
-  State: "unused",
-  Reason: "Target.NotRegistered",
-  Description: "Target is not registered to the target group",
-};
 
 /** Registering and deregistering targets, and what is said of their health. */
 export const drainingRows: readonly Row[] = [
@@ -42,7 +30,7 @@ export const drainingRows: readonly Row[] = [
     page: DELAY,
     given: [...IN_SERVICE, deregister("{web}", NODE)],
     call: health("{web}"),
-    answers: described({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: DRAINING }),
+    answers: healths({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: DRAINING }),
     moto: differs("other value", { TargetHealthDescriptions: [] }),
   },
   {
@@ -50,7 +38,7 @@ export const drainingRows: readonly Row[] = [
     page: DELAY,
     given: [...IN_SERVICE, deregister("{web}", NODE), later(299)],
     call: health("{web}", NODE),
-    answers: described({ TargetHealth: DRAINING }),
+    answers: healths({ TargetHealth: DRAINING }),
     moto: differs("timeless", {
       TargetHealthDescriptions: [
         {
@@ -68,21 +56,21 @@ export const drainingRows: readonly Row[] = [
     page: DELAY,
     given: [...IN_SERVICE, deregister("{web}", NODE), later(300)],
     call: health("{web}"),
-    answers: described(),
+    answers: healths(),
   },
   {
     says: "a drained target that is named is unused",
     page: STATES,
     given: [...IN_SERVICE, deregister("{web}", NODE), later(300)],
     call: health("{web}", NODE),
-    answers: described({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: NOT_REGISTERED }),
+    answers: healths({ Target: { Id: "{node}", Port: 30080 }, TargetHealth: NOT_REGISTERED }),
   },
   {
     says: "a delay of 0 seconds ends draining at once",
     page: DELAY,
     given: [...IN_SERVICE, delay("{web}", 0), deregister("{web}", NODE)],
     call: health("{web}", NODE),
-    answers: described({ TargetHealth: NOT_REGISTERED }),
+    answers: healths({ TargetHealth: NOT_REGISTERED }),
   },
   {
     says: "a longer delay lets targets drain for longer",
@@ -97,7 +85,7 @@ export const drainingRows: readonly Row[] = [
     page: `${NLB_GUIDE}/edit-target-group-attributes.html`,
     given: [...FLOWS_IN_SERVICE, deregister("{flows}", NODE)],
     call: health("{flows}"),
-    answers: described({ TargetHealth: DRAINING }),
+    answers: healths({ TargetHealth: DRAINING }),
     moto: differs("other value", { TargetHealthDescriptions: [] }),
   },
   {

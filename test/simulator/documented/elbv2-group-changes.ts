@@ -1,17 +1,10 @@
 import { ABSENT, count, type Expected, refused } from "./comparison.ts";
+import { createGroup, GONE_GROUP } from "./elbv2-calls.ts";
 import { ALB_GUIDE, ELBV2 } from "./pages.ts";
 import { differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
 const CREATE = `${ELBV2}/API_CreateTargetGroup.html`;
-const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
 
-type Settings = Omit<Parameters<typeof elbv2<"createTargetGroup">>[1], "Name"> & { readonly Name?: string };
-const create = (settings: Settings = {}) =>
-  elbv2(
-    "CreateTargetGroup",
-    { Name: "new", Protocol: "HTTP", Port: 80, VpcId: "{vpc}", ...settings },
-    { made: "TargetGroups.0.TargetGroupArn" },
-  );
 const modify = (settings: Omit<Parameters<typeof elbv2<"modifyTargetGroup">>[1], "TargetGroupArn">) =>
   elbv2("ModifyTargetGroup", { TargetGroupArn: "{web}", ...settings });
 const described = (group: Expected): Expected => ({ TargetGroups: [group] });
@@ -33,7 +26,7 @@ export const groupChangeRows: readonly Row[] = [
   {
     says: "an unknown group cannot be changed",
     page: `${ELBV2}/API_ModifyTargetGroup.html`,
-    call: elbv2("ModifyTargetGroup", { TargetGroupArn: GONE, HealthCheckPath: "/" }),
+    call: elbv2("ModifyTargetGroup", { TargetGroupArn: GONE_GROUP, HealthCheckPath: "/" }),
     answers: refused("TargetGroupNotFound"),
   },
   {
@@ -46,7 +39,7 @@ export const groupChangeRows: readonly Row[] = [
   {
     says: "a deleted group is unknown",
     page: `${ELBV2}/API_DeleteTargetGroup.html`,
-    given: [create(), elbv2("DeleteTargetGroup", { TargetGroupArn: "{made}" })],
+    given: [createGroup(), elbv2("DeleteTargetGroup", { TargetGroupArn: "{made}" })],
     call: elbv2("DescribeTargetGroups", { TargetGroupArns: ["{made}"] }),
     answers: refused("TargetGroupNotFound"),
   },
@@ -54,7 +47,7 @@ export const groupChangeRows: readonly Row[] = [
     says: "a group is created with tags",
     page: CREATE,
     quote: "The tags to assign to the target group.",
-    given: [create({ Tags: [{ Key: "kubernetes.io/cluster/demo", Value: "owned" }] })],
+    given: [createGroup({ Tags: [{ Key: "kubernetes.io/cluster/demo", Value: "owned" }] })],
     call: elbv2("DescribeTags", { ResourceArns: ["{made}"] }),
     answers: {
       TagDescriptions: [{ ResourceArn: "{made}", Tags: [{ Key: "kubernetes.io/cluster/demo", Value: "owned" }] }],
@@ -79,7 +72,7 @@ export const groupChangeRows: readonly Row[] = [
     page: `${ELBV2}/API_AddTags.html`,
     quote: "If a resource already has a tag with the same key, AddTags updates its value.",
     given: [
-      create({ Tags: [{ Key: "a", Value: "1" }] }),
+      createGroup({ Tags: [{ Key: "a", Value: "1" }] }),
       elbv2("AddTags", { ResourceArns: ["{made}"], Tags: [{ Key: "a", Value: "2" }] }),
     ],
     call: elbv2("DescribeTags", { ResourceArns: ["{made}"] }),
@@ -100,7 +93,7 @@ export const groupChangeRows: readonly Row[] = [
     says: "a removed tag is gone, and so is one that was not there",
     page: `${ELBV2}/API_RemoveTags.html`,
     given: [
-      create({
+      createGroup({
         Tags: [
           { Key: "a", Value: "1" },
           { Key: "b", Value: "2" },
@@ -114,7 +107,7 @@ export const groupChangeRows: readonly Row[] = [
   {
     says: "tags of an unknown resource are refused",
     page: `${ELBV2}/API_DescribeTags.html`,
-    call: elbv2("DescribeTags", { ResourceArns: [GONE] }),
+    call: elbv2("DescribeTags", { ResourceArns: [GONE_GROUP] }),
     answers: refused("TargetGroupNotFound"),
     moto: UNCHECKED,
   },

@@ -1,21 +1,13 @@
 import { ABSENT, type Expected, refused } from "./comparison.ts";
+import { createGroup, GONE_BALANCER, GONE_GROUP } from "./elbv2-calls.ts";
 import { ALB_GUIDE, ELBV2, GWLB_GUIDE, NLB_GUIDE } from "./pages.ts";
 import { differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
 const CREATE = `${ELBV2}/API_CreateTargetGroup.html`;
 const DESCRIBE = `${ELBV2}/API_DescribeTargetGroups.html`;
-const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
-const GONE_BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/gone/0123456789abcdef";
 const NAME_RULES =
   "This name must be unique per region per account, can have a maximum of 32 characters, must contain only alphanumeric characters or hyphens, and must not begin or end with a hyphen.";
 
-type Settings = Omit<Parameters<typeof elbv2<"createTargetGroup">>[1], "Name"> & { readonly Name?: string };
-const create = (settings: Settings = {}) =>
-  elbv2(
-    "CreateTargetGroup",
-    { Name: "new", Protocol: "HTTP", Port: 80, VpcId: "{vpc}", ...settings },
-    { made: "TargetGroups.0.TargetGroupArn" },
-  );
 const described = (group: Expected): Expected => ({ TargetGroups: [group] });
 
 /** Target groups: what they are made with, how they are found and changed. */
@@ -23,7 +15,7 @@ export const groupRows: readonly Row[] = [
   {
     says: "a group of an ALB is checked by HTTP on the traffic port",
     page: `${ALB_GUIDE}/target-group-health-checks.html`,
-    call: create(),
+    call: createGroup(),
     answers: described({
       Protocol: "HTTP",
       ProtocolVersion: "HTTP1",
@@ -45,7 +37,7 @@ export const groupRows: readonly Row[] = [
     page: `${NLB_GUIDE}/target-group-health-checks.html`,
     quote:
       "For Application Load Balancers, the default is HTTP. For Network Load Balancers and Gateway Load Balancers, the default is TCP.",
-    call: create({ Protocol: "TCP" }),
+    call: createGroup({ Protocol: "TCP" }),
     answers: described({
       HealthCheckProtocol: "TCP",
       HealthCheckPort: "traffic-port",
@@ -63,7 +55,7 @@ export const groupRows: readonly Row[] = [
     page: CREATE,
     quote:
       "For Network Load Balancers, you can specify values between 200 and 599, with the default value being 200-399.",
-    call: create({ Protocol: "TCP", HealthCheckProtocol: "HTTP" }),
+    call: createGroup({ Protocol: "TCP", HealthCheckProtocol: "HTTP" }),
     answers: described({ HealthCheckProtocol: "HTTP", HealthCheckPath: "/", Matcher: { HttpCode: "200-399" } }),
     moto: differs("other value", { TargetGroups: [{ HealthCheckPath: ABSENT, Matcher: { HttpCode: "200" } }] }),
   },
@@ -71,7 +63,7 @@ export const groupRows: readonly Row[] = [
     says: "a group of a GWLB is checked every 10 seconds on port 80",
     page: `${GWLB_GUIDE}/health-checks.html`,
     quote: "If the protocol is GENEVE, the default is port 80.",
-    call: create({ Protocol: "GENEVE", Port: 6_081 }),
+    call: createGroup({ Protocol: "GENEVE", Port: 6_081 }),
     answers: described({
       HealthCheckProtocol: "TCP",
       HealthCheckPort: "80",
@@ -85,7 +77,7 @@ export const groupRows: readonly Row[] = [
     says: "a group by GENEVE is on port 6081",
     page: CREATE,
     quote: "If the protocol is GENEVE, the supported port is 6081.",
-    call: create({ Protocol: "GENEVE", Port: 80 }),
+    call: createGroup({ Protocol: "GENEVE", Port: 80 }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -122,20 +114,20 @@ export const groupRows: readonly Row[] = [
   {
     says: "an unknown protocol is refused",
     page: CREATE,
-    call: create({ Protocol: "SCTP" }),
+    call: createGroup({ Protocol: "SCTP" }),
     answers: refused("ValidationError", { message: /enum value set/ }),
   },
   {
     says: "what is no VPC is refused",
     page: CREATE,
-    call: create({ VpcId: "nowhere" }),
+    call: createGroup({ VpcId: "nowhere" }),
     answers: refused("ValidationError"),
   },
   {
     says: "checks by TCP are refused for a group of an ALB",
     page: CREATE,
     quote: "The TCP protocol is not supported for health checks if the protocol of the target group is HTTP or HTTPS.",
-    call: create({ HealthCheckProtocol: "TCP" }),
+    call: createGroup({ HealthCheckProtocol: "TCP" }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -143,7 +135,7 @@ export const groupRows: readonly Row[] = [
     says: "checks by UDP are refused",
     page: CREATE,
     quote: "The GENEVE, TLS, UDP, TCP_UDP, QUIC, and TCP_QUIC protocols are not supported for health checks.",
-    call: create({ Protocol: "UDP", HealthCheckProtocol: "UDP" }),
+    call: createGroup({ Protocol: "UDP", HealthCheckProtocol: "UDP" }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -152,7 +144,7 @@ export const groupRows: readonly Row[] = [
     page: CREATE,
     quote:
       "The approximate amount of time, in seconds, between health checks of an individual target. The range is 5-300.",
-    call: create({ HealthCheckIntervalSeconds: 4 }),
+    call: createGroup({ HealthCheckIntervalSeconds: 4 }),
     answers: refused("ValidationError"),
   },
   {
@@ -160,7 +152,7 @@ export const groupRows: readonly Row[] = [
     page: CREATE,
     quote:
       "The number of consecutive health check failures required before considering a target unhealthy. The range is 2-10.",
-    call: create({ UnhealthyThresholdCount: 1 }),
+    call: createGroup({ UnhealthyThresholdCount: 1 }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -168,7 +160,7 @@ export const groupRows: readonly Row[] = [
     says: "a name of 32 characters is accepted",
     page: CREATE,
     quote: NAME_RULES,
-    call: create({ Name: "a".repeat(32) }),
+    call: createGroup({ Name: "a".repeat(32) }),
     answers: described({ TargetGroupName: "a".repeat(32) }),
   },
   ...["a".repeat(33), "-web", "web-", "web_1"].map(
@@ -176,7 +168,7 @@ export const groupRows: readonly Row[] = [
       says: `the name ${Name} is refused`,
       page: CREATE,
       quote: NAME_RULES,
-      call: create({ Name }),
+      call: createGroup({ Name }),
       answers: refused("ValidationError"),
     }),
   ),
@@ -184,8 +176,8 @@ export const groupRows: readonly Row[] = [
     says: "the same group may be created twice",
     page: CREATE,
     quote: "If you attempt to create multiple target groups with the same settings, each call succeeds.",
-    given: [create()],
-    call: create(),
+    given: [createGroup()],
+    call: createGroup(),
     answers: described({ TargetGroupArn: "{made}" }),
     moto: differs("refuses", refused("DuplicateTargetGroupName")),
   },
@@ -193,15 +185,15 @@ export const groupRows: readonly Row[] = [
     says: "another group of the same name is refused",
     page: CREATE,
     quote: "A target group with the specified name already exists.",
-    given: [create()],
-    call: create({ Port: 81 }),
+    given: [createGroup()],
+    call: createGroup({ Port: 81 }),
     answers: refused("DuplicateTargetGroupName"),
   },
   {
     says: "a new group is in use by no load balancer",
     page: DESCRIBE,
     quote: "You can use each target group with only one load balancer.",
-    given: [create()],
+    given: [createGroup()],
     call: elbv2("DescribeTargetGroups", { TargetGroupArns: ["{made}"] }),
     answers: described({ LoadBalancerArns: [] }),
   },
@@ -215,7 +207,7 @@ export const groupRows: readonly Row[] = [
   {
     says: "the groups of a load balancer are found",
     page: DESCRIBE,
-    given: [create()],
+    given: [createGroup()],
     call: elbv2("DescribeTargetGroups", { LoadBalancerArn: "{alb}" }),
     answers: described({ TargetGroupArn: "{web}" }),
   },
@@ -230,7 +222,7 @@ export const groupRows: readonly Row[] = [
   {
     says: "an unknown ARN is refused",
     page: DESCRIBE,
-    call: elbv2("DescribeTargetGroups", { TargetGroupArns: [GONE] }),
+    call: elbv2("DescribeTargetGroups", { TargetGroupArns: [GONE_GROUP] }),
     answers: refused("TargetGroupNotFound", { message: /^One or more target groups not found$/ }),
   },
   {
@@ -248,7 +240,7 @@ export const groupRows: readonly Row[] = [
   {
     says: "21 ARNs are refused",
     page: DESCRIBE,
-    given: [create()],
+    given: [createGroup()],
     call: elbv2("DescribeTargetGroups", { TargetGroupArns: Array(21).fill("{made}") }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
@@ -256,7 +248,7 @@ export const groupRows: readonly Row[] = [
   {
     says: "a page has as many groups as are asked for, and a marker of the next",
     page: DESCRIBE,
-    given: [create(), create({ Name: "second" })],
+    given: [createGroup(), createGroup({ Name: "second" })],
     call: elbv2("DescribeTargetGroups", { PageSize: 1 }),
     answers: { TargetGroups: [{ TargetGroupName: "new" }], NextMarker: /./ },
     moto: differs("missing", {
@@ -269,8 +261,8 @@ export const groupRows: readonly Row[] = [
     page: DESCRIBE,
     quote: "If there are additional results, this is the marker for the next set of results. Otherwise, this is null.",
     given: [
-      create(),
-      create({ Name: "second" }),
+      createGroup(),
+      createGroup({ Name: "second" }),
       elbv2("DescribeTargetGroups", { PageSize: 1 }, { marker: "NextMarker?" }),
     ],
     call: elbv2("DescribeTargetGroups", { PageSize: 1, Marker: "{marker}" }),

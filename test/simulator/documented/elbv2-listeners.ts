@@ -1,20 +1,13 @@
 import { ABSENT, type Expected, refused } from "./comparison.ts";
+import { createBalancer, GONE_BALANCER } from "./elbv2-calls.ts";
 import { ALB_GUIDE, ELBV2 } from "./pages.ts";
 import { BREAKS_DOWN, differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
-const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/gone/0123456789abcdef";
-const GONE_LISTENER = GONE.replace("loadbalancer/app/gone", "listener/app/gone/0123456789abcdef");
+const GONE_LISTENER = GONE_BALANCER.replace("loadbalancer/app/gone", "listener/app/gone/0123456789abcdef");
 const GONE_RULE = GONE_LISTENER.replace("listener/", "listener-rule/").concat("/0123456789abcdef");
 const CREATE_LISTENER = `${ELBV2}/API_CreateListener.html`;
 const CREATE_RULE = `${ELBV2}/API_CreateRule.html`;
 
-type BalancerSettings = Omit<Parameters<typeof elbv2<"createLoadBalancer">>[1], "Name"> & { readonly Name?: string };
-const create = (settings: BalancerSettings = {}) =>
-  elbv2(
-    "CreateLoadBalancer",
-    { Name: "new", Subnets: ["{subnetA}", "{subnetB}"], ...settings },
-    { made: "LoadBalancers.0.LoadBalancerArn" },
-  );
 const forwardTo = (TargetGroupArn: string) => [{ Type: "forward", TargetGroupArn }];
 const listener = (settings: Partial<Parameters<typeof elbv2<"createListener">>[1]> = {}, LoadBalancerArn = "{alb}") =>
   elbv2(
@@ -69,7 +62,7 @@ export const listenerRows: readonly Row[] = [
   {
     says: "an unknown load balancer is refused",
     page: `${ELBV2}/API_DescribeListeners.html`,
-    call: elbv2("DescribeListeners", { LoadBalancerArn: GONE }),
+    call: elbv2("DescribeListeners", { LoadBalancerArn: GONE_BALANCER }),
     answers: refused("LoadBalancerNotFound"),
   },
   {
@@ -146,7 +139,7 @@ export const listenerRows: readonly Row[] = [
     says: "a group serves one load balancer",
     page: CREATE_LISTENER,
     quote: "You've reached the limit on the number of load balancers per target group.",
-    given: [create()],
+    given: [createBalancer()],
     call: listener({}, "{made}"),
     answers: refused("TargetGroupAssociationLimit"),
     moto: UNCHECKED,
@@ -154,13 +147,13 @@ export const listenerRows: readonly Row[] = [
   {
     says: "a listener of an unknown load balancer is refused",
     page: CREATE_LISTENER,
-    call: listener({}, GONE),
+    call: listener({}, GONE_BALANCER),
     answers: refused("LoadBalancerNotFound"),
   },
   {
     says: "a forward to an unknown group is refused",
     page: CREATE_LISTENER,
-    call: listener({ DefaultActions: forwardTo(GONE.replace("loadbalancer/app", "targetgroup")) }),
+    call: listener({ DefaultActions: forwardTo(GONE_BALANCER.replace("loadbalancer/app", "targetgroup")) }),
     answers: refused("TargetGroupNotFound"),
   },
   {
@@ -293,7 +286,7 @@ export const listenerRows: readonly Row[] = [
     says: "a GWLB listens to everything, without a protocol",
     page: CREATE_LISTENER,
     quote: "You can't specify a protocol for a Gateway Load Balancer.",
-    given: [create({ Type: "gateway" })],
+    given: [createBalancer({ Type: "gateway" })],
     call: listener({ Port: undefined }, "{made}"),
     answers: refused("ValidationError"),
   },

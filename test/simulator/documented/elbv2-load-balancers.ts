@@ -1,20 +1,13 @@
 import { A_DATE, ABSENT, count, type Expected, refused } from "./comparison.ts";
+import { createBalancer, GONE_BALANCER } from "./elbv2-calls.ts";
 import { ALB_GUIDE, ELBV2, NLB_GUIDE } from "./pages.ts";
 import { BREAKS_DOWN, differs, elbv2, type Row, UNCHECKED } from "./row.ts";
 
-const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/gone/0123456789abcdef";
 const CREATE = `${ELBV2}/API_CreateLoadBalancer.html`;
 const DESCRIBE = `${ELBV2}/API_DescribeLoadBalancers.html`;
 const NAME_RULES =
   'This name must be unique per region per account, can have a maximum of 32 characters, must contain only alphanumeric characters or hyphens, must not begin or end with a hyphen, and must not begin with "internal-".';
 
-type BalancerSettings = Omit<Parameters<typeof elbv2<"createLoadBalancer">>[1], "Name"> & { readonly Name?: string };
-const create = (settings: BalancerSettings = {}) =>
-  elbv2(
-    "CreateLoadBalancer",
-    { Name: "new", Subnets: ["{subnetA}", "{subnetB}"], ...settings },
-    { made: "LoadBalancers.0.LoadBalancerArn" },
-  );
 const described = (balancer: Expected): Expected => ({ LoadBalancers: [balancer] });
 
 /** Load balancers. */
@@ -23,7 +16,7 @@ export const balancerRows: readonly Row[] = [
     says: "a load balancer is an internet-facing ALB by default",
     page: CREATE,
     quote: "The type of load balancer. The default is application.",
-    call: create(),
+    call: createBalancer(),
     answers: described({
       Type: "application",
       Scheme: "internet-facing",
@@ -37,7 +30,7 @@ export const balancerRows: readonly Row[] = [
   {
     says: "the ARN of an NLB says so",
     page: `${ELBV2}/Welcome.html`,
-    call: create({ Type: "network" }),
+    call: createBalancer({ Type: "network" }),
     answers: described({ Type: "network", LoadBalancerArn: /:loadbalancer\/net\/new\/[0-9a-f]{16}$/ }),
     moto: differs("other value", {
       LoadBalancers: [
@@ -50,7 +43,7 @@ export const balancerRows: readonly Row[] = [
   {
     says: "the ARN of a GWLB says so",
     page: `${ELBV2}/Welcome.html`,
-    call: create({ Type: "gateway" }),
+    call: createBalancer({ Type: "gateway" }),
     answers: described({ Type: "gateway", LoadBalancerArn: /:loadbalancer\/gwy\/new\/[0-9a-f]{16}$/ }),
     moto: differs("other value", {
       LoadBalancers: [
@@ -63,27 +56,27 @@ export const balancerRows: readonly Row[] = [
   {
     says: "the DNS name of an ALB has its name, a number and the Region",
     page: `${ALB_GUIDE}/application-load-balancers.html`,
-    call: create(),
+    call: createBalancer(),
     answers: described({ DNSName: /^new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ }),
   },
   {
     says: "the DNS name of an internal ALB begins with internal",
     page: `${ALB_GUIDE}/application-load-balancers.html`,
-    call: create({ Scheme: "internal" }),
+    call: createBalancer({ Scheme: "internal" }),
     answers: described({ Scheme: "internal", DNSName: /^internal-new-\d+\.eu-west-1\.elb\.amazonaws\.com$/ }),
     moto: differs("other value", { LoadBalancers: [{ DNSName: "new-1.eu-west-1.elb.amazonaws.com" }] }),
   },
   {
     says: "the DNS name of an NLB has the end of its ARN",
     page: `${NLB_GUIDE}/network-load-balancers.html`,
-    call: create({ Type: "network" }),
+    call: createBalancer({ Type: "network" }),
     answers: described({ DNSName: /^new-[0-9a-f]{16}\.elb\.eu-west-1\.amazonaws\.com$/ }),
     moto: differs("other value", { LoadBalancers: [{ DNSName: "new-1.eu-west-1.elb.amazonaws.com" }] }),
   },
   {
     says: "a load balancer is enabled in the zones of its subnets",
     page: DESCRIBE,
-    given: [create()],
+    given: [createBalancer()],
     call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: ["{made}"] }),
     answers: described({
       AvailabilityZones: [
@@ -96,7 +89,7 @@ export const balancerRows: readonly Row[] = [
     says: "an ALB needs two zones",
     page: CREATE,
     quote: "[Application Load Balancers] You must specify subnets from at least two Availability Zones.",
-    call: create({ Subnets: ["{subnetA}"] }),
+    call: createBalancer({ Subnets: ["{subnetA}"] }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -105,14 +98,14 @@ export const balancerRows: readonly Row[] = [
     page: CREATE,
     quote:
       "[Network Load Balancers and Gateway Load Balancers] You can specify subnets from one or more Availability Zones.",
-    call: create({ Type: "network", Subnets: ["{subnetA}"] }),
+    call: createBalancer({ Type: "network", Subnets: ["{subnetA}"] }),
     answers: described({ AvailabilityZones: [{ SubnetId: "{subnetA}" }] }),
   },
   {
     says: "a load balancer without subnets is refused",
     page: CREATE,
     quote: "You must specify either subnets or subnet mappings, but not both.",
-    call: create({ Subnets: [] }),
+    call: createBalancer({ Subnets: [] }),
     answers: refused("ValidationError"),
     moto: differs("other error", refused("SubnetNotFound")),
   },
@@ -120,7 +113,7 @@ export const balancerRows: readonly Row[] = [
     says: "an unknown subnet is refused",
     page: CREATE,
     quote: "The specified subnet does not exist.",
-    call: create({ Subnets: ["{subnetA}", "subnet-0dddddddddddddddd"] }),
+    call: createBalancer({ Subnets: ["{subnetA}", "subnet-0dddddddddddddddd"] }),
     answers: refused("SubnetNotFound"),
     moto: differs("other error", refused("InvalidSubnetID.NotFound")),
   },
@@ -128,14 +121,14 @@ export const balancerRows: readonly Row[] = [
     says: "an unknown security group is refused",
     page: CREATE,
     quote: "The specified security group does not exist.",
-    call: create({ SecurityGroups: ["sg-0dddddddddddddddd"] }),
+    call: createBalancer({ SecurityGroups: ["sg-0dddddddddddddddd"] }),
     answers: refused("InvalidSecurityGroup"),
     moto: UNCHECKED,
   },
   {
     says: "an unknown type is refused",
     page: CREATE,
-    call: create({ Type: "quantum" }),
+    call: createBalancer({ Type: "quantum" }),
     answers: refused("ValidationError"),
     moto: UNCHECKED,
   },
@@ -143,8 +136,8 @@ export const balancerRows: readonly Row[] = [
     says: "the same load balancer may be created twice",
     page: CREATE,
     quote: "If you attempt to create multiple load balancers with the same settings, each call succeeds.",
-    given: [create()],
-    call: create(),
+    given: [createBalancer()],
+    call: createBalancer(),
     answers: described({ LoadBalancerArn: "{made}" }),
     moto: differs("other value", {
       LoadBalancers: [
@@ -158,8 +151,8 @@ export const balancerRows: readonly Row[] = [
     says: "another load balancer of the same name is refused",
     page: CREATE,
     quote: "A load balancer with the specified name already exists.",
-    given: [create()],
-    call: create({ Scheme: "internal" }),
+    given: [createBalancer()],
+    call: createBalancer({ Scheme: "internal" }),
     answers: refused("DuplicateLoadBalancerName"),
     moto: UNCHECKED,
   },
@@ -168,7 +161,7 @@ export const balancerRows: readonly Row[] = [
       says: `the name ${Name} is refused`,
       page: CREATE,
       quote: NAME_RULES,
-      call: create({ Name }),
+      call: createBalancer({ Name }),
       answers: refused("ValidationError"),
       moto: UNCHECKED,
     }),
@@ -176,7 +169,7 @@ export const balancerRows: readonly Row[] = [
   {
     says: "an unknown ARN is refused",
     page: DESCRIBE,
-    call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: [GONE] }),
+    call: elbv2("DescribeLoadBalancers", { LoadBalancerArns: [GONE_BALANCER] }),
     answers: refused("LoadBalancerNotFound"),
   },
   {
@@ -212,7 +205,7 @@ export const balancerRows: readonly Row[] = [
     says: "a load balancer that is gone is deleted again with success",
     page: `${ELBV2}/API_DeleteLoadBalancer.html`,
     quote: "If the load balancer does not exist or has already been deleted, the call succeeds.",
-    call: elbv2("DeleteLoadBalancer", { LoadBalancerArn: GONE }),
+    call: elbv2("DeleteLoadBalancer", { LoadBalancerArn: GONE_BALANCER }),
     answers: {},
   },
   {

@@ -1,41 +1,28 @@
-import { ABSENT, type Expected, refused } from "./comparison.ts";
+import { ABSENT, refused } from "./comparison.ts";
+import {
+  DRAINING,
+  deregister,
+  FLOWS_IN_SERVICE,
+  GONE_GROUP,
+  health,
+  healths,
+  IN_SERVICE,
+  inState,
+  NODE,
+  NOT_REGISTERED,
+  register,
+} from "./elbv2-calls.ts";
 import { ALB_GUIDE, ELBV2, NLB_GUIDE } from "./pages.ts";
-import { differs, ec2, elbv2, later, type Row, UNCHECKED } from "./row.ts";
+import { differs, ec2, elbv2, later, type Row, STRANGER, UNCHECKED } from "./row.ts";
 
-const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
-const STRANGER = "i-0dddddddddddddddd";
 const STATES = `${ALB_GUIDE}/target-group-health-checks.html`;
 
-type Target = Readonly<{ Id: string; Port?: number; AvailabilityZone?: string; QuicServerId?: string }>;
-const register = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("RegisterTargets", { TargetGroupArn, Targets });
-const deregister = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("DeregisterTargets", { TargetGroupArn, Targets });
-const health = (TargetGroupArn: string, ...Targets: readonly Target[]) =>
-  elbv2("DescribeTargetHealth", { TargetGroupArn, ...(Targets.length === 0 ? {} : { Targets }) });
-const described = (...TargetHealthDescriptions: readonly Expected[]): Expected => ({ TargetHealthDescriptions });
-const inState = (State: string) => described({ TargetHealth: { State } });
-
-const NODE = { Id: "{node}" };
-const IN_SERVICE = [register("{web}", NODE), later(120)];
-const FLOWS_IN_SERVICE = [register("{flows}", NODE), later(300)];
 const byAddress = (Name: string, more: { Protocol?: string; IpAddressType?: string } = {}) =>
   elbv2(
     "CreateTargetGroup",
     { Name, Protocol: "HTTP", Port: 80, VpcId: "{vpc}", TargetType: "ip", ...more },
     { addresses: "TargetGroups.0.TargetGroupArn" },
   );
-
-const DRAINING = {
-  State: "draining",
-  Reason: "Target.DeregistrationInProgress",
-  Description: "Target deregistration is in progress",
-};
-const NOT_REGISTERED = {
-  State: "unused",
-  Reason: "Target.NotRegistered",
-  Description: "Target is not registered to the target group",
-};
 
 /** Registering and deregistering targets. */
 export const targetRows: readonly Row[] = [
@@ -63,7 +50,7 @@ export const targetRows: readonly Row[] = [
       "If you specified a port override when you registered a target, you must specify both the target ID and the port when you deregister it.",
     given: [register("{web}", { ...NODE, Port: 31_000 }), later(120), deregister("{web}", NODE)],
     call: health("{web}"),
-    answers: described({ Target: { Port: 31_000 }, TargetHealth: { State: "healthy" } }),
+    answers: healths({ Target: { Port: 31_000 }, TargetHealth: { State: "healthy" } }),
     moto: differs("other value", { TargetHealthDescriptions: [] }),
   },
   {
@@ -75,7 +62,7 @@ export const targetRows: readonly Row[] = [
       deregister("{web}", { ...NODE, Port: 31_000 }),
     ],
     call: health("{web}"),
-    answers: described(
+    answers: healths(
       { Target: { Port: 31_000 }, TargetHealth: DRAINING },
       { Target: { Port: 32_000 }, TargetHealth: { State: "healthy" } },
     ),
@@ -88,7 +75,7 @@ export const targetRows: readonly Row[] = [
       "You can register each EC2 instance or IP address with the same target group multiple times using different ports.",
     given: [register("{web}", { ...NODE, Port: 31_000 }, { ...NODE, Port: 32_000 })],
     call: health("{web}"),
-    answers: described({ Target: { Port: 31_000 } }, { Target: { Port: 32_000 } }),
+    answers: healths({ Target: { Port: 31_000 } }, { Target: { Port: 32_000 } }),
     moto: differs("one port", { TargetHealthDescriptions: [{ Target: { Port: 32000 } }] }),
   },
   {
@@ -98,7 +85,7 @@ export const targetRows: readonly Row[] = [
       "By default, the load balancer routes requests to registered targets using the protocol and port for the target group.",
     given: [register("{web}", NODE)],
     call: health("{web}"),
-    answers: described({ Target: { Port: 30_080 }, HealthCheckPort: "30080" }),
+    answers: healths({ Target: { Port: 30_080 }, HealthCheckPort: "30080" }),
     moto: differs("one port", { TargetHealthDescriptions: [{ HealthCheckPort: "traffic-port" }] }),
   },
   {
@@ -107,14 +94,14 @@ export const targetRows: readonly Row[] = [
     quote: "All Elastic Load Balancing operations are idempotent, which means that they complete at most one time.",
     given: [register("{web}", NODE), register("{web}", NODE)],
     call: health("{web}"),
-    answers: described({ Target: NODE }),
+    answers: healths({ Target: NODE }),
   },
   {
     says: "the registration of a target takes a moment",
     page: STATES,
     given: [register("{web}", NODE)],
     call: health("{web}"),
-    answers: described({
+    answers: healths({
       TargetHealth: {
         State: "initial",
         Reason: "Elb.RegistrationInProgress",
@@ -130,7 +117,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     given: [register("{web}", NODE), later(10)],
     call: health("{web}"),
-    answers: described({
+    answers: healths({
       TargetHealth: {
         State: "initial",
         Reason: "Elb.InitialHealthChecking",
@@ -146,7 +133,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     given: IN_SERVICE,
     call: health("{web}"),
-    answers: described({ TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } }),
+    answers: healths({ TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } }),
   },
   {
     says: "one passed check is enough for a new target",
@@ -168,7 +155,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     given: [register("{idle}", NODE), later(120)],
     call: health("{idle}"),
-    answers: described({
+    answers: healths({
       TargetHealth: {
         State: "unused",
         Reason: "Target.NotInUse",
@@ -184,7 +171,7 @@ export const targetRows: readonly Row[] = [
     page: `${NLB_GUIDE}/target-group-health-checks.html`,
     given: [...FLOWS_IN_SERVICE, elbv2("SetSubnets", { LoadBalancerArn: "{nlb}", Subnets: ["{subnetB}"] })],
     call: health("{flows}"),
-    answers: described({
+    answers: healths({
       TargetHealth: {
         State: "unused",
         Reason: "Target.NotInUse",
@@ -198,7 +185,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     given: [...IN_SERVICE, ec2("StopInstances", { InstanceIds: ["{node}"] }), later(60)],
     call: health("{web}"),
-    answers: described({
+    answers: healths({
       TargetHealth: { State: "unused", Reason: "Target.InvalidState", Description: "Target is in the stopped state" },
     }),
   },
@@ -220,13 +207,13 @@ export const targetRows: readonly Row[] = [
     page: `${ALB_GUIDE}/target-group-register-targets.html`,
     given: [...IN_SERVICE, ec2("TerminateInstances", { InstanceIds: ["{node}"] }), later(60)],
     call: health("{web}"),
-    answers: described(),
+    answers: healths(),
   },
   {
     says: "an instance that was never registered is unused, on the group's port",
     page: STATES,
     call: health("{web}", { Id: STRANGER }),
-    answers: described({ Target: { Id: STRANGER, Port: 30_080 }, TargetHealth: NOT_REGISTERED }),
+    answers: healths({ Target: { Id: STRANGER, Port: 30_080 }, TargetHealth: NOT_REGISTERED }),
     moto: differs("one port", { TargetHealthDescriptions: [{ Target: { Port: 80 } }] }),
   },
   {
@@ -234,7 +221,7 @@ export const targetRows: readonly Row[] = [
     page: STATES,
     given: IN_SERVICE,
     call: health("{web}", { ...NODE, Port: 31_999 }),
-    answers: described({ Target: { Port: 31_999 }, TargetHealth: NOT_REGISTERED }),
+    answers: healths({ Target: { Port: 31_999 }, TargetHealth: NOT_REGISTERED }),
     moto: differs("one port", {
       TargetHealthDescriptions: [
         { Target: { Port: 30080 }, TargetHealth: { State: "healthy", Reason: ABSENT, Description: ABSENT } },
@@ -246,34 +233,34 @@ export const targetRows: readonly Row[] = [
     page: `${ELBV2}/API_DescribeTargetHealth.html`,
     given: [register("{web}", NODE, { Id: "{other}" })],
     call: health("{web}", { Id: "{other}" }, { Id: STRANGER }, NODE),
-    answers: described({ Target: { Id: "{other}" } }, { Target: { Id: STRANGER } }, { Target: NODE }),
+    answers: healths({ Target: { Id: "{other}" } }, { Target: { Id: STRANGER } }, { Target: NODE }),
   },
   {
     says: "an empty group has an empty list",
     page: `${ELBV2}/API_DescribeTargetHealth.html`,
     call: health("{web}"),
-    answers: described(),
+    answers: healths(),
   },
   {
     says: "a target says that nothing overrides its health",
     page: `${ELBV2}/API_AdministrativeOverride.html`,
     given: IN_SERVICE,
     call: health("{web}"),
-    answers: described({ AdministrativeOverride: { State: "no_override" } }),
+    answers: healths({ AdministrativeOverride: { State: "no_override" } }),
     moto: differs("missing", { TargetHealthDescriptions: [{ AdministrativeOverride: ABSENT }] }),
   },
   ...["RegisterTargets", "DeregisterTargets"].map(
     (action): Row => ({
       says: "an unknown group is refused",
       page: `${ELBV2}/API_${action}.html`,
-      call: { ...register(GONE, { Id: STRANGER }), action },
+      call: { ...register(GONE_GROUP, { Id: STRANGER }), action },
       answers: refused("TargetGroupNotFound"),
     }),
   ),
   {
     says: "the health of an unknown group is refused",
     page: `${ELBV2}/API_DescribeTargetHealth.html`,
-    call: health(GONE),
+    call: health(GONE_GROUP),
     answers: refused("TargetGroupNotFound"),
   },
   {
@@ -344,7 +331,7 @@ export const targetRows: readonly Row[] = [
       "If the target type is ip and the IP address is in a subnet of the VPC for the target group, the Availability Zone is automatically detected and this parameter is optional.",
     given: [byAddress("pods"), register("{addresses}", { Id: "{nodeIp}" })],
     call: health("{addresses}"),
-    answers: described({ Target: { Id: "{nodeIp}", Port: 80, AvailabilityZone: "{zone}" } }),
+    answers: healths({ Target: { Id: "{nodeIp}", Port: 80, AvailabilityZone: "{zone}" } }),
     moto: differs("missing", { TargetHealthDescriptions: [{ Target: { AvailabilityZone: ABSENT } }] }),
   },
   {

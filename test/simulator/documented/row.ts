@@ -4,6 +4,9 @@ import type { ElasticLoadBalancing } from "@aws-sdk/client-elastic-load-balancin
 import type { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type Expected, refused } from "./comparison.ts";
 
+/** An instance that does not exist. */
+export const STRANGER = "i-0dddddddddddddddd";
+
 /** The SDK's clients, by the names that rows give to AWS's APIs. */
 export interface Clients {
   readonly elbv2: ElasticLoadBalancingV2;
