@@ -1,70 +1,80 @@
 const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
 
-/** Real time. Not bound to any virtual clock, also while timers are (sealed.ts). */
-export class WallTime {
-  #began = performance.now();
+/** An amount of time after which a measurement is given up. */
+abstract class TimeLimit {
   readonly #over = new AbortController();
   readonly #limit: Error;
-  readonly #secondsMax: number;
-  #timer: NodeJS.Timeout | undefined;
+  protected readonly secondsMax: number;
 
-  constructor(secondsMax: number) {
-    this.#secondsMax = secondsMax;
-    this.#limit = new Error(`given up after ${secondsMax} s of real time`);
+  constructor(secondsMax: number, of: string) {
+    this.secondsMax = secondsMax;
+    this.#limit = new Error(`given up after ${secondsMax} s of ${of}`);
   }
 
   /** From here on it counts. */
-  begin(): void {
-    this.#began = performance.now();
-    this.#timer = setTimeout(() => this.#over.abort(this.#limit), this.#secondsMax * 1_000);
-  }
+  abstract begin(): void;
+
+  abstract get seconds(): number;
 
   /** Aborts when the time is up, or when it has been stopped. */
   get signal(): AbortSignal {
     return this.#over.signal;
+  }
+
+  protected giveUp(): void {
+    this.#over.abort(this.#limit);
+  }
+
+  /** Ends everything that still waits for the signal. Returns why it took too long, if it did. */
+  stop(): Error | undefined {
+    this.#over.abort(new Error("the row is over"));
+    return this.#over.signal.reason === this.#limit ? this.#limit : undefined;
+  }
+}
+
+/** Real time. Not bound to any virtual clock, also while timers are (sealed.ts). */
+export class WallTime extends TimeLimit {
+  #began = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(secondsMax: number) {
+    super(secondsMax, "real time");
+  }
+
+  begin(): void {
+    this.#began = performance.now();
+    this.#timer = setTimeout(() => this.giveUp(), this.secondsMax * 1_000);
   }
 
   get seconds(): number {
     return (performance.now() - this.#began) / 1_000;
   }
 
-  /** Ends everything that still waits for the signal. Returns why it took too long, if it did. */
-  stop(): Error | undefined {
+  override stop(): Error | undefined {
     clearTimeout(this.#timer);
-    this.#over.abort(new Error("the row is over"));
-    return this.#over.signal.reason === this.#limit ? this.#limit : undefined;
+    return super.stop();
   }
 }
 
 const LOOK_INTERVAL_MS = 1_000;
 
 /** Processor time of this process, user and system, of all its threads: a busy machine takes no more of it than an idle one. */
-export class ProcessorTime {
+export class ProcessorTime extends TimeLimit {
   #began = process.cpuUsage();
   /** Of what is not part of the row. */
   #leftOutMicros = 0;
-  readonly #over = new AbortController();
-  readonly #limit: Error;
-  readonly #secondsMax: number;
   #looks: NodeJS.Timeout | undefined;
 
   constructor(secondsMax: number) {
-    this.#secondsMax = secondsMax;
-    this.#limit = new Error(`given up after ${secondsMax} s of processor time`);
+    super(secondsMax, "processor time");
   }
 
-  /** From here on it counts. */
   begin(): void {
     this.#began = process.cpuUsage();
     this.#leftOutMicros = 0;
     this.#looks = setInterval(() => {
-      if (this.seconds > this.#secondsMax) this.#over.abort(this.#limit);
+      if (this.seconds > this.secondsMax) this.giveUp();
     }, LOOK_INTERVAL_MS);
-  }
-
-  /** Aborts when the time is up, or when it has been stopped. */
-  get signal(): AbortSignal {
-    return this.#over.signal;
   }
 
   get seconds(): number {
@@ -78,11 +88,9 @@ export class ProcessorTime {
     this.#leftOutMicros += microsSince(begun);
   }
 
-  /** Ends everything that still waits for the signal. Returns why it took too much, if it did. */
-  stop(): Error | undefined {
+  override stop(): Error | undefined {
     clearInterval(this.#looks);
-    this.#over.abort(new Error("the row is over"));
-    return this.#over.signal.reason === this.#limit ? this.#limit : undefined;
+    return super.stop();
   }
 }
 

@@ -126,6 +126,7 @@ export class PollSchedule {
    * it is made where the drain could not hold such a target for its whole time any more.
    */
   confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
+    const terms = this.#options.terms();
     const seen = new Set(targets.filter(({ state }) => state === "draining").map(({ target }) => target));
     return [...held].filter((draining) => {
       const { progress, registration } = draining;
@@ -134,8 +135,8 @@ export class PollSchedule {
       // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.
       if (at <= since || at <= lastPoll || at >= this.endsFor([draining]) || wasAbsent === true || wasBack === true)
         return false;
-      const nextAt = nextPoll(this.#options.terms(), { ...progress, lastPoll: at, seenLeaving: true });
-      return nextAt + mayEndAt(this.#options.terms(), progress) - since <= draining.owner.mustEndBy;
+      const nextAt = nextPoll(terms, { ...progress, lastPoll: at, seenLeaving: true });
+      return nextAt + mayEndAt(terms, progress) - since <= draining.owner.mustEndBy;
     });
   }
 
