@@ -126,9 +126,7 @@ export class AwsProvider implements CloudProvider, Machines {
       index: this.#index,
       instances: this.#known,
       isGuarded: options.isGuarded ?? false,
-      prepareGuard: async (pool, by) => {
-        if (options.isGuarded === true) await this.#healths.prepare(pool, by);
-      },
+      prepareGuard: (pool, by) => this.#healths.prepare(pool, by),
       onFailure: (error) => options.onIndexFailed?.(error),
       refreshTags: async (by) => options.discovery === "tag" && this.#refreshTags(by),
       indexPerSecond,

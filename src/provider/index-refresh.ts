@@ -84,7 +84,7 @@ export class IndexRefresh {
   }
 
   async #readOne(turn: number, by: CallFor): Promise<void> {
-    const { clock, index, instances, prepareGuard } = this.#options;
+    const { clock, index, instances, isGuarded, prepareGuard } = this.#options;
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
       this.#failedAt.clear();
@@ -92,7 +92,7 @@ export class IndexRefresh {
       return instances.refresh(index.instances(), by);
     }
     if (turn % SETTINGS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
-    const classics = this.#options.isGuarded ? pools.classics.values() : [];
+    const classics = isGuarded ? pools.classics.values() : [];
     const unread = oldest([...pools.groups.values(), ...classics], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
     // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.
@@ -105,7 +105,7 @@ export class IndexRefresh {
     try {
       if (isSettingsTurn) {
         await settings.ask(by);
-        await prepareGuard(pool, by);
+        if (isGuarded) await prepareGuard(pool, by);
       } else await unread?.read(by);
     } catch (error) {
       this.#failedAt.set(pool.id, clock.now());
