@@ -5,6 +5,7 @@ import { DEMO_SCENARIO } from "../demo/scenario.ts";
 import { newAbort } from "../drain/abort.ts";
 import { printable } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
+import { CONTROL_PREFIX } from "../simulator/control/controlled-region.ts";
 import { isEveryAddress } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
 import { ScenarioError } from "../simulator/scenario/problem.ts";
@@ -79,7 +80,7 @@ async function open(
     };
     const onProgramEnded = ({ id }: { readonly id: string }) =>
       stderr.write(
-        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST /_simulator/recoveries starts another
+        `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST ${CONTROL_PREFIX}recoveries starts another
 `,
       );
     const clock = clockOf(speed);
@@ -130,7 +131,7 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
 function regionReport(region: OpenRegion) {
   const { world, instanceIds, entrances, metadata, queues } = region;
   const instances = [...instanceIds].map(([name, id]) => ({ id, privateIp: world.instance(id)?.privateIp, name }));
-  const control = new URL("/_simulator/", region.url).href;
+  const control = new URL(CONTROL_PREFIX, region.url).href;
   const { seed } = world.random;
   return { environment: environmentOf(region), control, seed, loadBalancers: entrances, instances, metadata, queues };
 }

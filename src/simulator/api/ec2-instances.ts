@@ -127,8 +127,8 @@ const OF_EVERY_INSTANCE: XmlFields = {
   networkPerformanceOptions: { bandwidthWeighting: "default" },
 };
 
-function stateReasonXml({ stoppedAt, terminatedAt }: Instance): XmlFields | undefined {
-  if (stoppedAt === undefined && terminatedAt === undefined) return undefined;
+function stateReasonXml({ isOff }: Instance): XmlFields | undefined {
+  if (!isOff) return undefined;
   const code = "Client.UserInitiatedShutdown";
   return { code, message: `${code}: User initiated shutdown` };
 }

@@ -45,8 +45,7 @@ export class InstanceProcesses {
     });
     this.#starting.add(starting);
     const process = await starting.finally(() => this.#starting.delete(starting));
-    const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
-    if (isOff || this.#closed.signal.aborted) process.kill();
+    if (instance.isOff || this.#closed.signal.aborted) process.kill();
     else this.#begin(instance, process);
   }
 

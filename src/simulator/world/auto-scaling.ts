@@ -112,7 +112,6 @@ export class AutoScaling {
   /** A machine that is off by then is found unhealthy, and replaced. */
   exitStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
     group.exitStandby(instance.id);
-    const isOff = instance.stoppedAt !== undefined || instance.terminatedAt !== undefined;
     const activity = this.#record(group, instance, {
       description: `Moving EC2 instance out of Standby: ${instance.id}`,
       cause: `At ${isoOf(now)} instance ${instance.id} was moved out of standby in response to a user request.`,
@@ -121,7 +120,7 @@ export class AutoScaling {
       progress: () => "PreInService",
     });
     this.refreshes.lookAt(group, now);
-    if (isOff) this.#onLoss(instance);
+    if (instance.isOff) this.#onLoss(instance);
     else this.#registerWithOwn(group, instance);
     return activity;
   }

@@ -39,7 +39,7 @@ export class InstancePower {
   }
 
   stop(instance: Instance, at: number, how: SwitchingOff): void {
-    if (isOff(instance)) return;
+    if (instance.isOff) return;
     this.#world.catchUpHealth(at);
     instance.stop(at, how);
     this.#world.notify({ type: "instance-stopped", instance });
@@ -58,11 +58,11 @@ export class InstancePower {
   }
 
   reboot(instance: Instance, at: number): void {
-    if (isOff(instance)) return;
+    if (instance.isOff) return;
     this.setAnswering(instance, false, at);
     this.#world.notify({ type: "instance-rebooted", instance });
     this.#world.at(at + this.#world.timing.rebootMs, (then) => {
-      if (!isOff(instance)) this.setAnswering(instance, true, then);
+      if (!instance.isOff) this.setAnswering(instance, true, then);
     });
   }
 
@@ -94,8 +94,4 @@ export class InstancePower {
       this.#world.announce({ type: "instance-state", instance, state: to, at });
     });
   }
-}
-
-function isOff({ terminatedAt, stoppedAt }: Instance): boolean {
-  return terminatedAt !== undefined || stoppedAt !== undefined;
 }

@@ -109,6 +109,11 @@ export class Instance {
     return this.#stoppedAt;
   }
 
+  /** Whether it is off, or on its way there. */
+  get isOff(): boolean {
+    return this.#terminatedAt !== undefined || this.#stoppedAt !== undefined;
+  }
+
   /** It is off, and its system had no time to close any connection. */
   get hasVanished(): boolean {
     return this.#hasVanished;

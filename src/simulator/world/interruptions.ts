@@ -48,7 +48,7 @@ export class Interruptions {
 
   /** A rebalance recommendation. Nothing need follow it. */
   recommendRebalance(instance: Instance, at = this.#world.clock.now()): void {
-    if (isOff(instance)) return;
+    if (instance.isOff) return;
     this.#recommendedAt.set(instance.id, at);
     this.#world.announce({ type: "rebalance-recommendation", instance, at });
   }
@@ -75,7 +75,7 @@ export class Interruptions {
 
   /** One that is off, or that has been warned, is left alone. */
   #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, warnedAt: number, how: SwitchingOff): void {
-    if (isOff(instance) || this.#interruptions.has(instance.id)) return;
+    if (instance.isOff || this.#interruptions.has(instance.id)) return;
     const interruption = { ...kind, actsAt: kind.action === "hibernate" ? warnedAt : warnedAt + NOTICE_MS };
     this.#interruptions.set(instance.id, interruption);
     this.#world.announce({ type: "interruption", instance, interruption, at: warnedAt });
@@ -88,8 +88,4 @@ export class Interruptions {
     // What is frozen closes nothing.
     else this.#world.stopInstance(instance, at, action === "hibernate" ? { skipOsShutdown: true } : how);
   }
-}
-
-function isOff({ terminatedAt, stoppedAt }: Instance): boolean {
-  return terminatedAt !== undefined || stoppedAt !== undefined;
 }
