@@ -120,24 +120,27 @@ export class PollSchedule {
   }
 
   /**
-   * Those that a read of the whole pool, made for another purpose, has shown as draining since they were deregistered and last
-   * polled. It ends no wait: a poll that may is always a call, and so is one about what is not plainly on its way out. A
-   * confirmation that is left out makes it a minute later that a target is seen that another program has registered again, so
-   * it is made where the drain could not hold such a target for its whole time any more.
+   * Those whose deregistration a read of the whole pool, made for another purpose, confirms, and the state in which it lists
+   * them: it was sent since they were deregistered and last polled, and shows them as draining, or not at all. It ends no wait:
+   * a poll that may end one is always a call, and so is one about a target that is not plainly on its way out. A confirmation
+   * that is left out makes it a minute later that a target is seen that another program has registered again, so it is made
+   * where the drain could not hold such a target for its whole time any more.
    */
-  confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
+  *confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
     const terms = this.#options.terms();
-    const seen = new Set(targets.filter(({ state }) => state === "draining").map(({ target }) => target));
-    return [...held].filter((draining) => {
+    const states = new Map(targets.map(({ target, state }) => [target, state]));
+    for (const draining of held) {
       const { progress, registration } = draining;
-      if (progress === undefined || !seen.has(registration.target)) return false;
+      const state = states.get(registration.target) ?? "absent";
+      if (progress === undefined || (state !== "draining" && state !== "absent")) continue;
       const { since, lastPoll = since, wasAbsent, wasBack } = progress;
+      const wasDeregisteredAgain = state === "draining" && wasAbsent === true;
       // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.
-      if (at <= since || at <= lastPoll || at >= this.endsFor([draining]) || wasAbsent === true || wasBack === true)
-        return false;
+      if (at <= since || at <= lastPoll || at >= this.endsFor([draining]) || wasBack === true || wasDeregisteredAgain)
+        continue;
       const nextAt = nextPoll(terms, { ...progress, lastPoll: at, seenLeaving: true });
-      return nextAt + mayEndAt(terms, progress) - since <= draining.owner.mustEndBy;
-    });
+      if (nextAt + mayEndAt(terms, progress) - since <= draining.owner.mustEndBy) yield { draining, state } as const;
+    }
   }
 
   failed(draining: DrainingRegistration): void {

@@ -218,8 +218,8 @@ export class PoolWorker {
     if (dueAt > this.#options.clock.now()) return dueAt;
     const health = this.#options.cloud.knownHealth(this.#pool);
     if (health === undefined) return dueAt;
-    for (const draining of this.#schedule.confirmedBy(health, this.#held)) {
-      draining.polled(health.at, "draining");
+    for (const { draining, state } of this.#schedule.confirmedBy(health, this.#held)) {
+      draining.polled(health.at, state);
       this.#schedule.done(draining);
     }
     return this.#schedule.nextFor(this.#held);

@@ -28,7 +28,6 @@ import { InstanceZones } from "./instance-zones.ts";
 import {
   asLiveNode,
   findRunning,
-  findTerminated,
   type InstanceSearch,
   othersAmong,
   theLiveOne,
@@ -306,7 +305,7 @@ export class AwsProvider implements CloudProvider, Machines {
   }
 
   findTerminated(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>> {
-    return findTerminated(this.#aws, nodes, by);
+    return this.#known.findTerminated(nodes, by);
   }
 
   findRunning(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>> {

@@ -38,6 +38,8 @@ export class IndexRefresh {
   /** By pool id, since the last list. */
   readonly #failedAt = new Map<string, number>();
   #failure: IndexState["failure"] | undefined;
+  /** Whether the instances were read since every group was. */
+  #knowsInstances = false;
 
   constructor(options: IndexRefreshOptions) {
     this.#options = options;
@@ -95,6 +97,11 @@ export class IndexRefresh {
     const classics = isGuarded ? pools.classics.values() : [];
     const unread = oldest([...pools.groups.values(), ...classics], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
+    // Not only after the next list: until then every drain would read its node, and the zones of those that would remain.
+    if (!this.#knowsInstances && (unread === undefined || Number.isFinite(unread.readAt))) {
+      this.#knowsInstances = true;
+      return instances.refresh(index.instances(), by);
+    }
     // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.
     const isSettingsTurn = unread === undefined || (turn % SETTINGS_EVERY === 0 && Number.isFinite(unread.readAt));
     const due = isSettingsTurn ? undescribed : unread;

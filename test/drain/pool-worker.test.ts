@@ -64,11 +64,9 @@ describe("a pool that does not say how it lets go", () => {
 });
 
 describe("a read of the whole pool for another purpose", () => {
-  const draining = [{ target: "i-0:80", state: "draining", isHealthy: false }] as const;
-
   /** When AWS was asked about one node by a drain of 300 s, where each `read` says what is known by then. */
   async function askedAt(
-    read: (seconds: number) => { readonly at: number; readonly state?: "draining" | "live" },
+    read: (seconds: number) => { readonly at: number; readonly state?: "draining" | "live" | "absent" },
     options: { readonly deadlineSeconds?: number } = {},
   ) {
     const { scene: made, cloud, clock } = scene(1, 300_000);
@@ -77,7 +75,7 @@ describe("a read of the whole pool for another purpose", () => {
     await clock.advance(0);
     cloud.knownHealth = () => {
       const { at, state = "draining" } = read((clock.now() - origin) / 1_000);
-      const targets = draining.map((one) => ({ ...one, state }));
+      const targets = state === "absent" ? [] : [{ target: "i-0:80", state, isHealthy: false }];
       return { at: origin + at * 1_000, targets, countNodes: () => 1 };
     };
     expect(await clock.run(drained)).toMatchObject({ status: "drained", registrations: [{ heldMs: 300_000 }] });
@@ -88,6 +86,23 @@ describe("a read of the whole pool for another purpose", () => {
     expect(await askedAt((seconds) => ({ at: seconds - 1 }))).toEqual([300]);
     // Once: the next confirmation is due a minute later.
     expect(await askedAt(() => ({ at: 2 }))).toEqual([62, 122, 182, 242, 300]);
+  });
+
+  test("confirms a target that it lists no more, which is what an NLB does long before the hold's end", async () => {
+    const read = (seconds: number) => ({
+      at: seconds - 1,
+      state: seconds < 50 ? ("draining" as const) : ("absent" as const),
+    });
+    expect(await askedAt(read)).toEqual([300]);
+  });
+
+  test("confirms nothing where it lists a target again that was absent: the hold begins anew by a call", async () => {
+    const read = (seconds: number) => ({
+      at: seconds - 1,
+      state: seconds < 50 || seconds > 100 ? ("draining" as const) : ("absent" as const),
+    });
+    // The absence was read last at 65 s, and the hold ends 300 s after it was seen draining again.
+    expect(await askedAt(read)).toEqual([125, 425]);
   });
 
   test("confirms nothing where it was sent before, or shows the target live", async () => {

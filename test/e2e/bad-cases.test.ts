@@ -164,10 +164,11 @@ describe("a call that never answers", () => {
 
 describe("under AWS's quotas nothing is left behind", () => {
   /** Five nodes in thirty groups and three classic load balancers, a tenth of the quotas. */
-  async function scene(options: { readonly isWarm: boolean }) {
+  async function scene(options: { readonly isWarm: boolean; readonly delaySeconds?: number }) {
     const region = new SimulatedRegion();
     const nodes = Array.from({ length: 5 }, () => region.node());
-    for (let number = 0; number < 30; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 60 });
+    for (let number = 0; number < 30; number++)
+      region.group({ name: `g${number}`, nodes, delaySeconds: options.delaySeconds ?? 60 });
     for (let number = 0; number < 3; number++) region.classic({ name: `c${number}`, nodes, drainingSeconds: 30 });
     region.simulator.limit(AWS_QUOTAS);
     const engine = options.isWarm
@@ -214,14 +215,14 @@ describe("under AWS's quotas nothing is left behind", () => {
   });
 
   test("by a drain whose node is terminated in the middle, and the others go on", async () => {
-    const { region, nodes, engine } = await scene({ isWarm: true });
+    const { region, nodes, engine } = await scene({ isWarm: true, delaySeconds: 300 });
     const { signal } = newAbort();
     const from = region.clock.elapsedMs;
     const drains = nodes.map((node) => engine.ask(node, { signal }));
     await region.clock.advance(10_000);
     region.world.terminateInstance(nodes[0]);
     expect(await region.clock.run(drains[0] as Promise<unknown>)).toMatchObject({ status: "drained" });
-    expect(region.clock.elapsedMs - from).toBeLessThan(50_000);
+    expect(region.clock.elapsedMs - from).toBeLessThan(120_000);
     const outcomes = await region.clock.run(Promise.all(drains));
     expect(outcomes.map(({ status }) => status)).toEqual(Array(5).fill("drained"));
     await expectNothingLeft(region, signal);

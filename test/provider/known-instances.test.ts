@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
 
@@ -35,6 +35,20 @@ test("a node that is known is deregistered by its id before EC2 is asked, by its
     "by-address 1000",
     "by-id 0",
   ]);
+});
+
+test("a node is known as soon as every pool was read, not only after the next list", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+  const engine = await warmEngine(region);
+  await engine.stop();
+  const from = region.clock.elapsedMs;
+  expect(from).toBeLessThan(60_000);
+  region.simulator.faults.add({ action: "DescribeInstances", effect: { type: "latency", ms: 1_000 } });
+  expect(await region.clock.run(engine.ask(node))).toMatchObject({ status: "drained" });
+  const [first] = region.calls.filter(({ at, action }) => at >= from && action === "DeregisterTargets");
+  expect(first?.at).toBe(from);
 });
 
 test("a known node's address that has gone to another one is left alone", async () => {
@@ -96,4 +110,43 @@ test("an instance that was terminated when EC2 was asked is not known: the drain
   await region.clock.advance(200_000);
   expect(await region.clock.run(again.ask(node))).toMatchObject({ status: "instance-gone" });
   await engine.stop();
+});
+
+describe("the index reads for a held node whether it is terminated:", () => {
+  const describedAt = (region: SimulatedRegion) =>
+    region.callsOf("DescribeInstances").filter((params) => params.get("Filter.2.Name") === "instance-state-name")
+      .length;
+
+  test("the drain makes no call for it, and ends when the index has seen it", async () => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    region.group({ name: "slow", nodes, delaySeconds: 300 });
+    const engine = await warmEngine(region);
+    const drained = engine.ask(nodes[0]);
+    await region.clock.advance(120_000);
+    region.world.terminateInstance(nodes[0]);
+    const before = region.clock.elapsedMs;
+    expect(await region.clock.run(drained)).toMatchObject({ status: "drained" });
+    const { shuttingDownMs } = region.world.timing;
+    expect(region.clock.elapsedMs - before).toBeGreaterThanOrEqual(shuttingDownMs);
+    expect(region.clock.elapsedMs - before).toBeLessThanOrEqual(shuttingDownMs + 75_000);
+    expect(describedAt(region)).toBe(0);
+  });
+
+  test("it is asked again every 15 s once the index has not read it for 75 s", async () => {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    region.group({ name: "slow", nodes, delaySeconds: 300 });
+    const engine = await warmEngine(region);
+    await engine.stop();
+    const readAt = region.callsOf("DescribeInstances").length;
+    expect(readAt).toBeGreaterThan(0);
+    const drained = engine.ask(nodes[0]);
+    await region.clock.advance(60_000);
+    const early = describedAt(region);
+    await region.clock.advance(60_000);
+    expect([early, describedAt(region)]).toEqual([0, 4]);
+    region.world.terminateInstance(nodes[0]);
+    expect(await region.clock.run(drained)).toMatchObject({ status: "drained" });
+  });
 });
