@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { bucket, reference, seconds, wholeNumber } from "./values.ts";
 
-/** What a scenario says of machines that AWS takes away, and of who hears of it. */
+/** The schema of departures, of the queues that receive events, and of instance metadata. */
 
 const instances = z.array(reference).min(1).describe("Names of machines, or of entries for all of theirs.");
 const FROM = "from when the region opens, or from the request to the control API. Default: 0.";
@@ -51,7 +51,7 @@ export const scheduledEvent = z
 
 const url = z
   .url({ protocol: /^https?$/, error: "give a URL such as http://127.0.0.1:9324/000000000000/departures" })
-  // It is shown to people.
+  // The program prints the URL.
   .refine((given) => !/^\w+:\/\/[^/]*@/.test(given), "give a URL without user and password");
 
 export const eventQueue = z

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { reference, seconds, tags, wholeNumber } from "./values.ts";
 
-/** What a scenario says of Auto Scaling. */
+/** The schema of Auto Scaling groups. */
 
 const lifecycleHook = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_/-]{1,255}$/, "give letters, digits, hyphens, underscores and slashes"),

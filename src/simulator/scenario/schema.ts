@@ -28,10 +28,10 @@ import {
 } from "./values.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
-/** A machine each, and with a data plane a process each. */
+/** Each instance is a machine, and with a data plane a process too. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 
-/** What only one machine can have. */
+/** Addresses, which only one machine can have. */
 const interfaceAddresses = {
   vpc: vpcId.optional().describe("Default: the machine's. It may be another one."),
   addresses: z.array(z.ipv4()).min(1).describe("The first one is the primary one."),
@@ -261,7 +261,7 @@ const seed = wholeNumber(0, SEED_MAX).describe(
   "With the same seed, and the same order of calls and connections, all that is random is the same. Default: 1.",
 );
 
-/** What to say where there is no scenario at all. */
+/** The message if there is no scenario at all. */
 export const SCENARIO_NEEDED =
   "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
 
@@ -301,7 +301,7 @@ const scenario = {
     .describe("Whether load balancers carry real requests to real processes, one an instance. Default: true."),
 };
 
-/** What a scenario file may hold. Unknown keys are errors. */
+/** The schema of a scenario file. Unknown keys are errors. */
 export const scenarioSchema = z.strictObject(scenario, {
   error: ({ code }) => (code === "invalid_type" ? SCENARIO_NEEDED : undefined),
 });
