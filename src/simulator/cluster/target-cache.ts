@@ -1,6 +1,6 @@
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 
-/** From the list of a group's targets, however often they were read since. */
+/** Counted from the list of a group's targets, however often the targets were read since. */
 const LIFETIME_MS = 5 * 60 * 1_000;
 
 interface CachedTarget {
@@ -11,8 +11,8 @@ interface CachedTarget {
 }
 
 /**
- * What aws-load-balancer-controller remembers of target groups. A target that it has once seen healthy is not read
- * again during the lifetime of the list, so that a deregistration by another caller stays hidden.
+ * The targets that aws-load-balancer-controller remembers. A target that it has once seen healthy is not read again
+ * during the lifetime of the list, so that a deregistration by another caller stays hidden.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/targets_manager.go
  */
 export class TargetCache {
@@ -51,7 +51,7 @@ function listed(group: TargetGroup, now: number): readonly CachedTarget[] {
   }));
 }
 
-/** None if the target has left the group. */
+/** Empty if the target has left the group. */
 function refreshed(target: CachedTarget, group: TargetGroup, now: number): readonly CachedTarget[] {
   if (target.state === "healthy") return [target];
   const found = group.named(target, now);

@@ -8,7 +8,7 @@ const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
 /** `*`, or the six parts of an ARN, with wildcards inside each. */
 const RESOURCE = /^(?!.*\$\{)(\*|arn(:[^:]*){4}:.+)$/;
 
-/** AWS accepts one value or a list wherever it accepts a list. `what`: what to give, for errors. */
+/** AWS accepts a single value wherever it accepts a list. `what`: the value to give, for errors. */
 function oneOrMore(pattern: RegExp, what: string) {
   const item = z.string().regex(pattern, `give ${what}`);
   return z.union([item, z.array(item).min(1)], { error: `give ${what}, or a list of them` });
@@ -42,7 +42,7 @@ export const policyDocument = z.strictObject({
 export type PolicyDocument = z.infer<typeof policyDocument>;
 export type PolicyStatement = z.infer<typeof statement>;
 
-/** Throws an error with everything about `document` that is wrong or not simulated, each with its place. */
+/** Throws an error that lists everything in `document` that is wrong or not simulated, each with its place. */
 export function readPolicy(document: unknown): PolicyDocument {
   const { success, data, error } = policyDocument.safeParse(document, { error: shapeAdvice });
   if (success) return data;
