@@ -222,7 +222,7 @@ export class VirtualClock implements Clock {
     for (;;) {
       await this.#quiet();
       if (done) return work;
-      if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something that is not time");
+      if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something other than time");
     }
   }
 

@@ -15,7 +15,7 @@ function oneOrMore(pattern: RegExp, what: string) {
 }
 
 const condition = z.record(z.string().regex(TAG_KEY), oneOrMore(NO_VARIABLE, "a text; variables are not simulated"), {
-  error: ({ code }) => (code === "invalid_key" ? "of all keys only aws:ResourceTag/… is simulated" : undefined),
+  error: ({ code }) => (code === "invalid_key" ? "only aws:ResourceTag/… keys are simulated" : undefined),
 });
 
 const statement = z.strictObject({
@@ -29,7 +29,7 @@ const statement = z.strictObject({
   Condition: z
     .strictObject({ StringEquals: condition.optional(), StringLike: condition.optional() })
     .optional()
-    .describe("Of all operators and keys, these alone are simulated: others are errors, never ignored."),
+    .describe("Only these operators and keys are simulated. Others are errors, and are never ignored."),
 });
 
 /** The simulated part of an IAM policy. Other parts are errors. */

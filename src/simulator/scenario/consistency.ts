@@ -158,7 +158,7 @@ function groupProblems({ value, path }: Found): readonly Problem[] {
 function countedProblems({ value, path }: Found): readonly Problem[] {
   const [count] = findAll(value, "count");
   if (count === undefined || count.value === 1) return [];
-  const message = "one machine alone can have it: leave out count, or give each machine an entry of its own";
+  const message = "only one machine can have this: remove count, or give each machine its own entry";
   return under(
     path,
     OF_ONE_MACHINE.flatMap((key) => findAll(value, key)).map((found) => ({ path: found.path, message })),
@@ -169,7 +169,7 @@ function tooManyProcesses(data: unknown): readonly Problem[] {
   const isOff = findAll(data, "dataPlane").some(({ value }) => value === false);
   const count = machines(data).length;
   if (isOff || count <= DATA_PLANE_INSTANCES_MAX) return [];
-  const message = `${count} instances, a process each, are more than ${DATA_PLANE_INSTANCES_MAX}: give dataPlane: false`;
+  const message = `at most ${DATA_PLANE_INSTANCES_MAX} of ${count} instances can have processes: give dataPlane: false`;
   return [{ path: ["instances"], message }];
 }
 

@@ -33,10 +33,10 @@ function parse(text: string): unknown {
   // A warning is about a tag or a version that the parser does not know. The parser would ignore it.
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.some(({ code }) => code === "MULTIPLE_DOCS")) {
-    throw new ScenarioError(["it holds several documents, divided by ---: give one"]);
+    throw new ScenarioError(["it contains several documents, separated by ---: give one"]);
   }
   if (wrong.length > 0) throw new ScenarioError([...new Set(wrong.map((each) => yamlProblem(each, text)))]);
-  if (document.contents === null) throw new ScenarioError([`the file says nothing: ${SCENARIO_NEEDED}`]);
+  if (document.contents === null) throw new ScenarioError([`the file contains no scenario: ${SCENARIO_NEEDED}`]);
   try {
     return document.toJS();
   } catch (error) {

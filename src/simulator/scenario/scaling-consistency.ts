@@ -19,7 +19,7 @@ function groupsOfAddresses(data: unknown): readonly Problem[] {
     .filter(({ value }) => ofAddresses.includes(value))
     .map(({ value, path }) => ({
       path,
-      message: `'${value}' takes addresses: an Auto Scaling group registers instances`,
+      message: `'${value}' is of type ip, but an Auto Scaling group registers instances: give a group of type instance`,
     }));
 }
 
