@@ -3,9 +3,7 @@ import type { AddressInfo, Server } from "node:net";
 /** By default, the simulation is reachable from this machine only. */
 export const LOOPBACK = "127.0.0.1";
 
-/**
- * Addresses that mean all addresses of this machine, each with the address that clients on this machine use instead.
- */
+/** Addresses that stand for all addresses of a machine, each with the one that clients on this machine use instead. */
 const EVERY_ADDRESS = new Map([
   ["0.0.0.0", LOOPBACK],
   ["::", "::1"],

@@ -36,7 +36,7 @@ export interface Timing {
   readonly provisioningMs: number;
   /** From TerminateInstances until `terminated`. The machine itself stops answering at once. */
   readonly shuttingDownMs: number;
-  /** From `terminated` until DescribeTargetHealth lists the target no longer. */
+  /** From `terminated` until DescribeTargetHealth does not list the target any more. */
   readonly terminatedDropMs: number;
   /** From StopInstances until `stopped`. The machine itself stops answering at once. */
   readonly stoppingMs: number;

@@ -5,8 +5,8 @@ const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
 
 /**
  * The answers of kube-proxy 1.31 and later on each node, at port 10256 and path /healthz: 503 while the Node object is
- * being deleted, or has cluster-autoscaler's taint with any value and effect. It watches its Node object, so it answers
- * so at once. A node that is missing in the list keeps its state, because kube-proxy keeps the last state that it
+ * being deleted, or has cluster-autoscaler's taint with any value and effect. It watches its Node object, so its answer
+ * changes at once. A node that is missing in the list keeps its state, because kube-proxy keeps the last state that it
  * knows.
  * https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/proxy/healthcheck/proxy_health.go
  */

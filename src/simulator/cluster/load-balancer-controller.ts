@@ -87,9 +87,7 @@ export class LoadBalancerController {
     }
   }
 
-  /**
-   * Sets all endpoints of the service of a target group of addresses. Labels and taints of nodes do not affect them.
-   */
+  /** Sets all endpoints of the service of a group of type ip. Labels and taints of nodes do not affect them. */
   setPods(group: TargetGroup, pods: readonly PodEndpoint[]): void {
     for (const state of this.#bindings.filter(({ binding }) => binding.group === group)) {
       state.pods = pods;

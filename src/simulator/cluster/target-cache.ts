@@ -18,7 +18,7 @@ interface CachedTarget {
 export class TargetCache {
   readonly #lists = new Map<TargetGroup, { readonly listedAt: number; targets: readonly CachedTarget[] }>();
 
-  /** The targets of a group, as far as it reads them now. */
+  /** The targets of a group. During the lifetime of the list, only the targets that were not healthy are read again. */
   list(group: TargetGroup, now: number): readonly CachedTarget[] {
     const known = this.#lists.get(group);
     const isAlive = known !== undefined && now < known.listedAt + LIFETIME_MS;
@@ -27,7 +27,7 @@ export class TargetCache {
     return targets;
   }
 
-  /** It has registered or deregistered these, and reads their state the next time. */
+  /** Called for targets that were registered or deregistered. Their state is read the next time. */
   changed(group: TargetGroup, descriptions: readonly TargetDescription[]): void {
     const known = this.#lists.get(group);
     if (known === undefined) return;
@@ -37,7 +37,7 @@ export class TargetCache {
     known.targets = [...known.targets.filter((target) => !isChanged(target)), ...changed];
   }
 
-  /** A new process knows nothing. */
+  /** For a new process, which remembers no target. */
   clear(): void {
     this.#lists.clear();
   }

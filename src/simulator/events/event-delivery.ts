@@ -15,7 +15,7 @@ export type Send = (body: string, signal: AbortSignal) => Promise<void>;
 
 type EventKind = Announcement["type"];
 
-/** Where events are sent, and in which form. */
+/** A destination of events, and their form. */
 export interface Destination {
   readonly send: Send;
   /** Events of EventBridge, or notifications that Auto Scaling itself sends for its hooks. Default: eventbridge. */

@@ -8,13 +8,13 @@ import { type Resource, resourcesOf } from "./resources.ts";
 /** The permissions of an access key. */
 export interface Grant {
   readonly accessKeyId: string;
-  /** The name in AWS's refusals. Absent: the access key's id. */
+  /** The name in AWS's errors. Absent: the access key's id. */
   readonly user?: string | undefined;
   /** An IAM policy. */
   readonly document: unknown;
 }
 
-/** What an access key has used so far. */
+/** The actions and statements that an access key has used so far. */
 export interface AccessRecord {
   /** Actions, such as `elasticloadbalancing:DeregisterTargets`. */
   readonly allowed: ReadonlySet<string>;

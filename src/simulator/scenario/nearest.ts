@@ -1,6 +1,6 @@
 /** A word with more typing mistakes counts as another word. */
 const MISTAKES_MAX = 3;
-/** Too many words begin with fewer letters. */
+/** A shorter text is the beginning of too many words. */
 const BEGINNING_MIN = 3;
 
 /**

@@ -198,7 +198,7 @@ export class AutoScalingGroup {
     return [...this.#detaching.values()].map((leavesAt) => leavesAt());
   }
 
-  /** Removes the detached members that have left the pools by `until`, and returns their ids. */
+  /** Removes the members that are being detached and have left the pools by `until`. Returns their ids. */
   finishDetaching(until: number): readonly string[] {
     const gone = [...this.#detaching].flatMap(([id, leavesAt]) => (leavesAt() <= until ? [id] : []));
     for (const id of gone) {

@@ -50,7 +50,7 @@ export interface AccessLog {
 }
 
 interface ClassicRegistration extends Spell {
-  /** When a read first found that draining had ended. */
+  /** When a read first found that draining had ended, in milliseconds since the epoch. */
   endedAt: number | undefined;
   readonly health: Health;
   requestsInFlight: number;
@@ -80,7 +80,7 @@ export class ClassicLoadBalancer {
   healthCheckTarget: string;
   healthCheckTimeoutSeconds = 5;
   healthCheck = DEFAULT_HEALTH_CHECK;
-  /** By instance: every registration that still has an effect on traffic or on the API, the newest last. */
+  /** By instance: every registration that may still affect traffic or the API, the newest last. */
   readonly #registrations = new Map<string, readonly ClassicRegistration[]>();
   readonly #surroundings: ClassicSurroundings;
 

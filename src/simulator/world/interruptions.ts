@@ -55,7 +55,9 @@ export class Interruptions {
     this.#world.announce({ type: "rebalance-recommendation", instance, at });
   }
 
-  /** Takes a spot instance back. It hibernates at once. All other actions follow two minutes after the warning. */
+  /**
+   * Takes a spot instance back. Hibernation happens at once. All other actions follow two minutes after the warning.
+   */
   interrupt(
     instance: Instance,
     { action = "terminate", rebalanceLeadMs, lateMs = 0, at = this.#world.clock.now(), ...how }: InterruptInput = {},

@@ -28,7 +28,7 @@ export const ADDRESSES_FREE = 8_187;
 
 /**
  * The networks, as far as they are simulated: in each VPC that is in use, one public subnet in each zone. Its id
- * contains both: `subnet-VPC-ZONE`. Addresses of instances need not be in the range of a subnet.
+ * contains the VPC and the zone: `subnet-VPC-ZONE`. Addresses of instances need not be in the range of a subnet.
  */
 export class Networks {
   /** The tags of VPCs, subnets and route tables from CreateTags, by resource id. */

@@ -104,7 +104,7 @@ export class ScaleIn {
     return Math.max(this.startedAt, ...this.#input.leavesAt.map((leavesAt) => leavesAt()));
   }
 
-  /** ABANDON stops the other hooks; CONTINUE lets them finish. Either way the instance is terminated. */
+  /** When all hooks have ended. ABANDON stops the other hooks. CONTINUE lets them finish. */
   #endsAt(actions: readonly LifecycleAction[]): number {
     const abandoned = actions.filter(({ result }) => result === "ABANDON").map(({ endsAt }) => endsAt);
     const last = Math.max(this.#hookedAt(), ...actions.map(({ endsAt }) => endsAt));

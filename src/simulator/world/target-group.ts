@@ -68,7 +68,7 @@ export class TargetGroup {
   readonly attributes: Map<string, string>;
   /** Since when an active load balancer uses the group, in milliseconds since the epoch. Before, it knows no target. */
   usedFrom = Number.NEGATIVE_INFINITY;
-  /** By id, port and zone: every registration that still has an effect on traffic or on the API, the newest last. */
+  /** By id, port and zone: every registration that may still affect traffic or the API, the newest last. */
   readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
 
@@ -293,7 +293,7 @@ export class TargetGroup {
     return zone === undefined || (this.#loadBalancer?.zones.includes(zone) ?? true);
   }
 
-  /** Whether the target is unhealthy and keeps its connections for the interval of an NLB. It gets no new ones. */
+  /** Whether the target is unhealthy and keeps its connections for the draining interval. It gets no new ones. */
   #isUnhealthyDraining(target: Target, now: number): boolean {
     const keptMs = keptWhenUnhealthyMs(this.attributes);
     const isUnhealthy = this.health(target, now) === "unhealthy";
