@@ -1,4 +1,4 @@
-/** An error as AWS puts it on the wire. The texts are AWS's own where they are known. */
+/** An error of AWS's API. The texts are AWS's own if they are known. */
 export class AwsError extends Error {
   readonly code: string;
   readonly status: number;
@@ -13,7 +13,7 @@ export class AwsError extends Error {
 
 export const validationError = (message: string) => new AwsError("ValidationError", message);
 
-/** The form of message that AWS gives when a parameter breaks its model's constraint. */
+/** AWS's form of message for a parameter that violates a constraint of its model. */
 export const constraintError = (value: string, parameter: string, constraint: string) =>
   validationError(
     `1 validation error detected: Value ${value} at '${parameter}' failed to satisfy constraint: ${constraint}`,
@@ -22,7 +22,7 @@ export const constraintError = (value: string, parameter: string, constraint: st
 export const missingParameter = (name: string) =>
   constraintError("null", name.charAt(0).toLowerCase() + name.slice(1), "Member must not be null");
 
-/** This includes an ARN of another Region (https://github.com/aws/aws-cli/issues/3673). */
+/** AWS gives this error for an ARN of another Region too (https://github.com/aws/aws-cli/issues/3673). */
 export const invalidArn = (arn: string, kind: string) => validationError(`'${arn}' is not a valid ${kind} ARN`);
 
 export const targetGroupNotFound = () => new AwsError("TargetGroupNotFound", "One or more target groups not found");

@@ -1,8 +1,8 @@
-/** The simulator's time. It has the shape of the engine's clock, so that one clock can be used for both. */
+/** The simulator's clock. It has the same methods as the engine's clock, so that one clock can serve both. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Resolves `ms` later; rejects with the signal's reason as soon as it aborts. */
+  /** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Resolves in a later turn of the event loop. */
   turn(): Promise<void>;
@@ -10,21 +10,21 @@ export interface Clock {
 
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** A sleeper of a scaled clock. */
+/** One sleep of a scaled clock. */
 interface Timed {
   readonly wakeAt: number;
-  /** Waits for the rest of its time at the current speed, or wakes up. */
+  /** Waits for the remaining time at the current speed. If none remains, the sleep ends. */
   readonly wait: () => void;
 }
 
-/** Runs `speed` times as fast as the wall clock. With 1 it is the wall clock, until its speed is changed. */
+/** Runs `speed` times as fast as the wall clock. With speed 1 it is the wall clock, until the speed changes. */
 export class ScaledClock implements Clock {
   #speed: number;
-  /** The time at `#started`, when the current speed began. */
+  /** The clock's time at `#started`, when the current speed began. */
   #origin = Date.now();
   #started = performance.now();
   readonly #sleepers = new Set<Timed>();
-  /** Resolves when the advances so far have ended. */
+  /** Resolves when all advances so far have ended. */
   #advanced = Promise.resolve();
 
   constructor(speed: number) {
@@ -36,18 +36,20 @@ export class ScaledClock implements Clock {
     return this.#speed;
   }
 
-  /** From now on, also for those who sleep already. With 0 time stands still. */
+  /** Sets the speed from now on, also for sleeps that have already begun. With 0, time stands still. */
   setSpeed(speed: number): void {
     if (!(speed >= 0 && Number.isFinite(speed))) throw new RangeError(`speed must be 0 or more, not ${speed}`);
-    // Where time stands still it is whole, so that many small advances come to the same moments as a large one.
+    // Time that stands still is a whole number of milliseconds, so that many small advances end at the same times as a
+    // large one.
     this.#beginAgainAt(speed === 0 ? Math.ceil(this.now()) : this.now());
     this.#speed = speed;
     this.#waitAgain();
   }
 
   /**
-   * Lets `ms` pass at once, and resolves when they have. Time moves from sleeper to sleeper: each wakes up at its moment, and
-   * what follows from it counts from there, as if time had passed by itself. An advance begins when the one before has ended.
+   * Lets `ms` milliseconds pass at once, and resolves when that is done. Time moves from one sleep to the next. Each
+   * sleep ends at its own time, and the code that it wakes continues from that time, as if time had passed by itself.
+   * An advance begins when the previous one has ended.
    */
   advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time can't be advanced by ${ms} ms`);
@@ -57,7 +59,7 @@ export class ScaledClock implements Clock {
 
   async #advanceTo(until: number): Promise<void> {
     for (;;) {
-      // The code that woke up goes on, and may sleep again until a moment that comes before the next one.
+      // The code that woke up continues, and may begin a sleep that ends before all others.
       await this.turn();
       const next = this.#firstSleeper();
       if (next === undefined || next.wakeAt > until) break;
@@ -68,7 +70,7 @@ export class ScaledClock implements Clock {
     this.#waitAgain();
   }
 
-  /** Of several with the same moment, the one that has slept longest. */
+  /** The sleep that ends first. Of several that end at the same time, the one that began first. */
   #firstSleeper(): Timed | undefined {
     let first: Timed | undefined;
     for (const sleeper of this.#sleepers) if (first === undefined || sleeper.wakeAt < first.wakeAt) first = sleeper;
@@ -92,7 +94,8 @@ export class ScaledClock implements Clock {
         this.#sleepers.delete(sleeper);
         reject(signal.reason);
       };
-      // Timers fire up to a millisecond early, which is much at a high speed, and can't be set for months.
+      // A timer may fire up to a millisecond early, which is long at a high speed, and it can't be set for months. So
+      // the remaining time is checked when the timer fires.
       const wait = () => {
         clearTimeout(timer);
         const rest = sleeper.wakeAt - this.now();
@@ -127,10 +130,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** After this many turns of the event loop without a wake-up, everything in this process only waits for time. */
+/** After this many turns of the event loop without a wake-up, all code in this process waits for time only. */
 const QUIET_TURNS = 12;
 
-/** Time that stands still until `run` or `advance` moves it: hours pass in milliseconds, always in the same order. */
+/**
+ * A clock that stands still until `run` or `advance` moves it. Hours pass in milliseconds, always in the same order.
+ */
 export class VirtualClock implements Clock {
   #now: number;
   readonly #startedAt: number;
@@ -139,7 +144,10 @@ export class VirtualClock implements Clock {
   /** Work in progress outside this process. */
   readonly #outside = new Set<Promise<unknown>>();
 
-  /** `quietTurns`: 1 is sufficient without reads from a socket, a file or a stream. */
+  /**
+   * `quietTurns`: turns of the event loop before time moves on. 1 is sufficient for code that does not read from a
+   * socket, a file or a stream.
+   */
   constructor(startedAt = Date.UTC(2026, 0, 1), quietTurns = QUIET_TURNS) {
     this.#now = startedAt;
     this.#startedAt = startedAt;
@@ -159,7 +167,7 @@ export class VirtualClock implements Clock {
     return this.#sleepers.length;
   }
 
-  /** At once, because time might pass in a real turn. */
+  /** Resolves at once, because time might pass in a real turn. */
   turn(): Promise<void> {
     return Promise.resolve();
   }
@@ -214,11 +222,11 @@ export class VirtualClock implements Clock {
     for (;;) {
       await this.#quiet();
       if (done) return work;
-      if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something that is not time");
+      if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something other than time");
     }
   }
 
-  /** Lets `ms` pass, and wakes the sleepers that are due meanwhile. */
+  /** Lets `ms` milliseconds pass, and wakes the sleepers that are due in that time. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     do await this.#quiet();
@@ -228,7 +236,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * The index of the first sleeper for which `isSo` holds. It must hold for all after it. Thousands may sleep at once.
+   * The index of the first sleeper for which `isSo` is true. It must be true for all later sleepers too. The search is
+   * binary, because thousands may sleep at once.
    */
   #placeOf(isSo: (sleeper: Sleeper) => boolean): number {
     let [low, high] = [0, this.#sleepers.length];
@@ -240,12 +249,12 @@ export class VirtualClock implements Clock {
     return low;
   }
 
-  /** Resolves when everything only waits for time, here and outside. */
+  /** Resolves when all code, in this process and outside, waits for time only. */
   async #quiet(): Promise<void> {
     for (;;) {
       await quiet(this.#quietTurns);
       if (this.#outside.size === 0) return;
-      await Promise.race(this.#outside).catch(() => {}); // Its result is for the caller that awaits it.
+      await Promise.race(this.#outside).catch(() => {}); // The caller that awaits it gets the error.
     }
   }
 

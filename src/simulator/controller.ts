@@ -5,22 +5,24 @@ import type { World } from "./world/world.ts";
 
 export interface ControllerInput {
   readonly intervalMs: number;
-  /** The targets that a controller reads from the cluster's endpoints. */
+  /** The targets that must be registered. A real controller reads them from the cluster's endpoints. */
   readonly targetGroups?: readonly { readonly group: TargetGroup; readonly targets: readonly TargetDescription[] }[];
   readonly classics?: readonly {
     readonly loadBalancer: ClassicLoadBalancer;
     readonly instanceIds: readonly string[];
   }[];
-  /** Groups whose instances are registered everywhere too, except where addresses are registered. */
+  /**
+   * Auto Scaling groups whose instances must be registered too, in every listed pool except target groups of type ip.
+   */
   readonly autoScalingGroups?: readonly AutoScalingGroup[];
 }
 
 /**
- * Registers missing targets again, as the AWS Load Balancer Controller and cloud-provider-aws do: to both, a target
- * that drains is missing. They ignore excluded nodes (`World.excluded`) and nodes that do not run.
+ * Registers missing targets again, as the AWS Load Balancer Controller and cloud-provider-aws do. Both regard a
+ * draining target as missing. They ignore excluded nodes (`World.excluded`) and nodes that do not run.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/resource_manager.go
  *
- * It sees what the API says, so with a lag of the API it may be late, as they are.
+ * It reads the state that the API shows. If the API lags, the controller may be late, as real ones are.
  */
 export class Controller {
   readonly #world: World;
@@ -31,7 +33,7 @@ export class Controller {
     this.#input = input;
   }
 
-  /** Reconciles at every interval of the world's clock, the first time after one. Resolves when `signal` aborts. */
+  /** Reconciles after every interval of the world's clock. Resolves when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#world.clock.sleep(this.#input.intervalMs, signal).catch(() => {}); // Aborted: the loop ends.
@@ -39,7 +41,7 @@ export class Controller {
     }
   }
 
-  /** Once, now. */
+  /** Reconciles once, now. */
   reconcile(): void {
     const { targetGroups = [], classics = [] } = this.#input;
     this.#world.catchUp();
@@ -65,7 +67,7 @@ export class Controller {
     return autoScalingGroups.flatMap((group) => group.members(now).map(({ instance }) => instance.id));
   }
 
-  /** An address that belongs to no instance is a pod's elsewhere, and stays desired. */
+  /** An address that belongs to no instance is the address of a pod elsewhere. It stays desired. */
   #isDesired(targetId: string, vpcId?: string): boolean {
     const instance = this.#world.machineOf(targetId, vpcId);
     return instance === undefined || (this.#world.isRunning(instance.id) && !this.#world.excluded.has(instance.id));

@@ -1,21 +1,21 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** The simulation is reachable from this machine only, by default. */
+/** By default, the simulation is reachable from this machine only. */
 export const LOOPBACK = "127.0.0.1";
 
-/** What stands for every address of this machine, and the one of them that its own clients use. */
+/** Addresses that stand for all addresses of a machine, each with the one that clients on this machine use instead. */
 const EVERY_ADDRESS = new Map([
   ["0.0.0.0", LOOPBACK],
   ["::", "::1"],
 ]);
 
-/** Port 0: any free one. */
+/** Port 0: any free port. */
 interface ListenOptions {
   readonly port?: number;
   readonly host?: string;
 }
 
-/** Resolves once `server` listens, to the URL that clients on this machine reach it by. Rejects as Node does. */
+/** Resolves as soon as `server` listens, to its URL for clients on this machine. Rejects with Node's error. */
 export async function listen(server: Server, { port = 0, host = LOOPBACK }: ListenOptions = {}): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -24,7 +24,7 @@ export async function listen(server: Server, { port = 0, host = LOOPBACK }: List
   return urlOf(server.address() as AddressInfo);
 }
 
-/** For clients on this machine. */
+/** The URL of an address for clients on this machine. */
 export function urlOf({ address, port }: Pick<AddressInfo, "address" | "port">, scheme = "http"): string {
   const reachable = EVERY_ADDRESS.get(address) ?? address;
   return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;

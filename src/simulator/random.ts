@@ -1,22 +1,23 @@
 import { createHash } from "node:crypto";
 
-/** A region without a seed of its own is the same in every run. */
+/** Constant, so that a region without a seed is the same in every run. */
 const DEFAULT_SEED = 1;
 
 /**
- * The only randomness of a region: ids, tokens, the calls that faults strike by chance, the machine of a load balancer that a
- * client comes to. With the same seed, and the same order of calls and connections, it is the same in every run.
+ * The only source of randomness in a region: for ids, tokens, the calls that faults affect by chance, and the load
+ * balancer machine that a client connects to. With the same seed, and the same order of calls and connections, all runs
+ * are the same.
  */
 export class Random {
   readonly seed: number;
-  /** How much was drawn for each purpose: what one draws changes nothing for the others. */
+  /** Number of draws for each purpose. Draws for one purpose do not change the others. */
   readonly #drawn = new Map<string, number>();
 
   constructor(seed = DEFAULT_SEED) {
     this.seed = seed;
   }
 
-  /** The next hexadecimal digits for `purpose`, 64 of them. */
+  /** The next 64 hexadecimal digits for `purpose`. */
   digits(purpose: string): string {
     const drawn = this.#drawn.get(purpose) ?? 0;
     this.#drawn.set(purpose, drawn + 1);

@@ -11,10 +11,10 @@ import type { Quotas } from "./quotas/quotas.ts";
 import { Throttle } from "./quotas/throttle.ts";
 import type { World } from "./world/world.ts";
 
-/** Far above any call's; a bigger body is not an AWS client's. */
+/** Far above the size of any AWS call. A client that sends more is not an AWS client. */
 const BODY_BYTES_MAX = 1_000_000;
 
-/** Something that answers requests on the port of AWS's endpoint, and is not AWS's. */
+/** Another API on the port of AWS's endpoint. */
 export interface Beside {
   isMeant(request: IncomingMessage): boolean;
   /** Never rejects. */
@@ -24,16 +24,16 @@ export interface Beside {
 /** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2, Auto Scaling and STS of one region. */
 export class Simulator {
   readonly world: World;
-  /** What goes wrong with calls. Empty until a test or the scenario adds to it. */
+  /** The faults of calls. Empty until a fault is added by a test, the scenario or the control API. */
   readonly faults = new Faults();
-  /** Who may do what: everybody everything, but for those who are given a policy. */
+  /** The permissions of callers. A caller without a policy may do everything. */
   readonly access: Access;
   #throttle: Throttle | undefined;
   readonly #calls = new Map<string, number>();
   readonly #beside: Beside | undefined;
   #server: Server | undefined;
 
-  /** Throws where one of the policies can't be used. `beside`: what else answers on its port. */
+  /** Throws if a policy can't be used. `beside`: another API on the same port. */
   constructor(
     world: World,
     { policies = [], beside }: { readonly policies?: readonly Grant[]; readonly beside?: Beside } = {},
@@ -44,12 +44,14 @@ export class Simulator {
     for (const grant of policies) this.access.restrict(grant);
   }
 
-  /** Refuses calls above these quotas from now on, every bucket full; `undefined`, as at first, refuses none. */
+  /**
+   * From now on, refuses calls above these quotas. Every bucket is full at first. `undefined` (default): refuses none.
+   */
   limit(quotas: Quotas | undefined): void {
     this.#throttle = quotas === undefined ? undefined : new Throttle(quotas);
   }
 
-  /** Answers one call without a socket, at once. Of what faults do to it, the caller sees `delivery`. */
+  /** Answers one call at once, without a socket. `delivery` of the answer says how faults affect the connection. */
   answer(request: ApiRequest): DeliveredAnswer {
     let effect: FaultEffect | undefined;
     const accessKeyId = accessKeyIdOf(request.authorization);
@@ -73,17 +75,20 @@ export class Simulator {
     return deliveryOf(answered, effect);
   }
 
-  /** As `answer`, with what faults do to it: it may be late, reject as a broken connection does, or never come. */
+  /**
+   * Like `answer`, but with the effect of faults: the answer may be late or never come, or the promise rejects as for a
+   * broken connection.
+   */
   call(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
     return received(this.answer(request), this.world.clock, signal);
   }
 
-  /** How often each action was called: `ec2:DescribeInstances` and so on. */
+  /** Number of calls of each action, by a name such as `ec2:DescribeInstances`. */
   get calls(): ReadonlyMap<string, number> {
     return this.#calls;
   }
 
-  /** Returns the URL to give to clients on this machine as AWS_ENDPOINT_URL. Port 0: any free one. */
+  /** Returns the URL to give to clients on this machine as AWS_ENDPOINT_URL. Port 0: any free port. */
   async listen(port = 0, host = LOOPBACK): Promise<string> {
     const server = createServer((request, response) => this.#serve(request, response));
     const url = await listen(server, { port, host });
@@ -119,12 +124,12 @@ export class Simulator {
   }
 }
 
-/** What an HTTP request asks of AWS. */
+/** Reads the AWS request in an HTTP request. */
 export function requestOf({ method, url = "", headers }: IncomingMessage, body: string): ApiRequest {
   const { authorization } = headers;
   const [path = "/", query = ""] = url.split("?");
   const target = headers["x-amz-target"];
-  // The query protocol also takes its parameters from the URL of a GET.
+  // The query protocol also accepts parameters in the URL of a GET.
   const asked = { body: method === "GET" ? query : body, authorization, path };
   return typeof target === "string" ? { ...asked, target } : asked;
 }

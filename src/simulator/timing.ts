@@ -1,56 +1,58 @@
 /**
- * How long AWS takes, in milliseconds. The defaults are documented or were measured by users; every one can be set.
- * A range holds for the machines of one load balancer: the first learns of a change after the lower figure, the last
- * after the upper one.
+ * How long AWS takes, in milliseconds. The defaults are documented or were measured by users. Every value can be set. A
+ * range applies to the machines of one load balancer: the first machine learns of a change after the lower value, the
+ * last machine after the upper value.
  */
 export interface Timing {
-  /** New requests on an ALB after deregistering: up to 19 s (aws-load-balancer-controller#2366). */
+  /**
+   * An ALB sends new requests to a target for up to 19 s after its deregistration (aws-load-balancer-controller#2366).
+   */
   readonly albDeregistration: Range;
-  /** New flows on an NLB after deregistering: 120-200 s, whatever the delay (karpenter-provider-aws#4673). */
+  /**
+   * An NLB sends new flows to a target for 120-200 s after its deregistration, whatever the deregistration delay
+   * (karpenter-provider-aws#4673).
+   */
   readonly nlbDeregistration: Range;
   /**
-   * New flows on an NLB after a target has become unhealthy while its machine still answers: 30-40 s
-   * (containers-roadmap#470). Passive checks notice a machine that does not.
+   * An NLB sends new flows to a target for 30-40 s after it has become unhealthy, if its machine still answers
+   * (containers-roadmap#470). If the machine does not answer, passive checks notice it.
    */
   readonly nlbUnhealthy: Range;
   /**
-   * From the end of the deregistration delay, or from when a target is unhealthy, until a GWLB sends its flows elsewhere or
-   * resets them: with a delay of 60 s they move after about 120 s.
+   * Time until a GWLB moves or resets the flows of a target, counted from the end of the deregistration delay, or from
+   * when the target is unhealthy. With a delay of 60 s, the flows move after about 120 s.
    * https://aws.amazon.com/blogs/networking-and-content-delivery/introducing-aws-gateway-load-balancer-target-failover-for-existing-flows/
    */
   readonly gatewayFailover: Range;
   readonly classicDeregistration: Range;
   readonly albRegistrationMs: number;
-  /** 90-180 s until an NLB sends a new target flows (aws-load-balancer-controller#1834). */
+  /** An NLB sends flows to a new target after 90-180 s (aws-load-balancer-controller#1834). */
   readonly nlbRegistrationMs: number;
   readonly classicRegistrationMs: number;
   /**
-   * From CreateLoadBalancer until the load balancer is `active`: minutes. It sends nothing until then. Users measured 2 to 3
-   * minutes. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html
+   * From CreateLoadBalancer until the load balancer is `active` and sends traffic. Users measured 2 to 3 minutes.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html
    */
   readonly provisioningMs: number;
   /** From TerminateInstances until `terminated`. The machine itself stops answering at once. */
   readonly shuttingDownMs: number;
-  /** From `terminated` until the target drops off DescribeTargetHealth's list. */
+  /** From `terminated` until DescribeTargetHealth does not list the target any more. */
   readonly terminatedDropMs: number;
   /** From StopInstances until `stopped`. The machine itself stops answering at once. */
   readonly stoppingMs: number;
   /** From StartInstances until `running`, when the machine answers again. */
   readonly pendingMs: number;
   /**
-   * For how long a machine that is rebooted does not answer: some minutes.
+   * How long a machine does not answer after a reboot: some minutes.
    * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-reboot.html
    */
   readonly rebootMs: number;
-  /**
-   * From a registration or deregistration until Describe shows it (aws-sdk-js#1593). It says nothing about traffic,
-   * which has lags of its own.
-   */
+  /** From a registration or deregistration until Describe calls show it (aws-sdk-js#1593). Traffic has its own lags. */
   readonly apiPropagationMs: number;
-  /** An ALB gives up connecting after this long: 504. */
+  /** How long an ALB tries to connect to a target before it answers 504. */
   readonly connectTimeoutMs: number;
   /**
-   * For how long clients use the address of a load balancer's zone that DNS does not name any more.
+   * How long clients use the address of a load balancer's zone after DNS has removed it.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html
    */
   readonly dnsTtlMs: number;
@@ -78,7 +80,7 @@ export const AWS_TIMING: Timing = {
   dnsTtlMs: 60_000,
 };
 
-/** The lag of machine number `machine` of `machines`. */
+/** The lag of machine number `machine`, from 0, of `machines`. */
 export function lagOf(range: Range, machine: number, machines: number): number {
   const [first, last] = range;
   return machines <= 1 ? last : first + ((last - first) * machine) / (machines - 1);

@@ -230,9 +230,9 @@ describe("a virtual clock", () => {
     await expect(clock.run(work())).rejects.toThrow("broken");
   });
 
-  test("says so when the work waits for something that is not time", async () => {
+  test("says so when the work waits for something other than time", async () => {
     const clock = new VirtualClock();
-    await expect(clock.run(new Promise(() => {}))).rejects.toThrow("waits for something that is not time");
+    await expect(clock.run(new Promise(() => {}))).rejects.toThrow("waits for something other than time");
   });
 
   test("stands still while something is under way outside, whose end nobody here can foresee", async () => {
@@ -269,7 +269,7 @@ describe("a virtual clock", () => {
     const sleep = clock.sleep(1_000, stop.signal);
     stop.abort(new Error("enough"));
     await expect(sleep).rejects.toThrow("enough");
-    await expect(clock.run(new Promise(() => {}))).rejects.toThrow("not time");
+    await expect(clock.run(new Promise(() => {}))).rejects.toThrow("other than time");
     expect(clock.elapsedMs).toBe(0);
   });
 });

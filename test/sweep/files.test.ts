@@ -306,8 +306,8 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
   const levels = "abcdefgh".split("");
   const bomb = levels.map((name, index) => `${name}: &${name} [${`*${levels[index - 1]},`.repeat(9)}]`);
   test.each<[string, string, RegExp]>([
-    ["when it is empty", "", /^the file says nothing: a scenario is an object, at least \{\}/],
-    ["when it holds a comment alone", "# a region\n", /^the file says nothing: /],
+    ["when it is empty", "", /^the file contains no scenario: a scenario is an object, at least \{\}/],
+    ["when it holds a comment alone", "# a region\n", /^the file contains no scenario: /],
     ["when it is null", "null", NEEDED],
     ["when it is a list", "- a", NEEDED],
     ["when it is a number", "5", NEEDED],
@@ -337,7 +337,7 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
       "%FOO\n---\n{}",
       /^line 1, column 1: this is not valid YAML \(BAD_DIRECTIVE\)/,
     ],
-    ["when it holds two documents", "{}\n---\n{}", /^it holds several documents, divided by ---: give one$/],
+    ["when it holds two documents", "{}\n---\n{}", /^it contains several documents, separated by ---: give one$/],
     [
       "when it has a tag that nobody knows",
       'region: !!js/function "x"',

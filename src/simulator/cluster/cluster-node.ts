@@ -11,7 +11,7 @@ export interface ClusterNode {
   readonly ready: "True" | "False" | "Unknown";
 }
 
-/** Reads a node as the API server has it. */
+/** Reads a node as the API server returns it. */
 export function readNode({ metadata, spec, status }: NodeObject): ClusterNode {
   const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
   return {

@@ -4,9 +4,10 @@ import { type ClusterNode, instanceIdOf } from "./cluster-node.ts";
 const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
 
 /**
- * What kube-proxy 1.31 and later answers on each node, at port 10256 and path /healthz: 503 while the Node object is being
- * deleted, or has cluster-autoscaler's taint with any value and effect. It watches its Node object, and knows at once. A
- * node that is no more in the list stays as it was: kube-proxy keeps what it has seen last.
+ * The answers of kube-proxy 1.31 and later on each node, at port 10256 and path /healthz: 503 while the Node object is
+ * being deleted, or has cluster-autoscaler's taint with any value and effect. It watches its Node object, so its answer
+ * changes at once. A node that is missing in the list keeps its state, because kube-proxy keeps the last state that it
+ * knows.
  * https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/proxy/healthcheck/proxy_health.go
  */
 export class KubeProxies {
@@ -16,7 +17,7 @@ export class KubeProxies {
     this.#world = world;
   }
 
-  /** Takes each list of nodes as it comes, until the lists end or `signal` aborts. */
+  /** Applies each list of nodes, until the lists end or `signal` aborts. */
   async follow(lists: AsyncIterable<readonly ClusterNode[]>, signal: AbortSignal): Promise<void> {
     for await (const nodes of lists) {
       if (signal.aborted) return;

@@ -49,10 +49,10 @@ interface BindingState {
 }
 
 /**
- * aws-load-balancer-controller, version 3.5, as far as it registers and deregisters targets. `Controller` is a simpler one,
- * which reconciles at an interval.
+ * aws-load-balancer-controller, version 3.5, as far as it registers and deregisters targets. `Controller` is a simpler
+ * one, which reconciles at an interval.
  *
- * Each rule is from its source or was observed; what it does to load balancers and security groups is left out.
+ * Each rule comes from its source code or was observed. Its changes to load balancers and security groups are left out.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/resource_manager.go
  */
 export class LoadBalancerController {
@@ -75,7 +75,7 @@ export class LoadBalancerController {
     }));
   }
 
-  /** All existing nodes from now on. */
+  /** Sets all nodes of the cluster, from now on. */
   setNodes(nodes: readonly ClusterNode[]): void {
     const before = this.#nodes;
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -87,9 +87,7 @@ export class LoadBalancerController {
     }
   }
 
-  /**
-   * All endpoints of the service of a group of addresses from now on. Labels and taints of nodes do not affect them.
-   */
+  /** Sets all endpoints of the service of a group of type ip. Labels and taints of nodes do not affect them. */
   setPods(group: TargetGroup, pods: readonly PodEndpoint[]): void {
     for (const state of this.#bindings.filter(({ binding }) => binding.group === group)) {
       state.pods = pods;
@@ -97,7 +95,7 @@ export class LoadBalancerController {
     }
   }
 
-  /** Takes each list of nodes as it comes, until the lists end or `signal` aborts. */
+  /** Applies each list of nodes, until the lists end or `signal` aborts. */
   async follow(lists: AsyncIterable<readonly ClusterNode[]>, signal: AbortSignal): Promise<void> {
     for await (const nodes of lists) {
       if (signal.aborted) return;
@@ -143,7 +141,8 @@ export class LoadBalancerController {
   #change(state: BindingState, wanted: readonly Endpoint[]): boolean {
     const { group } = state.binding;
     const isSame = (a: Endpoint, b: Endpoint) => a.id === b.id && a.port === b.port;
-    // A draining target counts as not registered, so that what others have deregistered is registered again.
+    // A draining target counts as not registered, so targets that another program has deregistered are registered
+    // again.
     const live = this.#cache.list(group, this.#world.clock.now()).filter(({ state: health }) => health !== "draining");
     const surplus = live.filter((target) => !wanted.some((one) => isSame(one, target)));
     const missing = wanted.filter((target) => !live.some((one) => isSame(one, target)));

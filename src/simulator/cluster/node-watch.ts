@@ -37,7 +37,7 @@ export async function* watchNodes(
       try {
         yield* nodesUntilTheWatchEnds((query) => get(address, agent, query, signal));
       } catch {
-        // The API server is away or refuses, so it is asked again.
+        // The API server can't be reached or refuses, so the nodes are listed again.
       }
       await clock.sleep(RETRY_MS, signal).catch(() => {}); // Aborted: the loop ends.
     }

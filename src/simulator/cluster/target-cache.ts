@@ -1,6 +1,6 @@
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 
-/** From the list of a group's targets, however often they were read since. */
+/** Counted from the list of a group's targets, however often the targets were read since. */
 const LIFETIME_MS = 5 * 60 * 1_000;
 
 interface CachedTarget {
@@ -11,14 +11,14 @@ interface CachedTarget {
 }
 
 /**
- * What aws-load-balancer-controller remembers of target groups. A target that it has once seen healthy is not read
- * again during the lifetime of the list, so that a deregistration by another caller stays hidden.
+ * The targets that aws-load-balancer-controller remembers. A target that it has once seen healthy is not read again
+ * during the lifetime of the list, so that a deregistration by another caller stays hidden.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/targets_manager.go
  */
 export class TargetCache {
   readonly #lists = new Map<TargetGroup, { readonly listedAt: number; targets: readonly CachedTarget[] }>();
 
-  /** The targets of a group, as far as it reads them now. */
+  /** The targets of a group. During the lifetime of the list, only the targets that were not healthy are read again. */
   list(group: TargetGroup, now: number): readonly CachedTarget[] {
     const known = this.#lists.get(group);
     const isAlive = known !== undefined && now < known.listedAt + LIFETIME_MS;
@@ -27,7 +27,7 @@ export class TargetCache {
     return targets;
   }
 
-  /** It has registered or deregistered these, and reads their state the next time. */
+  /** Called for targets that were registered or deregistered. Their state is read the next time. */
   changed(group: TargetGroup, descriptions: readonly TargetDescription[]): void {
     const known = this.#lists.get(group);
     if (known === undefined) return;
@@ -37,7 +37,7 @@ export class TargetCache {
     known.targets = [...known.targets.filter((target) => !isChanged(target)), ...changed];
   }
 
-  /** A new process knows nothing. */
+  /** For a new process, which remembers no target. */
   clear(): void {
     this.#lists.clear();
   }
@@ -51,7 +51,7 @@ function listed(group: TargetGroup, now: number): readonly CachedTarget[] {
   }));
 }
 
-/** None if the target has left the group. */
+/** Empty if the target has left the group. */
 function refreshed(target: CachedTarget, group: TargetGroup, now: number): readonly CachedTarget[] {
   if (target.state === "healthy") return [target];
   const found = group.named(target, now);

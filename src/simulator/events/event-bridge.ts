@@ -21,7 +21,7 @@ interface Content {
 }
 
 /**
- * The events that EventBridge would deliver, as texts. Unless one says otherwise, they are as in
+ * The events that EventBridge would deliver, as JSON texts. Unless a comment names another source, their format is from
  * https://docs.aws.amazon.com/eventbridge/latest/ref/welcome.html
  */
 export function eventBridgeBodies(announcement: Announcement, origin: Origin): readonly string[] {

@@ -15,16 +15,16 @@ export type Send = (body: string, signal: AbortSignal) => Promise<void>;
 
 type EventKind = Announcement["type"];
 
-/** Where events are sent, and in which form. */
+/** A destination of events, and their form. */
 export interface Destination {
   readonly send: Send;
-  /** EventBridge's events, or what Auto Scaling itself sends for its hooks. Default: EventBridge's. */
+  /** Events of EventBridge, or notifications that Auto Scaling itself sends for its hooks. Default: eventbridge. */
   readonly from?: "eventbridge" | "auto-scaling";
-  /** The topic that passes them on. Absent: none. */
+  /** The topic that forwards the messages. Absent: none. */
   readonly topic?: string;
   /** The kinds that an EventBridge rule selects. Absent: all kinds. */
   readonly kinds?: readonly EventKind[];
-  /** From the moment of the event until it is sent. Default: 0. */
+  /** Milliseconds from the event until it is sent. Default: 0. */
   readonly lagMs?: number;
   /** Every nth message is sent twice, because delivery is at least once. Absent: none is. */
   readonly duplicateEvery?: number;
@@ -37,7 +37,7 @@ export interface DeliveryOptions {
   readonly onGivenUp: (error: Error) => void;
 }
 
-/** Delivers what AWS would announce about a world, each event at its time, until it is closed. */
+/** Delivers the events that AWS would announce about a world, each at its time, until it is closed. */
 export class EventDelivery {
   readonly #world: World;
   readonly #destinations: readonly Destination[];
@@ -50,7 +50,7 @@ export class EventDelivery {
     this.#world = world;
     this.#destinations = destinations;
     this.#options = options;
-    // Every later message waits for it.
+    // Every message that waits has a listener on this signal.
     setMaxListeners(0, this.#closed.signal);
     catchUpOnTime(world, this.#closed.signal);
     world.watch((change) => {
@@ -82,7 +82,7 @@ export class EventDelivery {
     }
   }
 
-  /** Auto Scaling tries a hook's queue as soon as the hook names it. */
+  /** Auto Scaling sends a test message as soon as a hook names a queue. */
   #announceHooks(): void {
     const { clock, autoScalingGroups } = this.#world;
     for (const destination of this.#destinations.filter(({ from }) => from === "auto-scaling")) {
@@ -146,7 +146,7 @@ interface Topic {
 }
 
 /**
- * A message as a topic passes it on to a queue, without raw message delivery. Only SNS can sign it.
+ * A message as a topic sends it to a queue, without raw message delivery. Only SNS could sign it.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
 function snsEnvelope(message: string, { arn, region, random }: Topic, at: number): string {

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { Announcement, ScheduledEventCode } from "../world/announcement.ts";
 import { partitionOf } from "../world/arn.ts";
 
-/** A large event comes in pages. AWS documents no number: its events have at most 256 KB. */
+/** A large event is divided into pages. AWS documents no page size, but its events have at most 256 KB. */
 const ENTITIES_PER_PAGE = 500;
 
 const TYPE_CODES: Readonly<Record<ScheduledEventCode, string>> = {
   "instance-reboot": "AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED",
   "system-reboot": "AWS_EC2_SYSTEM_REBOOT_MAINTENANCE_SCHEDULED",
   "instance-stop": "AWS_EC2_INSTANCE_STOP_SCHEDULED",
-  // Of an instance that is backed by EBS.
+  // For an instance that is backed by EBS.
   "instance-retirement": "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
 };
 
@@ -19,7 +19,7 @@ interface Origin {
 }
 
 /**
- * The details of AWS Health's events about a scheduled change, one a page.
+ * The details of AWS Health's events about a scheduled change, one event for each page.
  * https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
  */
 export function healthEvents(

@@ -8,7 +8,7 @@ interface Origin {
 }
 
 /**
- * What Auto Scaling itself sends to the queue or topic of a hook, in addition to the events of EventBridge.
+ * The message that Auto Scaling itself sends to the queue or topic of a hook, in addition to the events of EventBridge.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
  */
 export function hookNotification(
@@ -43,7 +43,7 @@ export function wayOf(group: AutoScalingGroup, instanceId: string): object {
     : { ...from, Destination: "EC2" };
 }
 
-/** What a queue gets once when a hook begins to name it. */
+/** The message that a queue gets once when a hook begins to name it. */
 export function testNotification({ arn, name }: AutoScalingGroup, { accountId, random }: Origin, at: number): string {
   return JSON.stringify({
     AccountId: accountId,

@@ -8,10 +8,10 @@ interface QueueInput {
   readonly endpoint?: string;
 }
 
-/** Simulated queues accept any. */
+/** Simulated queues accept any credentials. */
 const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
-/** Puts messages into a queue of any SQS. */
+/** Sends messages to a queue of SQS, or of any server with the API of SQS. */
 export class SqsSender {
   readonly #url: string;
   readonly #client: SQSClient;

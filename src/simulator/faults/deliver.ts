@@ -26,7 +26,7 @@ export async function deliver(answer: DeliveredAnswer, response: ServerResponse,
   }
 }
 
-/** What a client of `deliver` would get, without a socket. Rejects if its connection would break. */
+/** The answer that a client of `deliver` would get, but without a socket. Rejects if its connection would break. */
 export async function received(
   { delivery, ...answer }: DeliveredAnswer,
   clock: Clock,

@@ -6,7 +6,7 @@ type Delivery =
   | { readonly type: "whole"; readonly delayMs: number }
   /** There is no connection. */
   | { readonly type: "refused" }
-  /** Half of it, and then a reset. */
+  /** Half of the answer, and then a reset. */
   | { readonly type: "cut" }
   | { readonly type: "never" };
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ApiCall, ApiName } from "../api/answer.ts";
 import type { Params } from "../api/params.ts";
 
-/** What goes wrong with a call. */
+/** The effect of a fault on a call. */
 export type FaultEffect =
   /** The call is refused, and changes nothing. */
   | { readonly type: "error"; readonly code: string; readonly status?: number; readonly message?: string }
@@ -30,7 +30,7 @@ type FaultRhythm =
   | { readonly probability: number; readonly seed: number };
 
 export interface Fault {
-  /** Absent: of every API. */
+  /** Absent: every API. */
   readonly api?: ApiName;
   /** Absent: every action. */
   readonly action?: string;

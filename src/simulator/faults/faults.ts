@@ -6,7 +6,7 @@ export class Faults {
   #faults: readonly Fault[] = [];
   readonly #counts = new Map<Fault, number>();
 
-  /** Counts calls from now on. The returned function removes the fault. */
+  /** Adds a fault, which counts calls from now on. The returned function removes it. */
   add(fault: Fault): () => void {
     const added = { ...fault };
     this.#faults = [...this.#faults, added];
@@ -29,12 +29,12 @@ export class Faults {
     return this.#strike(call, ({ effect }) => effect.type === "refused");
   }
 
-  /** The fault of this call, which has arrived, if any. */
+  /** The fault that affects this call after its arrival, if there is one. */
   strike(call: ApiCall): FaultEffect | undefined {
     return this.#strike(call, ({ effect }) => effect.type !== "refused");
   }
 
-  /** Every fault that matches the call has counted it then. */
+  /** Afterwards, every fault that matches the call has counted it. */
   #strike(call: ApiCall, isMeant: (fault: Fault) => boolean): FaultEffect | undefined {
     const faults = this.#faults.filter(isMeant);
     const fault = faultFor(faults, call, this.#counts);

@@ -8,15 +8,15 @@ import { type Resource, resourcesOf } from "./resources.ts";
 /** The permissions of an access key. */
 export interface Grant {
   readonly accessKeyId: string;
-  /** The name in AWS's refusals. Absent: the access key's id. */
+  /** The name in AWS's errors. Absent: the access key's id. */
   readonly user?: string | undefined;
   /** An IAM policy. */
   readonly document: unknown;
 }
 
-/** What an access key has used so far. */
+/** The actions and statements that an access key has used so far. */
 export interface AccessRecord {
-  /** Actions. */
+  /** Actions, such as `elasticloadbalancing:DeregisterTargets`. */
   readonly allowed: ReadonlySet<string>;
   readonly denied: ReadonlySet<string>;
   /** The numbers, from 0, of the statements of the policy that have allowed something. */
@@ -57,7 +57,7 @@ export class Access {
     return this.#keys.get(accessKeyId)?.user;
   }
 
-  /** Throws AWS's refusal if the policy of the access key does not allow the call. */
+  /** Throws AWS's error if the policy of the access key does not allow the call. */
   admit(call: ApiCall, accessKeyId: string | undefined): void {
     const key = accessKeyId === undefined ? undefined : this.#keys.get(accessKeyId);
     if (key === undefined || call.action === "GetCallerIdentity") return;
@@ -85,7 +85,7 @@ export class Access {
   }
 }
 
-/** Actions' prefixes. Both APIs of Elastic Load Balancing share theirs. */
+/** The prefix of each API's actions. Both APIs of Elastic Load Balancing have the same one. */
 const SERVICES: Readonly<Record<ApiCall["api"], string>> = {
   ec2: "ec2",
   classic: "elasticloadbalancing",

@@ -2,11 +2,11 @@ import { matchesWildcard } from "../world/load-balancer.ts";
 import type { PolicyStatement } from "./policy.ts";
 import type { Resource } from "./resources.ts";
 
-/** The question to a policy. */
+/** A request that a policy allows or denies. */
 export interface AccessRequest {
   /** `elasticloadbalancing:DeregisterTargets` */
   readonly action: string;
-  /** Each must be allowed. None if the action has none: then only `*` allows it. */
+  /** Each must be allowed. Empty if the action has no resources: then only `*` allows it. */
   readonly resources: readonly Resource[];
 }
 
@@ -58,7 +58,7 @@ function holds(
   });
 }
 
-/** Keys of conditions ignore upper and lower case. If two tags differ only by case, AWS uses neither. */
+/** Condition keys are not case-sensitive. If two tags differ only by case, AWS uses neither. */
 function tagNamed(name: string, tags: ReadonlyMap<string, string>): string | undefined {
   const named = [...tags].filter(([key]) => key.toLowerCase() === name.toLowerCase());
   return named.length === 1 ? named[0]?.[1] : undefined;

@@ -8,14 +8,14 @@ const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
 /** `*`, or the six parts of an ARN, with wildcards inside each. */
 const RESOURCE = /^(?!.*\$\{)(\*|arn(:[^:]*){4}:.+)$/;
 
-/** AWS accepts one value or a list wherever it accepts a list. `what`: what to give, for errors. */
+/** AWS accepts a single value wherever it accepts a list. `what`: the value to give, for errors. */
 function oneOrMore(pattern: RegExp, what: string) {
   const item = z.string().regex(pattern, `give ${what}`);
   return z.union([item, z.array(item).min(1)], { error: `give ${what}, or a list of them` });
 }
 
 const condition = z.record(z.string().regex(TAG_KEY), oneOrMore(NO_VARIABLE, "a text; variables are not simulated"), {
-  error: ({ code }) => (code === "invalid_key" ? "of all keys only aws:ResourceTag/… is simulated" : undefined),
+  error: ({ code }) => (code === "invalid_key" ? "only aws:ResourceTag/… keys are simulated" : undefined),
 });
 
 const statement = z.strictObject({
@@ -29,7 +29,7 @@ const statement = z.strictObject({
   Condition: z
     .strictObject({ StringEquals: condition.optional(), StringLike: condition.optional() })
     .optional()
-    .describe("Of all operators and keys, these alone are simulated: others are errors, never ignored."),
+    .describe("Only these operators and keys are simulated. Others are errors, and are never ignored."),
 });
 
 /** The simulated part of an IAM policy. Other parts are errors. */
@@ -42,7 +42,7 @@ export const policyDocument = z.strictObject({
 export type PolicyDocument = z.infer<typeof policyDocument>;
 export type PolicyStatement = z.infer<typeof statement>;
 
-/** Throws an error with everything about `document` that is wrong or not simulated, each with its place. */
+/** Throws an error that lists everything in `document` that is wrong or not simulated, each with its place. */
 export function readPolicy(document: unknown): PolicyDocument {
   const { success, data, error } = policyDocument.safeParse(document, { error: shapeAdvice });
   if (success) return data;

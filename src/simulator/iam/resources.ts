@@ -3,7 +3,7 @@ import { type Params, structures, text, texts } from "../api/params.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 
-/** What IAM judges a call by. */
+/** A resource that a policy may allow or deny. */
 export interface Resource {
   readonly arn: string;
   readonly tags: ReadonlyMap<string, string>;
@@ -13,7 +13,7 @@ const NO_TAGS: ReadonlyMap<string, string> = new Map();
 const ARN_TYPES: Readonly<Record<string, string>> = { application: "app", network: "net", gateway: "gwy" };
 
 /**
- * What a call would change. Reads have no resources on AWS: they are allowed on everything or not at all.
+ * The resources that a call would change. On AWS, read actions have none, and are allowed on everything or on nothing.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
  */
 export function resourcesOf({ api, action, params }: ApiCall, world: World): readonly Resource[] {
@@ -50,7 +50,7 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
   }
 }
 
-/** Groups by their names or ARNs, as a call or its tags name them, or by the instances that they have. */
+/** The groups that the tags or the parameter of a call name (a name or an ARN), or else the groups of its instances. */
 function groupsOf(params: Params, world: World): readonly AutoScalingGroup[] {
   const tagged = (structures(params, "Tags") ?? []).map((tag) => text(tag, "ResourceId"));
   if (tagged.length > 0) return [...world.autoScalingGroups.values()].filter((group) => tagged.includes(group.name));
@@ -63,7 +63,7 @@ function groupsOf(params: Params, world: World): readonly AutoScalingGroup[] {
   );
 }
 
-/** A resource that is to be created has no id yet, and is judged by its name alone. */
+/** A resource that does not exist yet has no id. Its ARN has `*` instead. */
 function elbv2Arns(action: string, params: Params, world: World): readonly string[] {
   const name = text(params, "Name") ?? "";
   if (action === "CreateTargetGroup") return [world.arn("elasticloadbalancing", `targetgroup/${name}/*`)];

@@ -4,11 +4,11 @@ import { subnetIdOf, VPC_CIDR } from "../world/networks.ts";
 import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 
-/** One item: its text, or undefined while there is none. */
+/** One metadata item. Returns its text, or undefined if the item does not exist now. */
 export type Item = (instance: Instance, world: World) => string | undefined;
 
 /**
- * What an instance can learn of its network interfaces. Branches are not attached to it.
+ * The metadata items about the network interfaces of an instance. Branches are not attached to it, and have none.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
  */
 export function interfaceItems({ interfaces, zone, privateIp, name }: Instance): Readonly<Record<string, Item>> {

@@ -5,7 +5,7 @@ import type { World } from "../world/world.ts";
 import { type Item, interfaceItems } from "./interface-items.ts";
 
 /**
- * What an instance can learn of itself, by path below /latest.
+ * The metadata items of an instance, by path below /latest.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
  */
 const ITEMS: Readonly<Record<string, Item>> = {
@@ -25,7 +25,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
   "meta-data/hostname": ({ name }) => name,
   "meta-data/instance-action": () => "none",
   "meta-data/instance-id": ({ id }) => id,
-  // Which instances are spot ones, the world learns with their interruption.
+  // The item shows a spot instance only from its interruption warning on.
   "meta-data/instance-life-cycle": ({ id }, world) =>
     world.interruptions.of(id)?.of === "spot" ? "spot" : "on-demand",
   "meta-data/instance-type": () => INSTANCE_TYPE,
@@ -46,7 +46,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
     if (interruption?.of !== "spot") return undefined;
     return JSON.stringify({ action: interruption.action, time: isoSeconds(interruption.actsAt) });
   },
-  // Of instances that are terminated alone.
+  // Only for instances that EC2 will terminate.
   "meta-data/spot/termination-time": (instance, world) => {
     const interruption = world.interruptions.of(instance.id);
     if (interruption?.of !== "spot" || interruption.action !== "terminate") return undefined;
@@ -58,14 +58,14 @@ const ITEMS: Readonly<Record<string, Item>> = {
 const ROOT_DEVICE = "/dev/xvda";
 const AMI_ID = "ami-0123456789abcdef0";
 const INSTANCE_TYPE = "m7g.large";
-/** Where a member that is on its way is going. */
+/** Target lifecycle states, by the lifecycle state of a member. Other members have the target state InService. */
 const TARGET_STATES: Readonly<Record<string, string>> = {
   EnteringStandby: "Standby",
   Standby: "Standby",
   Detaching: "Detached",
 };
 
-/** The content at `path` now: an item's text, the names below it, or nothing. */
+/** The content at `path` now: the text of an item, or the names below the path. Undefined if there is neither. */
 export function metadataAt(path: string, instance: Instance, world: World): string | undefined {
   const wanted = path.replace(/^\/+|\/+$/g, "");
   const items = { ...ITEMS, ...interfaceItems(instance) };

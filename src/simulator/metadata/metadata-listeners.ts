@@ -4,7 +4,10 @@ import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { type MetadataOptions, MetadataService } from "./metadata-service.ts";
 
-/** On AWS every instance finds its own service at 169.254.169.254; here each has an address of its own. */
+/**
+ * The listeners of metadata services. On AWS, every instance reaches its own service at 169.254.169.254. Here, each
+ * service has its own address.
+ */
 export class MetadataListeners {
   readonly #world: World;
   readonly #host: string;
@@ -15,7 +18,7 @@ export class MetadataListeners {
     this.#host = host;
   }
 
-  /** Resolves to the URL that stands for http://169.254.169.254 to this instance. Port 0: any free one. */
+  /** Resolves to the URL that this instance uses in place of http://169.254.169.254. Port 0: any free port. */
   async open(instance: Instance, options: MetadataOptions = {}, port = 0): Promise<string> {
     const service = new MetadataService(this.#world, instance, options);
     const server = createServer((request, response) => serve(service, { request, response, world: this.#world }));
@@ -41,7 +44,7 @@ interface Exchange {
 }
 
 function serve(service: MetadataService, { request, response, world }: Exchange): void {
-  // What a request carries is of no use; unread it would keep the connection from being used again.
+  // The body is not used, but must be read. Otherwise the connection could not be reused.
   request.resume();
   const { method = "", url = "", headers } = request;
   const answer = service.answer({ method, url, headers });

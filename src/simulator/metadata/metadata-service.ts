@@ -5,18 +5,20 @@ import type { World } from "../world/world.ts";
 import { metadataAt } from "./metadata-items.ts";
 
 export interface MetadataOptions {
-  /** As MetadataOptions.HttpTokens of an instance: whether requests without a token are refused. Default: required. */
+  /**
+   * Like MetadataOptions.HttpTokens of an instance: whether requests without a token are refused. Default: required.
+   */
   readonly httpTokens?: "required" | "optional";
-  /** How many requests it answers before it refuses some. Absent: all. */
+  /** How many requests the service answers. It refuses further ones. Absent: no limit. */
   readonly limit?: BucketSize;
-  /** What it refuses them with. Default: 429. */
+  /** The status of refused requests. Default: 429. */
   readonly limitStatus?: 429 | 503;
 }
 
 export interface MetadataRequest {
   readonly method: string;
   readonly url: string;
-  /** By their names in lower case. */
+  /** By name in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
@@ -31,7 +33,7 @@ const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 const TOKEN_PATH = "/latest/api/token";
 
 /**
- * The instance metadata service of one instance: what it says follows from the world.
+ * The instance metadata service of one instance. Its answers follow from the world.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 export class MetadataService {
@@ -49,7 +51,7 @@ export class MetadataService {
     this.#bucket = options.limit === undefined ? undefined : new TokenBucket(options.limit, world.clock.now());
   }
 
-  /** Undefined if the machine is off, so that no server answers. */
+  /** Undefined if the machine does not run, because then no server answers. */
   answer(request: MetadataRequest): MetadataAnswer | undefined {
     this.#world.catchUp();
     if (!this.#world.isRunning(this.#instance.id)) return undefined;
@@ -65,7 +67,7 @@ export class MetadataService {
 
   #issue(path: string, { headers }: MetadataRequest): MetadataAnswer {
     if (path !== TOKEN_PATH) return failure(path.endsWith("/api/token") ? 403 : 405);
-    // A request that came through a proxy is not the instance's.
+    // A request with this header came through a proxy, and not from the instance itself.
     if (headers["x-forwarded-for"] !== undefined) return failure(403);
     const ttl = headerOf(headers, TTL_HEADER);
     const token = this.#tokens.issue(ttl, this.#world.clock.now());
@@ -89,7 +91,7 @@ export class MetadataService {
   }
 }
 
-/** Every version has the same items here. AWS has more versions, and leaves out of old ones what is newer. */
+/** Here, every version has the same items. AWS has more versions, and its old versions do not have newer items. */
 const VERSIONS = ["1.0", "2016-09-02", "2018-09-24", "2019-10-01", "2020-10-27", "2021-07-15", "latest"];
 
 function headerOf(headers: MetadataRequest["headers"], name: string): string | undefined {
@@ -111,7 +113,7 @@ const REASONS = {
   503: "Service Unavailable",
 } as const;
 
-/** A page for people, as AWS's is: clients go by the status. */
+/** An HTML page for people, like AWS's. Clients use the status. */
 function failure(status: keyof typeof REASONS): MetadataAnswer {
   const title = `${status} - ${REASONS[status]}`;
   const body = `<?xml version="1.0" encoding="iso-8859-1"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`;
@@ -122,7 +124,7 @@ const TTL_SECONDS_MAX = 21_600;
 
 /** The session tokens of one instance's metadata service. */
 class SessionTokens {
-  /** When each ends, in milliseconds since the epoch. */
+  /** When each token expires, in milliseconds since the epoch. */
   readonly #ends = new Map<string, number>();
   readonly #random: Random;
 
@@ -130,7 +132,7 @@ class SessionTokens {
     this.#random = random;
   }
 
-  /** A new token; undefined where `ttlSeconds`, as it was given in a header, is not one that AWS takes. */
+  /** Returns a new token. Undefined if AWS would not accept `ttlSeconds`, the text of a header. */
   issue(ttlSeconds: string | undefined, now: number): string | undefined {
     if (ttlSeconds === undefined || !/^\d{1,5}$/.test(ttlSeconds)) return undefined;
     const seconds = Number(ttlSeconds);
@@ -141,14 +143,14 @@ class SessionTokens {
     return token;
   }
 
-  /** How many whole seconds a token is still good for; undefined where it is not good at all. */
+  /** The whole seconds for which a token is still valid. Undefined if it is not valid. */
   restSeconds(token: string, now: number): number | undefined {
     const end = this.#ends.get(token);
     return end === undefined || end <= now ? undefined : Math.floor((end - now) / 1_000);
   }
 }
 
-/** 40 bytes, as AWS's have. */
+/** 40 bytes, like AWS's tokens. */
 function tokenFrom(random: Random): string {
   const digits = `${random.digits("metadata-token")}${random.digits("metadata-token")}`;
   return Buffer.from(digits.slice(0, 80), "hex").toString("base64url");

@@ -1,22 +1,28 @@
 import type { ApiCall } from "../api/answer.ts";
 import type { BucketSize } from "./token-bucket.ts";
 
-/** The buckets that calls draw on: four for each version of Elastic Load Balancing, two for Auto Scaling; EC2 one an action. */
+/**
+ * The buckets from which calls take tokens: four for each version of Elastic Load Balancing, two for Auto Scaling, and
+ * one for each action of EC2.
+ */
 export interface Quotas {
   readonly nonMutating: BucketSize;
   readonly registration: BucketSize;
   readonly mutating: BucketSize;
   readonly resourceIntensive: BucketSize;
-  /** Both versions of Elastic Load Balancing draw on it too, for every call. */
+  /** Every call of both versions of Elastic Load Balancing takes a token from this bucket too. */
   readonly account: BucketSize;
   readonly ec2NonMutating: BucketSize;
-  /** DescribeInstances with neither ids nor filters nor pages. */
+  /** For DescribeInstances without ids, filters and pages. */
   readonly ec2Unfiltered: BucketSize;
   readonly ec2Mutating: BucketSize;
   readonly ec2Terminate: BucketSize;
   readonly autoScalingNonMutating: BucketSize;
   readonly autoScalingMutating: BucketSize;
-  /** The code on the wire of Elastic Load Balancing and of Auto Scaling, which is not the documented one (aws-load-balancer-controller#1871). */
+  /**
+   * The code that Elastic Load Balancing and Auto Scaling really send. It is not the documented one
+   * (aws-load-balancer-controller#1871).
+   */
   readonly code: "Throttling" | "ThrottlingException";
 }
 
@@ -34,7 +40,7 @@ export const AWS_QUOTAS: Quotas = {
   ec2Unfiltered: { tokens: 50, refillPerSecond: 10 },
   ec2Mutating: { tokens: 50, refillPerSecond: 5 },
   ec2Terminate: { tokens: 100, refillPerSecond: 5 },
-  // AWS publishes none for Auto Scaling: these are as those of Elastic Load Balancing.
+  // AWS publishes no quotas for Auto Scaling. These equal those of Elastic Load Balancing.
   autoScalingNonMutating: { tokens: 40, refillPerSecond: 10 },
   autoScalingMutating: { tokens: 20, refillPerSecond: 3 },
   code: "Throttling",
@@ -46,7 +52,7 @@ export interface Draw {
   readonly size: BucketSize;
 }
 
-/** Every bucket that a call needs a token of. The Security Token Service and the tagging API have no limit here. */
+/** Every bucket from which a call needs a token. The Security Token Service and the tagging API have no limit here. */
 export function drawsOf(call: ApiCall, quotas: Quotas): readonly Draw[] {
   if (call.api === "ec2") return [{ bucket: `ec2 ${ec2Bucket(call)}`, size: quotas[ec2Category(call)] }];
   if (call.api === "autoscaling") {

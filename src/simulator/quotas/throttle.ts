@@ -3,7 +3,7 @@ import { AwsError } from "../aws-error.ts";
 import { drawsOf, type Quotas } from "./quotas.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Refuses the calls of one account in one region that come faster than its quotas allow. */
+/** Refuses the calls of one account in one region that exceed its quotas. */
 export class Throttle {
   readonly #quotas: Quotas;
   readonly #buckets = new Map<string, TokenBucket>();
@@ -12,7 +12,7 @@ export class Throttle {
     this.#quotas = quotas;
   }
 
-  /** Takes a token of every bucket the call draws on; of none, when one is empty, and then throws as AWS does. */
+  /** Takes a token from every bucket of the call. If one is empty, takes none and throws AWS's error. */
   admit(call: ApiCall, now: number): void {
     const buckets = drawsOf(call, this.#quotas).map(({ bucket: name, size }) => {
       const bucket = this.#buckets.get(name) ?? new TokenBucket(size, now);

@@ -1,10 +1,10 @@
-/** How many calls fit in at once, and how fast room comes back. */
+/** How many calls are possible at once, and how fast the bucket refills. */
 export interface BucketSize {
   readonly tokens: number;
   readonly refillPerSecond: number;
 }
 
-/** Full at first. Counts in thousandths of a token, so that whole milliseconds add up exactly. */
+/** A bucket that is full at first. It counts thousandths of a token, so that whole milliseconds add up exactly. */
 export class TokenBucket {
   readonly #size: BucketSize;
   #thousandths: number;
@@ -16,7 +16,7 @@ export class TokenBucket {
     this.#filledAt = now;
   }
 
-  /** Whether a call may be made at `now`, in milliseconds since the epoch. */
+  /** Whether there is a token for a call at `now`, in milliseconds since the epoch. */
   holdsOne(now: number): boolean {
     const { tokens, refillPerSecond } = this.#size;
     this.#thousandths = Math.min(tokens * 1_000, this.#thousandths + (now - this.#filledAt) * refillPerSecond);

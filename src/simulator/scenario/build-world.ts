@@ -16,15 +16,17 @@ type ScenarioRule = Entry<ScenarioListener["rules"]>;
 
 export interface BuiltWorld {
   readonly world: World;
-  /** By what the scenario calls them. */
+  /** Instance ids, by the name in the scenario. */
   readonly instanceIds: ReadonlyMap<string, string>;
-  /** Of machines, or of entries for all of theirs, by what the scenario calls them. An id stands for itself. */
+  /**
+   * The ids for names of the scenario. The name of an entry stands for all of its machines. An id stands for itself.
+   */
   idsOf(names: readonly string[]): readonly string[];
-  /** Not running yet. */
+  /** They are not running yet. */
   readonly controllers: readonly Controller[];
 }
 
-/** A world as a scenario describes it. The scenario is taken to be consistent, as `readScenario` leaves it. */
+/** Builds the world that a scenario describes. The scenario must be consistent, as `readScenario` returns it. */
 export function buildWorld(scenario: Scenario, clock: Clock): BuiltWorld {
   const { region = DEFAULT_REGION, accountId, timing, seed } = scenario;
   const world = new World({
@@ -41,7 +43,7 @@ class Building {
   readonly #scenario: Scenario;
   readonly #world: World;
   readonly #vpc: string;
-  /** A machine's name, or that of its entry, leads to ids. */
+  /** Ids, by the name of a machine or of an entry. */
   readonly #ids = new Map<string, readonly string[]>();
   readonly #groups = new Map<string, { readonly group: TargetGroup; readonly targets: readonly TargetDescription[] }>();
 
@@ -162,7 +164,7 @@ class Building {
     setTags(group.tags, tags);
   }
 
-  /** Wants the registrations of the scenario, in the pools that it controls. */
+  /** A controller that registers what the scenario registers, in the pools that it controls. */
   #controller({
     intervalSeconds,
     targetGroups = [],
@@ -196,7 +198,7 @@ class Building {
     return [...new Set(names.flatMap((name) => this.#ids.get(name) ?? this.#knownId(name)))];
   }
 
-  /** Of a machine that the scenario does not name, because it was launched later. */
+  /** The id of a machine that has no name in the scenario, because it was launched later. */
   #knownId(id: string): readonly string[] {
     return this.#world.instance(id) === undefined ? [] : [id];
   }

@@ -4,12 +4,13 @@ import { type Found, findAll, type Problem } from "./problem.ts";
 import { scalingProblems } from "./scaling-consistency.ts";
 import { OF_ONE_MACHINE } from "./schema.ts";
 
-/** A process each. */
+/** With a data plane, each instance is a process. */
 const DATA_PLANE_INSTANCES_MAX = 50;
 
 /**
- * What a schema can't see: names that lead nowhere or are given twice, and what AWS would refuse. Takes anything, and
- * looks at what has the right shape, so that a scenario's every problem shows at once.
+ * Finds the problems that a schema can't find: names that do not exist or are given twice, and values that AWS would
+ * refuse. Accepts data of any shape and checks the parts that have the right shape, so that all problems of a scenario
+ * are reported at once.
  */
 export function inconsistencies(data: unknown): readonly Problem[] {
   return [
@@ -89,7 +90,7 @@ function danglingReferences(data: unknown): readonly Problem[] {
 }
 
 function repetitions(data: unknown): readonly Problem[] {
-  // The data plane knows load balancers of both APIs by their names.
+  // The data plane identifies load balancers of both APIs by their names.
   const balancers = [
     ...findAll(data, "loadBalancers", "*", "name"),
     ...findAll(data, "classicLoadBalancers", "*", "name"),
@@ -113,7 +114,7 @@ function repetitions(data: unknown): readonly Problem[] {
   ];
 }
 
-/** On AWS a target group serves one load balancer at most. */
+/** On AWS, a target group serves at most one load balancer. */
 function sharedGroups(data: unknown): readonly Problem[] {
   const users = new Map<unknown, number>();
   return findAll(data, "loadBalancers", "*").flatMap(({ value, path }, index) => {
@@ -153,11 +154,11 @@ function groupProblems({ value, path }: Found): readonly Problem[] {
   ]);
 }
 
-/** An entry's machines differ by number alone: they can't share what one machine has for itself. */
+/** The machines of an entry differ only by number, so they can't have settings that are for one machine only. */
 function countedProblems({ value, path }: Found): readonly Problem[] {
   const [count] = findAll(value, "count");
   if (count === undefined || count.value === 1) return [];
-  const message = "one machine alone can have it: leave out count, or give each machine an entry of its own";
+  const message = "only one machine can have this: remove count, or give each machine its own entry";
   return under(
     path,
     OF_ONE_MACHINE.flatMap((key) => findAll(value, key)).map((found) => ({ path: found.path, message })),
@@ -168,11 +169,11 @@ function tooManyProcesses(data: unknown): readonly Problem[] {
   const isOff = findAll(data, "dataPlane").some(({ value }) => value === false);
   const count = machines(data).length;
   if (isOff || count <= DATA_PLANE_INSTANCES_MAX) return [];
-  const message = `${count} instances, a process each, are more than ${DATA_PLANE_INSTANCES_MAX}: give dataPlane: false`;
+  const message = `at most ${DATA_PLANE_INSTANCES_MAX} of ${count} instances can have processes: give dataPlane: false`;
   return [{ path: ["instances"], message }];
 }
 
-/** The names of all machines, at the paths of their entries. */
+/** The names of all machines, each with the path of its entry. */
 function machines(data: unknown): readonly Found[] {
   return findAll(data, "instances", "*").flatMap(({ value, path }) => {
     const [name] = textsAt(value, "name");
@@ -183,7 +184,7 @@ function machines(data: unknown): readonly Found[] {
   });
 }
 
-/** Of bounded size: the schema complains of a greater one. */
+/** The limit bounds the work. The schema reports a greater number. */
 function isCount(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 10_000;
 }

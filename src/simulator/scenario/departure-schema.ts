@@ -1,67 +1,79 @@
 import * as z from "zod";
 import { bucket, reference, seconds, wholeNumber } from "./values.ts";
 
-/** What a scenario says of machines that AWS takes away, and of who hears of it. */
+/** The schema of departures, of the queues that receive events, and of instance metadata. */
 
-const instances = z.array(reference).min(1).describe("Names of machines, or of entries for all of theirs.");
-const FROM = "from when the region opens, or from the request to the control API. Default: 0.";
-const afterSeconds = seconds(0).optional().describe(`Counted ${FROM}`);
+const instances = z
+  .array(reference)
+  .min(1)
+  .describe("Names of machines. The name of an entry stands for all of its machines.");
+const FROM = "from the opening of the region, or from the request to the control API. Default: 0.";
+const afterSeconds = seconds(0).optional().describe(`Seconds ${FROM}`);
 
 export const interruption = z
   .strictObject({
     instances,
-    afterSeconds: afterSeconds.describe(`When the first notice comes, ${FROM}`),
-    of: z.enum(["spot", "capacity-reservation"]).optional().describe("Whose capacity it was. Default: spot."),
+    afterSeconds: afterSeconds.describe(`Seconds until the first notice, ${FROM}`),
+    of: z
+      .enum(["spot", "capacity-reservation"])
+      .optional()
+      .describe("Kind of capacity that EC2 takes back. Default: spot."),
     action: z
       .enum(["terminate", "stop", "hibernate"])
       .optional()
-      .describe("What EC2 does, two minutes after its warning; it hibernates at once. Default: terminate."),
+      .describe("Action of EC2 two minutes after its warning. Only hibernate happens at once. Default: terminate."),
     rebalanceLeadSeconds: seconds(0)
       .optional()
-      .describe("So long before the warning a rebalance recommendation comes. Default: none comes."),
+      .describe("Seconds from a rebalance recommendation to the warning. Default: no recommendation."),
     skipOsShutdown: z
       .boolean()
       .optional()
-      .describe("Whether machines vanish without closing their connections. Default: false; those that hibernate do."),
+      .describe(
+        "Whether machines vanish without closing their connections. Default: false. Hibernated ones always do.",
+      ),
   })
   .refine(
     ({ of, action = "terminate", rebalanceLeadSeconds }) =>
       of !== "capacity-reservation" || (action === "terminate" && rebalanceLeadSeconds === undefined),
-    "a capacity reservation's instances are terminated, without a recommendation before",
+    "instances of a capacity reservation are terminated without a recommendation: remove action and rebalanceLeadSeconds",
   )
   .describe("EC2 takes machines back.");
 
 export const rebalanceRecommendation = z
   .strictObject({ instances, afterSeconds })
-  .describe("EC2 recommends to replace machines, and nothing need follow.");
+  .describe("EC2 recommends replacing machines. An interruption need not follow.");
 
 export const rootVolumeReplacement = z
   .strictObject({ instances: instances.describe("Members of Auto Scaling groups."), afterSeconds })
-  .describe("Auto Scaling gives machines new root volumes: they leave service by their hooks, boot and come back.");
+  .describe("Auto Scaling replaces root volumes. The machines leave service, hooks included, boot and return.");
 
 export const scheduledEvent = z
   .strictObject({
     code: z.enum(["instance-reboot", "system-reboot", "instance-stop", "instance-retirement"]),
     instances,
-    afterSeconds: afterSeconds.describe(`When it is announced, ${FROM}`),
-    startsInSeconds: seconds(0).describe("From its announcement until AWS acts."),
-    windowSeconds: seconds(1).optional().describe("How long AWS says that it may take. Default: 7200."),
+    afterSeconds: afterSeconds.describe(`Seconds until the announcement, ${FROM}`),
+    startsInSeconds: seconds(0).describe("Seconds from the announcement until AWS acts."),
+    windowSeconds: seconds(1)
+      .optional()
+      .describe("Seconds from the beginning to the end of the announced window. Default: 7200."),
   })
-  .describe("Something that AWS does to machines because of what they run on.");
+  .describe("A scheduled event: AWS reboots, stops or retires machines because of their hosts.");
 
 const url = z
   .url({ protocol: /^https?$/, error: "give a URL such as http://127.0.0.1:9324/000000000000/departures" })
-  // It is shown to people.
+  // The program prints the URL.
   .refine((given) => !/^\w+:\/\/[^/]*@/.test(given), "give a URL without user and password");
 
 export const eventQueue = z
   .strictObject({
-    queue: url.describe("An SQS queue's URL."),
-    endpoint: url.optional().describe("Where that SQS listens. Default: the host of the queue's URL."),
+    queue: url.describe("URL of an SQS queue."),
+    endpoint: url.optional().describe("Endpoint of SQS. Default: the host of the queue's URL."),
     from: z
       .enum(["eventbridge", "auto-scaling"])
       .optional()
-      .describe("EventBridge's events, or what Auto Scaling itself sends for its hooks. Default: eventbridge."),
+      .describe(
+        "Events of EventBridge, or notifications that Auto Scaling itself sends for its hooks. Default: eventbridge.",
+      ),
     topic: z
       .string()
       .regex(
@@ -69,7 +81,7 @@ export const eventQueue = z
         "give a topic's ARN such as arn:aws:sns:eu-west-1:123456789012:hooks",
       )
       .optional()
-      .describe("The topic that passes them on, in SNS's envelope. Default: none does."),
+      .describe("ARN of an SNS topic that forwards the messages in its envelope. Default: no topic."),
     kinds: z
       .array(
         z.enum([
@@ -83,15 +95,13 @@ export const eventQueue = z
       )
       .min(1)
       .optional()
-      .describe("Which of EventBridge's events. Default: all."),
-    lagSeconds: seconds(0).optional().describe("Delay from the moment that an event is about. Default: 0."),
-    duplicateEvery: wholeNumber(1, 1_000_000)
-      .optional()
-      .describe("Every so manieth message comes twice. Default: none does."),
+      .describe("Kinds of EventBridge events that the queue receives. Default: all."),
+    lagSeconds: seconds(0).optional().describe("Seconds from the event until it is sent. Default: 0."),
+    duplicateEvery: wholeNumber(1, 1_000_000).optional().describe("Every nth message is sent twice. Default: none."),
   })
   .refine(
     ({ from, kinds }) => from !== "auto-scaling" || kinds === undefined,
-    "kinds choose among EventBridge's events: leave them out",
+    "kinds is only for events of EventBridge: remove it",
   )
   .describe("A queue that receives the events that AWS announces.");
 
@@ -102,10 +112,10 @@ export const instanceMetadata = z
       .enum(["required", "optional"])
       .optional()
       .describe("Whether requests without a token are refused. Default: required."),
-    limit: bucket.optional().describe("How many requests each machine may make. Default: any number."),
+    limit: bucket.optional().describe("Request limit of each machine. Default: no limit."),
     limitStatus: z
       .union([z.literal(429), z.literal(503)])
       .optional()
-      .describe("What others are refused with. Default: 429."),
+      .describe("Status of requests above the limit. Default: 429."),
   })
-  .describe("Machines that have a metadata service, each on an address of its own.");
+  .describe("Machines with a metadata service. Each service has its own address.");

@@ -6,7 +6,7 @@ import type { Scenario } from "./schema.ts";
 type Entry<L> = NonNullable<L> extends readonly (infer E)[] ? E : never;
 type Interruption = Entry<Scenario["interruptions"]>;
 
-/** What a scenario, or the control API, can say of departures. */
+/** The departures that a scenario or the control API can describe. */
 export interface Departures {
   readonly interruptions: Interruption;
   readonly rebalanceRecommendations: Entry<Scenario["rebalanceRecommendations"]>;
@@ -16,7 +16,7 @@ export interface Departures {
 
 type Surroundings = Pick<BuiltWorld, "world" | "idsOf">;
 
-/** Lets everything that the scenario says of departures happen, counted from now. */
+/** Begins all departures of the scenario. Their times count from now. */
 export function beginDepartures(scenario: Scenario, built: Surroundings): void {
   const { interruptions = [], rebalanceRecommendations = [], rootVolumeReplacements = [] } = scenario;
   for (const each of interruptions) DEPARTURES.interruptions(each, built);
@@ -26,7 +26,7 @@ export function beginDepartures(scenario: Scenario, built: Surroundings): void {
   built.world.catchUp();
 }
 
-/** Lets one of each kind happen, `afterSeconds` from now. At once: with the next `catchUp`. */
+/** Schedules one departure of each kind, `afterSeconds` from now. With 0, it begins at the next `catchUp`. */
 export const DEPARTURES: {
   readonly [K in keyof Departures]: (departure: Departures[K], built: Surroundings) => void;
 } = {
@@ -57,7 +57,7 @@ export const DEPARTURES: {
   },
 };
 
-/** `at` of what happens: the moment that was meant. What follows counts from it, because the clock may be later by then. */
+/** `happen` gets the planned time `at`. Later changes count from `at`, because the clock may be later by then. */
 function after(
   {
     instances,
@@ -76,7 +76,7 @@ function after(
   });
 }
 
-/** Not of a machine that is off, or on its way out of its group. */
+/** Does nothing if the machine does not run, or is not in service in a group. */
 function replaceRootVolume(instance: Instance, world: BuiltWorld["world"], at: number): void {
   const inService = ({ instance: one, lifecycleState }: Member) => one === instance && lifecycleState === "InService";
   const group = [...world.autoScalingGroups.values()].find((each) => each.members(at).some(inService));

@@ -5,7 +5,7 @@ import type { Fault } from "../faults/fault.ts";
 import { nearest } from "./nearest.ts";
 import { bucket, ms, wholeNumber } from "./values.ts";
 
-/** What a scenario, or the control API, says of calls to AWS that go wrong. */
+/** The schema of faults and quotas, in a scenario and in the control API. */
 
 export const fault = z
   .strictObject({
@@ -24,7 +24,7 @@ export const fault = z
         "give exactly one of first, every, probability",
       )
       .optional()
-      .describe("Which of the calls it strikes. Default: all of them."),
+      .describe("Which of these calls it affects. Default: all of them."),
     effect: z.discriminatedUnion("type", [
       z.strictObject({
         type: z.literal("error"),
@@ -42,7 +42,7 @@ export const fault = z
     context.addIssue({ code: "custom", path: ["action"], message: unknownAction(action, api) });
   });
 
-/** A fault for such an action would never strike. */
+/** An error, because a fault for such an action would never affect a call. */
 function unknownAction(action: string, api: ApiName | undefined): string {
   const simulated = simulatedActions();
   const guess = nearest(
@@ -51,7 +51,7 @@ function unknownAction(action: string, api: ApiName | undefined): string {
   );
   const advice =
     guess === undefined ? "GET /_simulator/actions lists those that are simulated" : `did you mean ${guess}?`;
-  return `'${action}' is no action of ${api ?? "AWS"}: ${advice}`;
+  return `'${action}' is not an action of ${api ?? "AWS"}: ${advice}`;
 }
 
 export const quotas = z
@@ -69,9 +69,9 @@ export const quotas = z
     autoScalingNonMutating: bucket.optional(),
     autoScalingMutating: bucket.optional(),
   })
-  .describe("Request quotas are on when this is there; `{}` means those that AWS documents.");
+  .describe("Request quotas. Without this object there are none. `{}`: the quotas that AWS documents.");
 
-/** `seed`: of a probability that names none. */
+/** `seed`: for a probability without a seed of its own. */
 export function faultOf({ when, ...rest }: z.infer<typeof fault>, seed: number): Fault {
   return { ...rest, ...rhythm(when, seed) } as Fault;
 }

@@ -8,7 +8,7 @@ export const DEFAULT_VPC = "vpc-0123456789abcdef0";
 
 /** One machine of a scenario. */
 export interface Machine {
-  /** What the scenario calls it. */
+  /** Its name in the scenario. */
   readonly name: string;
   readonly input: InstanceInput;
   readonly isStopped: boolean;
@@ -17,7 +17,7 @@ export interface Machine {
 
 type Entry = NonNullable<Scenario["instances"]>[number];
 
-/** Every machine of a scenario, in its order. */
+/** All machines of a scenario, in the order of its entries. */
 export function machinesOf({ instances = [], region = DEFAULT_REGION, vpcs }: Scenario): readonly Machine[] {
   const firstVpc = vpcs?.[0]?.id ?? DEFAULT_VPC;
   return instances.flatMap((entry, index) => {
@@ -66,12 +66,14 @@ function interfaceOf({ vpc, addresses, ipv4Prefixes }: ScenarioInterface) {
   };
 }
 
-/** What the machines of an entry are called: by its own name where there is only one, else with their numbers. */
+/**
+ * The names of the machines of an entry: the name of the entry for a single machine, otherwise that name with a number.
+ */
 export function machineNames({ name, count = 1 }: Pick<Entry, "name" | "count">): readonly string[] {
   return count === 1 ? [name] : Array.from({ length: count }, (_, number) => `${name}-${number + 1}`);
 }
 
-/** Machines that would have the same id, or in one VPC the same address. */
+/** The machines that would have the same id, or in one VPC the same address, prefix or private DNS name. */
 export function clashesOf(scenario: Scenario): readonly Problem[] {
   const owners = new Map<string, string>();
   return machinesOf(scenario).flatMap(({ name, input }) =>

@@ -1,9 +1,12 @@
-/** More typing mistakes than this are another word. */
+/** A word with more typing mistakes counts as another word. */
 const MISTAKES_MAX = 3;
-/** Fewer letters begin too many words. */
+/** A shorter text is the beginning of too many words. */
 const BEGINNING_MIN = 3;
 
-/** The one of `words` that was probably meant, if one is near enough: the only one that begins so, or one of which at most a third of the letters differ. */
+/**
+ * The word of `words` that was probably meant: the only one that begins with `given`, or else the nearest one if at
+ * most a third of its letters differ. Undefined if no word is near enough.
+ */
 export function nearest(given: string, words: readonly string[]): string | undefined {
   const begun = words.filter((word) => given.length >= BEGINNING_MIN && word.startsWith(given));
   if (begun.length === 1) return begun[0];
@@ -14,7 +17,7 @@ export function nearest(given: string, words: readonly string[]): string | undef
   return first?.word;
 }
 
-/** How many letters must be added, left out or replaced. Words that are too long for a mistake are not compared. */
+/** How many letters must be added, removed or replaced. Infinity if the lengths alone differ too much. */
 function mistakesBetween(one: string, other: string): number {
   if (Math.abs(one.length - other.length) > MISTAKES_MAX) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);

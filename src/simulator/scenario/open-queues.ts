@@ -6,15 +6,17 @@ import type { Scenario } from "./schema.ts";
 
 type ScenarioQueue = NonNullable<Scenario["events"]>[number];
 
-/** The names and addresses of this machine that a region may listen on. */
+/** Names and addresses of this machine, on which a region may listen. */
 const HERE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 interface OpenQueues {
-  /** Resolves when nothing is sent any more. */
+  /** Stops sending. Resolves when no request is in progress. */
   close(): Promise<void>;
 }
 
-/** Queues that lead to the region itself, by its port. It has no SQS, and would answer every message with a refusal. */
+/**
+ * Finds queues whose URL has the port of the region itself. The region has no SQS, so it would refuse every message.
+ */
 export function queuesOnPort({ events = [] }: Scenario, port: number): readonly Problem[] {
   return events.flatMap(({ queue, endpoint }, index) => {
     const given = endpoint ?? queue;
@@ -27,7 +29,7 @@ export function queuesOnPort({ events = [] }: Scenario, port: number): readonly 
   });
 }
 
-/** Lets the scenario's queues hear of the world from now on. */
+/** From now on, sends the events of the world to the scenario's queues. */
 export function openQueues({ events = [] }: Scenario, world: World, options: DeliveryOptions): OpenQueues {
   const queues = events.map((queue) => ({ queue, sender: senderOf(queue, world) }));
   const destinations = queues.map(({ queue, sender }) => destinationOf(queue, sender));

@@ -16,23 +16,23 @@ import { openQueues, queuesOnPort } from "./open-queues.ts";
 import { problemText, ScenarioError } from "./problem.ts";
 import type { Scenario } from "./schema.ts";
 
-/** One port of a load balancer, where it carries traffic. */
+/** One listener of a load balancer that carries traffic. */
 interface Entrance {
   readonly loadBalancer: string;
   readonly type: "application" | "network" | "gateway" | "classic";
   readonly port: number;
-  /** `http://ADDRESS:PORT` for connections, whatever they carry, and `udp://ADDRESS:PORT` for datagrams. */
+  /** `http://ADDRESS:PORT` for connections of any protocol, and `udp://ADDRESS:PORT` for datagrams. */
   readonly url: string;
 }
 
-/** One machine's metadata service. */
+/** The metadata service of one machine. */
 interface Metadata {
   readonly instanceId: string;
-  /** Stands for http://169.254.169.254 to the machine. */
+  /** The URL that the machine uses in place of http://169.254.169.254. */
   readonly url: string;
 }
 
-/** A region that runs: AWS for any client, and load balancers that carry traffic. */
+/** A running region: AWS's API for any client, and load balancers that carry traffic. */
 export interface OpenRegion {
   readonly world: World;
   readonly simulator: Simulator;
@@ -41,34 +41,34 @@ export interface OpenRegion {
   /** Empty without a data plane. */
   readonly entrances: readonly Entrance[];
   readonly metadata: readonly Metadata[];
-  /** The queues that hear of it, by their URLs. */
+  /** The URLs of the queues that receive its events. */
   readonly queues: readonly string[];
-  /** By what the scenario calls them. */
+  /** Instance ids, by the name in the scenario. */
   readonly instanceIds: ReadonlyMap<string, string>;
-  /** Resolves when its controllers, its listeners and its processes have ended. */
+  /** Resolves when its controllers, listeners and processes have ended. */
   close(): Promise<void>;
 }
 
 interface RegionOptions {
   readonly clock: Clock;
-  /** The endpoint's. 0: any free one. */
+  /** The port of AWS's endpoint. 0: any free port. */
   readonly port?: number;
-  /** Where the endpoint and the load balancers listen. */
+  /** The address on which the endpoint, the load balancers and the metadata services listen. */
   readonly host?: string;
   /**
-   * Of the load balancers' listeners, which count on from it in the order of the scenario, and of the metadata services after
-   * them. 0: any free ones.
+   * The port of the first listener. The other listeners have the next ports, in the order of the scenario, and the
+   * metadata services have the ports after them. 0: any free ports.
    */
   readonly firstPort?: number;
-  /** Aborts when the region is not wanted any more while it opens. */
+  /** Aborts the opening of the region. */
   readonly signal?: AbortSignal;
-  /** Called where queues don't take what they are sent. */
+  /** Called if a queue does not accept a message. */
   readonly onUndelivered?: DeliveryOptions;
-  /** Called where the process of a machine has ended by itself, which nothing in the region would have caused. */
+  /** Called if the process of a machine has ended by itself, and not because of an event in the region. */
   readonly onProgramEnded?: (instance: Instance) => void;
 }
 
-/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't or `signal` aborts. */
+/** Opens the region that the scenario describes. If this fails or `signal` aborts, closes everything and rejects. */
 export async function openRegion(
   scenario: Scenario,
   {

@@ -6,7 +6,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A scenario that can't be used, with everything that is wrong with it. */
+/** A scenario that can't be used, with all of its problems. */
 export class ScenarioError extends Error {
   readonly problems: readonly string[];
 
@@ -33,7 +33,9 @@ export interface Found {
   readonly path: Path;
 }
 
-/** Everything at a path, where `*` stands for each entry of a list. What isn't there, or isn't of that shape, is left out. */
+/**
+ * All values at a path, where `*` means each entry of a list. Missing values and values of another shape are left out.
+ */
 export function findAll(data: unknown, ...keys: readonly string[]): readonly Found[] {
   return keys.reduce<readonly Found[]>(
     (found, key) =>

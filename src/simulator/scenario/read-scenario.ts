@@ -10,7 +10,7 @@ import { aliasProblem, yamlProblem } from "./yaml-problem.ts";
 /** Far more levels than a scenario has. */
 const NESTING_MAX = 100;
 
-/** Reads a scenario from YAML or JSON. Throws `ScenarioError` with everything that is wrong with it. */
+/** Reads a scenario from YAML or JSON. Throws `ScenarioError` with all problems that it has found. */
 export function readScenario(text: string): Scenario {
   const data = parse(text);
   const checked = scenarioSchema.safeParse(data, { error: shapeAdvice });
@@ -21,22 +21,22 @@ export function readScenario(text: string): Scenario {
   return checked.data;
 }
 
-/** The published form of the schema, for editors. */
+/** The schema as published for editors. */
 export function scenarioJsonSchema(): object {
   return z.toJSONSchema(scenarioSchema, { io: "input" });
 }
 
 function parse(text: string): unknown {
   if (isNestedTooDeeply(text)) throw new ScenarioError(["it is nested too deeply"]);
-  // Its own warnings would go to stderr; those that matter are in the document.
+  // The parser would write its warnings to stderr. Those that matter are in the document.
   const document = parseDocument(text, { logLevel: "error" });
-  // A warning is of a tag or a version that the parser doesn't know, and reads as if it weren't there.
+  // A warning is about a tag or a version that the parser does not know. The parser would ignore it.
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.some(({ code }) => code === "MULTIPLE_DOCS")) {
-    throw new ScenarioError(["it holds several documents, divided by ---: give one"]);
+    throw new ScenarioError(["it contains several documents, separated by ---: give one"]);
   }
   if (wrong.length > 0) throw new ScenarioError([...new Set(wrong.map((each) => yamlProblem(each, text)))]);
-  if (document.contents === null) throw new ScenarioError([`the file says nothing: ${SCENARIO_NEEDED}`]);
+  if (document.contents === null) throw new ScenarioError([`the file contains no scenario: ${SCENARIO_NEEDED}`]);
   try {
     return document.toJS();
   } catch (error) {
@@ -45,8 +45,8 @@ function parse(text: string): unknown {
 }
 
 /**
- * Composing a document calls itself for each level, until the stack ends; V8 ends the process if it compiles a regular
- * expression just then. The parser before it needs no stack, and keeps the open collections in a list.
+ * Composing a document recurses for each level, and can exhaust the stack. If V8 compiles a regular expression at that
+ * moment, it ends the process. The parser before it does not recurse. It keeps the open collections in a list.
  */
 function isNestedTooDeeply(text: string): boolean {
   const parser = new Parser();

@@ -1,7 +1,7 @@
 import { machineNames } from "./machines.ts";
 import { type Found, findAll, type Problem } from "./problem.ts";
 
-/** What AWS would refuse of Auto Scaling groups, in data of any shape. */
+/** The problems of Auto Scaling groups that AWS would refuse. Accepts data of any shape. */
 export function scalingProblems(data: unknown): readonly Problem[] {
   return [
     ...groupsOfAddresses(data),
@@ -19,7 +19,7 @@ function groupsOfAddresses(data: unknown): readonly Problem[] {
     .filter(({ value }) => ofAddresses.includes(value))
     .map(({ value, path }) => ({
       path,
-      message: `'${value}' takes addresses: an Auto Scaling group registers instances`,
+      message: `'${value}' is of type ip, but an Auto Scaling group registers instances: give a group of type instance`,
     }));
 }
 
@@ -37,7 +37,7 @@ function membersOfTwo(data: unknown): readonly Problem[] {
   );
 }
 
-/** Auto Scaling replaces the root volumes of its members alone. */
+/** Auto Scaling only replaces the root volumes of its members. */
 function replacedOutsideGroups(data: unknown): readonly Problem[] {
   const machinesAt = (...keys: readonly string[]) =>
     findAll(data, ...keys).map(({ value, path }) => ({ path, machines: machinesNamed(textOf(value), data) }));
@@ -49,7 +49,7 @@ function replacedOutsideGroups(data: unknown): readonly Problem[] {
   );
 }
 
-/** What is no text and no number is reported by its type. */
+/** Empty for all other types, which the schema reports. */
 function textOf(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
@@ -70,7 +70,7 @@ function sizeProblems({ value, path }: Found, data: unknown): readonly Problem[]
   ];
 }
 
-/** The machines that a name stands for: one, or all of an entry's. */
+/** The machines that a name stands for: one machine, or all machines of an entry. */
 function machinesNamed(name: string, data: unknown): readonly string[] {
   const entries = findAll(data, "instances", "*").map(({ value }) => {
     const { name: entryName, count } = (value ?? {}) as { readonly name?: unknown; readonly count?: unknown };

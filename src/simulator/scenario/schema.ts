@@ -28,14 +28,14 @@ import {
 } from "./values.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
-/** A machine each, and with a data plane a process each. */
+/** Each instance is a machine, and with a data plane a process too. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 
-/** What only one machine can have. */
+/** Addresses, which only one machine can have. */
 const interfaceAddresses = {
-  vpc: vpcId.optional().describe("Default: the machine's. It may be another one."),
-  addresses: z.array(z.ipv4()).min(1).describe("The first one is the primary one."),
-  ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("It owns every address in them."),
+  vpc: vpcId.optional().describe("Default: the VPC of the machine. It may be another one."),
+  addresses: z.array(z.ipv4()).min(1).describe("The first address is the primary one."),
+  ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("The interface owns every address in them."),
 };
 
 const network = {
@@ -46,8 +46,16 @@ const network = {
     .describe("The node's name in Kubernetes. Default: made from the address, as EC2 does. Not with a count."),
   secondaryIps: z.array(z.ipv4()).min(1).optional().describe("Further addresses of its interface. Not with a count."),
   ipv6Addresses: z.array(z.ipv6()).min(1).optional().describe("Not with a count."),
-  ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
-  ipv6Prefixes: z.array(ipv6Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
+  ipv4Prefixes: z
+    .array(ipv4Prefix)
+    .min(1)
+    .optional()
+    .describe("Its first interface owns every address in them. Not with a count."),
+  ipv6Prefixes: z
+    .array(ipv6Prefix)
+    .min(1)
+    .optional()
+    .describe("Its first interface owns every address in them. Not with a count."),
   interfaces: z
     .array(
       z.strictObject({
@@ -56,7 +64,7 @@ const network = {
           .array(z.strictObject(interfaceAddresses))
           .min(1)
           .optional()
-          .describe("Interfaces of pods with security groups of their own. They make it a trunk."),
+          .describe("Branch interfaces, for pods with their own security groups. They make this interface a trunk."),
       }),
     )
     .min(1)
@@ -67,19 +75,25 @@ export const OF_ONE_MACHINE = Object.keys(network);
 
 const instance = z
   .strictObject({
-    name: name.describe("What the rest of the file calls it; with a count, its machines are NAME-1, NAME-2 and so on."),
-    count: wholeNumber(1, INSTANCES_PER_ENTRY_MAX).optional().describe("How many there are. Default: 1."),
+    name: name.describe("Name in the rest of the file. With a count, the machines are NAME-1, NAME-2 and so on."),
+    count: wholeNumber(1, INSTANCES_PER_ENTRY_MAX).optional().describe("Number of machines. Default: 1."),
     vpc: vpcId.optional().describe("Default: the first VPC."),
     firstId: z
       .string()
       .regex(/^i-[0-9a-f]{17}$/, "give an id such as i-0123456789abcdef0")
       .optional()
-      .describe("The first one's id; the others count on from it. Default: made from the entry's place in the list."),
+      .describe("Id of the first machine. The others have the next ids. Default: made from the entry's position."),
     firstIp: z
       .ipv4()
       .optional()
-      .describe("The first one's address; the others count on from it. Default: 10.N.0.10 in the Nth entry, from 0."),
-    zones: z.array(zone).min(1).optional().describe("Taken in turn. Default: the region's a, b and c."),
+      .describe(
+        "Address of the first machine. The others have the next ones. Default: 10.N.0.10 in entry number N, from 0.",
+      ),
+    zones: z
+      .array(zone)
+      .min(1)
+      .optional()
+      .describe("The machines are in these zones in turn. Default: the region's a, b and c."),
     ...network,
     tags: tags.optional(),
     spot: z.boolean().optional().describe("Whether it is a spot instance. Default: false."),
@@ -87,9 +101,9 @@ const instance = z
     excluded: z
       .boolean()
       .optional()
-      .describe("Its node carries the label that makes controllers leave it alone. Default: false."),
+      .describe("Whether its node has the label by which controllers ignore it. Default: false."),
   })
-  .describe("One machine, or several that differ by number alone.");
+  .describe("One machine, or several that differ only by number.");
 
 const healthCheck = z.strictObject({
   intervalSeconds: wholeNumber(5, 300).optional(),
@@ -99,16 +113,25 @@ const healthCheck = z.strictObject({
 
 const targets = z
   .strictObject({
-    instances: z.array(reference).min(1).optional().describe("Names of machines, or of entries for all of theirs."),
+    instances: z
+      .array(reference)
+      .min(1)
+      .optional()
+      .describe("Names of machines. The name of an entry stands for all of its machines."),
     addresses: addresses
       .optional()
-      .describe("Of a machine, such as its secondary ones, or of none. For groups of type ip."),
-    ports: z.array(port).min(1).optional().describe("Default: the group's."),
+      .describe("Addresses of machines, such as secondary ones, or others. Only for groups of type ip."),
+    ports: z.array(port).min(1).optional().describe("Default: the port of the group."),
     zone: z
       .union([z.literal("all"), zone])
       .optional()
-      .describe("Of addresses. Default: the machine's zone, or all where the address is outside the group's VPC."),
-    settled: z.boolean().optional().describe("Registered long ago and healthy. Default: true."),
+      .describe(
+        "Zone of the addresses. Default: the zone of the machine, or all for an address outside the group's VPC.",
+      ),
+    settled: z
+      .boolean()
+      .optional()
+      .describe("Whether the targets were registered long ago and are healthy. Default: true."),
   })
   .refine(
     ({ instances, addresses }) => instances !== undefined || addresses !== undefined,
@@ -166,7 +189,7 @@ const enabledZones = z
   .array(zone)
   .min(1)
   .optional()
-  .describe("Zones that it is enabled in: machines in others get nothing. Default: the region's a, b and c.");
+  .describe("Enabled zones. Machines in other zones get no traffic. Default: the region's a, b and c.");
 
 const loadBalancer = z.strictObject({
   name,
@@ -188,7 +211,7 @@ const loadBalancer = z.strictObject({
       rules: z.array(rule).optional(),
       idleTimeoutSeconds: wholeNumber(60, 6_000)
         .optional()
-        .describe("Of TCP flows through a network or gateway load balancer. Default: 350."),
+        .describe("Idle timeout of TCP flows through a network or gateway load balancer. Default: 350."),
     }),
   ),
 });
@@ -214,9 +237,11 @@ const controller = z
     autoScalingGroups: z
       .array(reference)
       .optional()
-      .describe("Whose instances are registered there too, also those that it launches: in groups of type instance."),
+      .describe(
+        "Groups whose instances, also launched ones, are registered there, except in target groups of type ip.",
+      ),
   })
-  .describe("Registers again what the file registers there, whenever it is missing.");
+  .describe("Registers the targets of this file again whenever they are missing.");
 
 const policy = z
   .strictObject({
@@ -225,7 +250,7 @@ const policy = z
       .string()
       .regex(/^[\w+=,.@-]+$/, "give a user's name")
       .optional()
-      .describe("Whom AWS's refusals name. Default: the access key's id."),
+      .describe("User name in AWS's errors. Default: the id of the access key."),
     document: policyDocument,
   })
   .describe(
@@ -255,13 +280,13 @@ const lags = {
 const timing = z
   .strictObject(lags)
   .partial()
-  .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
+  .describe("Lags in milliseconds. A pair applies to the first and the last machine of a load balancer.");
 
 const seed = wholeNumber(0, SEED_MAX).describe(
-  "With the same seed, and the same order of calls and connections, all that is random is the same. Default: 1.",
+  "With the same seed, and the same order of calls and connections, all random values are the same. Default: 1.",
 );
 
-/** What to say where there is no scenario at all. */
+/** The message if there is no scenario at all. */
 export const SCENARIO_NEEDED =
   "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
 
@@ -298,10 +323,10 @@ const scenario = {
   dataPlane: z
     .boolean()
     .optional()
-    .describe("Whether load balancers carry real requests to real processes, one an instance. Default: true."),
+    .describe("Whether load balancers send real requests to real processes, one for each instance. Default: true."),
 };
 
-/** What a scenario file may hold. Unknown keys are errors. */
+/** The schema of a scenario file. Unknown keys are errors. */
 export const scenarioSchema = z.strictObject(scenario, {
   error: ({ code }) => (code === "invalid_type" ? SCENARIO_NEEDED : undefined),
 });

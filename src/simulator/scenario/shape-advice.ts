@@ -1,12 +1,12 @@
 import type * as z from "zod";
 import { nearest } from "./nearest.ts";
 
-/** Characters of a value that a problem repeats. */
+/** How many characters of a value a message repeats. */
 const SHOWN_MAX = 40;
 
 /**
- * Says what is wrong with a value whose schema has no advice of its own, and what to give instead. For `safeParse`, so
- * that no file is answered in the words of the library that checks it.
+ * The message for a value whose schema has no message of its own: what is wrong, and the value to give instead. For
+ * `safeParse`, so that users see no message of the schema library.
  */
 export const shapeAdvice: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
@@ -37,7 +37,7 @@ const TYPES: Readonly<Record<string, string>> = {
   object: "an object",
   record: "an object",
   string: "a text",
-  // The only one is a range of lags.
+  // The only tuple is a range of lags.
   tuple: "a list of two numbers, such as [4000, 18000]",
 };
 
@@ -56,7 +56,7 @@ function unknownKeys(keys: readonly string[], known: readonly string[]): string 
   return known.length === 0 ? what : `${what}: the keys here are ${known.join(", ")}`;
 }
 
-/** Of the object that an issue is about. */
+/** The keys of the object that an issue is about. */
 function keysOf(schema: unknown): readonly string[] {
   const { shape = {} } =
     (schema as { readonly _zod?: { readonly def?: { readonly shape?: object } } })?._zod?.def ?? {};
@@ -73,7 +73,7 @@ function outside({ input }: { readonly input?: unknown }, bound: string): string
   return `is ${shown(input)}: give ${bound}`;
 }
 
-/** Of a kind of object that a field tells apart, the problem is in that field. */
+/** If a field tells the kinds of an object apart, the problem is the value of that field. */
 function unionAdvice({
   input,
   discriminator = "",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What the values of a scenario may be. */
+/** The schemas of single values in a scenario. */
 
 const SECONDS_MAX = 86_400;
 

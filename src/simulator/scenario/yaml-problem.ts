@@ -1,6 +1,9 @@
 import type { ErrorCode, YAMLError } from "yaml";
 
-/** The parser's own messages name its internals. https://eemeli.org/yaml/#errors lists the codes. */
+/**
+ * Messages for the parser's codes, because its own messages name its internals. The codes:
+ * https://eemeli.org/yaml/#errors
+ */
 const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   BAD_DQ_ESCAPE: "the escape sequence in double quotes is not valid: use single quotes, or \\\\ for a backslash",
   BAD_INDENT: "the indentation is wrong, or a closing bracket is missing: correct it",
@@ -15,7 +18,7 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   UNEXPECTED_TOKEN: "this does not belong here: correct the indentation, or put the value in quotes",
 };
 
-/** In JSON, indentation means nothing. */
+/** Messages for JSON, where indentation has no meaning. */
 const JSON_WORDS: typeof WORDS = {
   BAD_INDENT: "a comma, a quote or a closing bracket is missing before this: add it",
   BLOCK_AS_IMPLICIT_KEY: "a comma or a closing bracket is missing before this: add it",
@@ -25,7 +28,7 @@ const JSON_WORDS: typeof WORDS = {
   UNEXPECTED_TOKEN: "this does not belong here: a comma, a quote or a bracket is missing or too much",
 };
 
-/** Characters of a line that a problem repeats. */
+/** How many characters of a line a message repeats. */
 const LINE_MAX = 80;
 
 /** Why `text` is not valid YAML, with the place and its line: `line 2, column 1: … The line is '…'`. */
@@ -39,7 +42,7 @@ export function yamlProblem({ code, linePos }: YAMLError, text: string): string 
   return `line ${start.line}, column ${start.col}: ${what}${shown === "" ? "" : `. The line is '${shown}'`}`;
 }
 
-/** Why a document that is valid YAML has no values. `error`: what the parser threw, which concerns aliases alone. */
+/** Why a valid YAML document has no values. `error`: the error of the parser, which is always about aliases. */
 export function aliasProblem({ message }: Error): string {
   const [, name] = /^Unresolved alias .*: (.*)$/s.exec(message) ?? [];
   return name === undefined

@@ -4,7 +4,7 @@ import type { Instance, InstanceStateName } from "./instance.ts";
 import type { LifecycleAction } from "./lifecycle-action.ts";
 import type { Target, TargetGroup } from "./target-group.ts";
 
-/** What AWS would announce, at the moment (`at`, in milliseconds since the epoch) when it would. */
+/** An event that AWS would announce. `at`: when, in milliseconds since the epoch. */
 export type Announcement = { readonly at: number } & (
   | { readonly type: "instance-state"; readonly instance: Instance; readonly state: InstanceStateName }
   | { readonly type: "rebalance-recommendation"; readonly instance: Instance }
@@ -39,22 +39,22 @@ export type RefreshEvent =
     }
   | { readonly name: "Checkpoint Reached"; readonly percentage: number; readonly delaySeconds: number };
 
-/** What EC2 does to an instance whose capacity it takes back. */
+/** EC2's action on an instance whose capacity it takes back. */
 export type InterruptionAction = "terminate" | "stop" | "hibernate";
 
 /** EC2's warning to one instance. Times are milliseconds since the epoch. */
 export interface Interruption {
   readonly action: InterruptionAction;
-  /** Whose capacity it was. A reservation's instances are terminated, always. */
+  /** The kind of capacity. Instances of a reservation are always terminated. */
   readonly of: "spot" | "capacity-reservation";
-  /** When EC2 acts in any case. */
+  /** When EC2 acts. */
   readonly actsAt: number;
 }
 
-/** What AWS does to a machine at its time. All simulated instances are backed by EBS. */
+/** AWS's action on a machine at the scheduled time. All simulated instances are backed by EBS. */
 export type ScheduledEventCode = "instance-reboot" | "system-reboot" | "instance-stop" | "instance-retirement";
 
-/** Something that AWS will do to instances because of what they run on. Times are milliseconds since the epoch. */
+/** An action that AWS has scheduled for instances because of their hosts. Times are milliseconds since the epoch. */
 export interface ScheduledEvent {
   /** `instance-event-…` */
   readonly id: string;
@@ -65,7 +65,7 @@ export interface ScheduledEvent {
   readonly notAfter: number;
 }
 
-/** Events of the world, for the code that must act upon them. */
+/** A change of the world, for the code that must react to it. */
 export type WorldChange =
   | {
       readonly type:
@@ -73,15 +73,15 @@ export type WorldChange =
         | "instance-stopped"
         | "instance-started"
         | "instance-rebooted"
-        /** Its processes, or its kube-proxy, begin or cease to answer health checks. */
+        /** Its processes or its kube-proxy begin or stop answering health checks. */
         | "answering-changed"
-        /** Its process has ended by itself, and not because the world had it end. */
+        /** Its process has ended by itself, and not because of a change of the world. */
         | "program-ended"
         | "instance-terminated";
       readonly instance: Instance;
     }
   | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
   | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string }
-  /** `catchUp` has something to bring about at `at` (milliseconds since the epoch), or before. */
+  /** `catchUp` will apply a change at `at` (milliseconds since the epoch) or before. */
   | { readonly type: "due"; readonly at: number }
   | { readonly type: "announced"; readonly announcement: Announcement };

@@ -1,4 +1,4 @@
-/** By what a region's name begins with. All others are in `aws`. */
+/** Partitions, by the prefix of the region's name. All other regions are in `aws`. */
 const PARTITIONS: Readonly<Record<string, string>> = {
   "cn-": "aws-cn",
   "us-gov-": "aws-us-gov",
@@ -13,7 +13,7 @@ export interface ArnInput {
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
 export function arnOf({ service, region, accountId, resource }: ArnInput): string {
-  // IAM is everywhere in its partition.
+  // IAM is global in its partition, so its ARNs have no region.
   return `arn:${partitionOf(region)}:${service}:${service === "iam" ? "" : region}:${accountId}:${resource}`;
 }
 
@@ -23,7 +23,7 @@ interface SpotInstance {
   readonly id: string;
 }
 
-/** What events about spot capacity call an instance by: they name its zone, and no account. */
+/** The ARN of an instance in events about spot capacity. It has the zone in place of the region, and no account. */
 export function spotArnOf({ region, zone, id }: SpotInstance): string {
   return `arn:${partitionOf(region)}:ec2:${zone}:instance/${id}`;
 }
@@ -35,7 +35,7 @@ const RESOURCES = {
   rule: /^\d{12}:listener-rule\/(app|net|gwy)\/[^/]+(\/[0-9a-f]{16}){3}$/,
 } as const;
 
-/** Whether something of ELBv2 in this region could have this ARN. */
+/** Whether a resource of ELBv2 in this region can have this ARN. */
 export function isArnOf(kind: keyof typeof RESOURCES, arn: string, { region }: { readonly region: string }): boolean {
   const prefix = `arn:${partitionOf(region)}:elasticloadbalancing:${region}:`;
   return arn.startsWith(prefix) && RESOURCES[kind].test(arn.slice(prefix.length));
@@ -46,14 +46,14 @@ export function partitionOf(region: string): string {
   return PARTITIONS[prefix] ?? "aws";
 }
 
-/** `2026-01-01T00:00:00Z`, of milliseconds since the epoch. */
+/** `2026-01-01T00:00:00Z`, from milliseconds since the epoch. */
 export function isoSeconds(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, "2026-01-01T00:00:00".length)}Z`;
 }
 
 const COMPASS = /north|south|east|west|central/g;
 
-/** `euw1-az1` for `eu-west-1a`. On AWS each account has the letters in an order of its own. */
+/** `euw1-az1` for `eu-west-1a`. On AWS, the order of the zone letters differs between accounts. */
 export function zoneIdOf(zone: string): string {
   const parts = /^([a-z]{2})-([a-z-]+)-(\d)([a-z])$/.exec(zone);
   if (parts === null) return zone;
@@ -63,7 +63,7 @@ export function zoneIdOf(zone: string): string {
 }
 
 /**
- * The DNS name of an ALB or a classic load balancer. `digits`: hexadecimal ones, of which its number is made.
+ * The DNS name of an ALB or a classic load balancer. `digits`: hexadecimal digits, from which its number is made.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-internal-load-balancers.html
  */
 export function numberedDnsName(

@@ -1,12 +1,12 @@
 /**
- * What the attributes of target groups, load balancers and listeners may be set to.
+ * The allowed values of the attributes of target groups, load balancers and listeners.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
  */
 
 interface Rule {
-  /** The end of a sentence that begins with `must be`. */
+  /** The end of a message, after `must be`. */
   readonly be: string;
   readonly allows: (value: string) => boolean;
 }
@@ -54,7 +54,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "tcp.idle_timeout.seconds": seconds(60, 6_000),
 };
 
-/** By the type of the load balancer that a group of the protocol is for. */
+/** Rules for the type of stickiness, by the type of the load balancer that a group of the protocol is for. */
 const STICKINESS_TYPES: Readonly<Record<string, Rule>> = {
   application: oneOf("lb_cookie", "app_cookie"),
   network: oneOf("source_ip"),
@@ -64,13 +64,15 @@ const STICKINESS_TYPES: Readonly<Record<string, Rule>> = {
 interface Attribute {
   readonly key: string;
   readonly value: string;
-  /** What has the attribute: `Target group`. */
+  /** The kind of resource that has the attribute, such as `Target group`. */
   readonly thing: string;
-  /** The type of load balancer that it is, or is for. */
+  /** The type of the load balancer, or of the load balancer that the target group is for. */
   readonly type: "application" | "network" | "gateway";
 }
 
-/** A sentence about a value that AWS does not take. Undefined where it does; names and texts may be anything. */
+/**
+ * The message for a value that AWS does not accept. Undefined if AWS accepts it. Names and texts can have any value.
+ */
 export function attributeProblem({ key, value, thing, type }: Attribute): string | undefined {
   const rule = ruleFor(key, thing, type);
   if (rule === undefined || rule.allows(value)) return undefined;
@@ -81,7 +83,7 @@ export function attributeProblem({ key, value, thing, type }: Attribute): string
 
 function ruleFor(key: string, thing: string, type: Attribute["type"]): Rule | undefined {
   if (key === "stickiness.type") return STICKINESS_TYPES[type];
-  // A group may leave it to its load balancer.
+  // A target group can use the setting of its load balancer.
   if (key === "load_balancing.cross_zone.enabled" && thing === "Target group")
     return oneOf("true", "false", "use_load_balancer_configuration");
   return Object.hasOwn(RULES, key) ? RULES[key] : key.endsWith(".enabled") ? BOOLEAN : undefined;

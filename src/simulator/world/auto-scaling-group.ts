@@ -15,23 +15,23 @@ export interface AutoScalingGroupInput {
   readonly maxSize: number;
   readonly desiredCapacity: number;
   readonly instanceIds: readonly string[];
-  /** The group's own: what it registers its instances with, and deregisters them from. */
+  /** The group's own target groups. It registers its instances with them, and deregisters its instances from them. */
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
   readonly hooks: readonly LifecycleHook[];
-  /** From losing a member until another one is launched in its place. Absent: the group launches nothing. */
+  /** Milliseconds from the loss of a member until its replacement is launched. Absent: the group launches nothing. */
   readonly launchMs?: number;
   /**
-   * Its instance lifecycle policy keeps a machine whose termination hook was abandoned. Default: none does.
+   * Whether its instance lifecycle policy retains a machine whose termination hook was abandoned. Default: false.
    * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RetentionTriggers.html
    */
   readonly retainsAbandoned?: boolean;
   readonly createdAt: number;
-  /** What it launches where it has no members to launch others like: in each of its zones in turn. */
+  /** The properties of instances that are launched, except to replace a member. Absent: those of the newest member. */
   readonly blueprint?: Omit<Likeness, "zone">;
 }
 
-/** What an Auto Scaling group needs to know of the world around it, and does to it. */
+/** The part of the world that an Auto Scaling group uses. */
 export interface ScalingSurroundings {
   readonly timing: Timing;
   instance(id: string): Instance | undefined;
@@ -47,7 +47,7 @@ export interface Member {
 
 const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
 
-/** Instances that belong together, and how they leave. */
+/** An Auto Scaling group: its members, and how they leave it. */
 export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
@@ -57,27 +57,27 @@ export class AutoScalingGroup {
   desiredCapacity: number;
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
-  /** How long a new member's failed health checks do not count. */
+  /** How long failed health checks of a new member are ignored. */
   healthCheckGraceSeconds = 300;
   defaultWarmupSeconds: number | undefined;
-  /** What it launches by. Undefined: instances like those that it has. */
+  /** The configuration of instances that it launches. Undefined: they are like its members. */
   configuration: LaunchConfiguration | undefined;
   hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
   retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
-  /** The keys of those tags that the machines that it launches do not get. */
+  /** Keys of the group's tags that launched machines do not get. */
   readonly ownTags = new Set<string>();
-  /** Members that a caller has said are unhealthy. */
+  /** Members that a caller has reported as unhealthy. */
   readonly unhealthy = new Set<string>();
   readonly activities = new ScalingActivities();
-  /** For each member that was moved to Standby, and each that is being detached: when it has left the group's pools. */
+  /** For each member in Standby and each member that is being detached: returns when it has left the group's pools. */
   readonly #standby = new Map<string, () => number>();
   readonly #detaching = new Map<string, () => number>();
   #instanceIds: readonly string[];
   readonly #blueprint: Omit<Likeness, "zone"> | undefined;
-  /** By member. Those that are not in here are older than any configuration. */
+  /** By member. A member that is missing here is older than any configuration. */
   readonly #configurations = new Map<string, LaunchConfiguration>();
   readonly #scaleIns = new Map<string, ScaleIn>();
   readonly #surroundings: ScalingSurroundings;
@@ -100,7 +100,7 @@ export class AutoScalingGroup {
     this.#surroundings = surroundings;
   }
 
-  /** Who belongs to it now. A terminated instance does no more, unless a hook still waits for it. */
+  /** The members at `now`. A terminated instance is no longer a member, unless a hook still waits for it. */
   members(now: number): readonly Member[] {
     return this.#instanceIds.flatMap((id) => {
       const instance = this.#surroundings.instance(id);
@@ -110,13 +110,13 @@ export class AutoScalingGroup {
     });
   }
 
-  /** How many members serve, or will when they have started or have their new root volume. */
+  /** How many members are in service, are starting or get a new root volume. */
   capacity(now: number): number {
     const counts = (state: string) => SERVING.has(state) || state.startsWith("ReplacingRootVolume");
     return this.members(now).filter(({ lifecycleState }) => counts(lifecycleState)).length;
   }
 
-  /** Whether a member's machine has gone while its root volume was replaced. */
+  /** Whether the machine was terminated while its root volume was being replaced. */
   isLost({ id, terminatedAt }: Instance): boolean {
     return terminatedAt !== undefined && this.#scaleIns.get(id)?.wayOut === "replace-root-volume";
   }
@@ -125,17 +125,17 @@ export class AutoScalingGroup {
     return this.#instanceIds.includes(instanceId);
   }
 
-  /** Takes in an instance: one that it has launched, or that was attached. */
+  /** Adds a member: an instance that the group has launched, or that was attached. */
   join(instance: Instance): void {
     this.#instanceIds = [...this.#instanceIds, instance.id];
   }
 
-  /** How long a member needs before it is counted as one that serves. */
+  /** How long a member must be in service before it counts as warm, unless an instance refresh says otherwise. */
   get warmupSeconds(): number {
     return this.defaultWarmupSeconds ?? this.healthCheckGraceSeconds;
   }
 
-  /** What a member was launched by, or got its root volume by. */
+  /** The configuration with which a member was launched, or with which it got its root volume. */
   configurationOf(instanceId: string): LaunchConfiguration | undefined {
     return this.#configurations.get(instanceId);
   }
@@ -145,7 +145,9 @@ export class AutoScalingGroup {
     else this.#configurations.set(instanceId, configuration);
   }
 
-  /** What others are launched like: its newest member, even if that is gone by now, unless it was told otherwise. */
+  /**
+   * The model of launched instances. Without a `blueprint` it is the newest member, even if that member is gone by now.
+   */
   model(now: number): Likeness | undefined {
     if (this.#blueprint === undefined) {
       const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
@@ -157,7 +159,7 @@ export class AutoScalingGroup {
   }
 
   /**
-   * The member that a smaller group can do without: in the zone that has most of them, the oldest one.
+   * The member to terminate when the group shrinks: the oldest one in the zone with the most members.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-termination-policies.html
    */
   leastNeeded(now: number): Instance | undefined {
@@ -167,7 +169,10 @@ export class AutoScalingGroup {
     return [...instances].sort((a, b) => countIn(b.zone) - countIn(a.zone) || a.launchedAt - b.launchedAt)[0];
   }
 
-  /** A member stays one, out of service: its group's pools let go of it. Returns a function that says when they have. */
+  /**
+   * Moves a member to Standby and deregisters it from the group's pools. Returns a function that returns when it has
+   * left the pools, in milliseconds since the epoch.
+   */
   enterStandby(instanceId: string, now: number): () => number {
     const leavesAt = this.#leavePools(instanceId, now);
     this.#standby.set(instanceId, leavesAt);
@@ -178,19 +183,22 @@ export class AutoScalingGroup {
     this.#standby.delete(instanceId);
   }
 
-  /** A member is about to be none: its group's pools let go of it. Returns a function that says when they have. */
+  /**
+   * Begins to detach a member and deregisters it from the group's pools. Returns a function that returns when it has
+   * left the pools, in milliseconds since the epoch.
+   */
   beginDetaching(instanceId: string, now: number): () => number {
     const leavesAt = this.#leavePools(instanceId, now);
     this.#detaching.set(instanceId, leavesAt);
     return leavesAt;
   }
 
-  /** When members that are being detached cease to be members. */
+  /** When each member that is being detached stops being a member. */
   get detachTimes(): readonly number[] {
     return [...this.#detaching.values()].map((leavesAt) => leavesAt());
   }
 
-  /** Lets those go that have left the pools by `until`, and returns them. */
+  /** Removes the members that are being detached and have left the pools by `until`. Returns their ids. */
   finishDetaching(until: number): readonly string[] {
     const gone = [...this.#detaching].flatMap(([id, leavesAt]) => (leavesAt() <= until ? [id] : []));
     for (const id of gone) {
@@ -202,12 +210,12 @@ export class AutoScalingGroup {
     return gone;
   }
 
-  /** Whether the group does not keep this member in service: it is in Standby, or being detached. */
+  /** Whether the member is in Standby or being detached, so that the group does not keep it in service. */
   isAside(instanceId: string): boolean {
     return this.#standby.has(instanceId) || this.#detaching.has(instanceId);
   }
 
-  /** The instance's way out, from its begin on. */
+  /** The scale-in of the instance. Undefined before it begins. */
   scaleInOf(instanceId: string): ScaleIn | undefined {
     return this.#scaleIns.get(instanceId);
   }
@@ -216,7 +224,10 @@ export class AutoScalingGroup {
     return [...this.#scaleIns.values()];
   }
 
-  /** Takes a member out: its own target groups and load balancers let go of it at once. */
+  /**
+   * Begins to terminate a member, or to replace its root volume. It is deregistered at once from the group's own target
+   * groups and load balancers.
+   */
   beginScaleIn(instanceId: string, now: number, wayOut?: WayOut): ScaleIn {
     const then = wayOut ?? (this.retainsAbandoned ? "terminate-or-retain" : "terminate");
     const scaleIn = new ScaleIn({
@@ -232,7 +243,7 @@ export class AutoScalingGroup {
     return scaleIn;
   }
 
-  /** The instance has come back: it is a member as before. */
+  /** The instance has returned to service, and is an ordinary member again. */
   endScaleIn(instanceId: string): void {
     this.#scaleIns.delete(instanceId);
   }
@@ -256,7 +267,10 @@ export class AutoScalingGroup {
     return () => Math.max(now, ...all.map((leavesAt) => leavesAt()));
   }
 
-  /** Lets all of its pools let go of the instance. For each of them: when it has. */
+  /**
+   * Deregisters the instance from all of the group's pools. Returns a function for each pool, which returns when the
+   * instance has left it.
+   */
   #leaving(instanceId: string, now: number): readonly (() => number)[] {
     return [
       ...this.targetGroups.map((group) => this.#leaveGroup(group, instanceId, now)),
@@ -265,7 +279,7 @@ export class AutoScalingGroup {
   }
 
   #leaveGroup(group: TargetGroup, id: string, now: number): () => number {
-    // On the group's port, which is where an Auto Scaling group registers.
+    // An Auto Scaling group registers its instances on the port of the target group.
     const target = group.named({ id }, now);
     this.#surroundings.deregisterTarget(group, { id });
     const leavesAt = target === undefined ? now : (target.deregisteredAt ?? now) + group.drainingMs;

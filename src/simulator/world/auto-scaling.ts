@@ -9,7 +9,7 @@ import type { ScaleIn, WayOut } from "./scale-in.ts";
 import type { ScalingActivity } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
-/** What Auto Scaling needs to know of the world around it, and does to it. */
+/** The part of the world that Auto Scaling uses. */
 interface Surroundings extends ScalingSurroundings {
   readonly clock: Clock;
   readonly defaultZones: readonly string[];
@@ -17,7 +17,7 @@ interface Surroundings extends ScalingSurroundings {
   at(moment: number, happen: (at: number) => void): void;
   arn(service: "autoscaling", resource: string): string;
   announce(announcement: Announcement): void;
-  /** Something will be due at `moment`, or before. */
+  /** Says that a change will be due at `moment`, or before. */
   dueAt(moment: number): void;
   terminateInstance(instance: Instance, at: number): void;
   rebootInstance(instance: Instance, at: number): void;
@@ -28,16 +28,16 @@ interface Surroundings extends ScalingSurroundings {
   registerClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void;
 }
 
-/** The tag that AWS gives the members of a group. */
+/** The tag that AWS sets on the members of a group. */
 const GROUP_TAG = "aws:autoscaling:groupName";
 const BY_CAPACITY = "in response to a difference between desired and actual capacity";
 const BY_REFRESH = "in response to an instance refresh";
 const BY_HEALTH = "in response to an EC2 instance status check failure";
 
-/** The Auto Scaling groups of a region, and the ways of their members out of them. */
+/** The Auto Scaling groups of a region, and the scale-ins of their members. */
 export class AutoScaling {
   readonly groups = new Map<string, AutoScalingGroup>();
-  /** Those whose machine boots from its new root volume now. */
+  /** Scale-ins whose machine is booting from its new root volume. */
   readonly #replacing = new WeakSet<ScaleIn>();
   readonly #world: Surroundings;
   readonly refreshes: InstanceRefreshes;
@@ -54,7 +54,9 @@ export class AutoScaling {
     });
   }
 
-  /** By default a group may grow and shrink at will, and wants as many instances as it has. */
+  /**
+   * By default, the desired capacity and the maximum size are the number of its instances, and the minimum size is 0.
+   */
   add(input: NewScalingGroup): AutoScalingGroup {
     const { name, instanceIds } = input;
     const count = instanceIds.length;
@@ -73,19 +75,23 @@ export class AutoScaling {
     return group;
   }
 
-  /** As DeleteAutoScalingGroup with ForceDelete: its machines go at once, without their hooks. */
+  /** Like DeleteAutoScalingGroup with ForceDelete: terminates the machines at once, without hooks. */
   remove(group: AutoScalingGroup, now: number): void {
     const members = group.members(now);
     this.groups.delete(group.name);
     for (const { instance } of members) this.#world.terminateInstance(instance, now);
   }
 
-  /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
+  /**
+   * Begins to terminate a member. A group that launches instances replaces it, unless the desired capacity was lowered.
+   */
   beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number, reason = BY_CAPACITY): ScaleIn {
     return this.#begin(group, instance, now, { reason });
   }
 
-  /** A member gets a new root volume. It leaves service as if it were terminated, hooks included, and comes back. */
+  /**
+   * Begins to replace the root volume of a member. It leaves service as for a termination, hooks included, and returns.
+   */
   beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
     return this.#begin(group, instance, now, {
       wayOut: "replace-root-volume",
@@ -94,7 +100,7 @@ export class AutoScaling {
   }
 
   /**
-   * Moves a member out of service, or back. A group that launches gets another one meanwhile, if it still wants as many.
+   * Moves a member to Standby. A group that launches instances replaces it, unless the desired capacity was lowered.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-enter-exit-standby.html
    */
   enterStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
@@ -109,7 +115,7 @@ export class AutoScaling {
     });
   }
 
-  /** A machine that is off by then is found unhealthy, and replaced. */
+  /** Returns a member to service. If its machine is off, a group that launches instances replaces it as unhealthy. */
   exitStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
     group.exitStandby(instance.id);
     const activity = this.#record(group, instance, {
@@ -125,7 +131,10 @@ export class AutoScaling {
     return activity;
   }
 
-  /** The instance runs on, without the group. https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html */
+  /**
+   * Detaches a member. The instance continues to run.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html
+   */
   detach(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
     const leavesAt = group.beginDetaching(instance.id, now);
     this.#replaceLater(group, instance, now);
@@ -152,7 +161,7 @@ export class AutoScaling {
     });
   }
 
-  /** Ends members that are too many, and lets a group that launches launch those that are missing. */
+  /** Terminates surplus members. A group that launches instances launches the missing ones. */
   setCapacity(group: AutoScalingGroup, desired: number, now: number): void {
     const reason = `in response to a user request that set the desired capacity from ${group.desiredCapacity} to ${desired}`;
     group.desiredCapacity = desired;
@@ -186,13 +195,13 @@ export class AutoScaling {
     return scaleIn;
   }
 
-  /** Another one comes in place of it, in a group that launches nothing else too. */
+  /** Terminates a member and launches a replacement, even in a group that launches no other instances. */
   #replaceForRefresh(group: AutoScalingGroup, instance: Instance, now: number): void {
     this.#begin(group, instance, now, { reason: BY_REFRESH });
     if (group.launchMs === undefined) this.#world.at(now, (at) => this.#replace(group, instance, at));
   }
 
-  /** `like`: the machine in whose place another one comes. Absent: as the group launches by itself. */
+  /** `like`: the machine that is replaced. Absent: the launched machine is like the group's model. */
   #replaceLater(group: AutoScalingGroup, like: Instance | undefined, now: number): void {
     if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
   }
@@ -207,13 +216,15 @@ export class AutoScaling {
     return recorded;
   }
 
-  /** When anything is due in a group. */
+  /** When changes are due in the groups. */
   get times(): readonly number[] {
     const detached = [...this.groups.values()].flatMap((group) => group.detachTimes);
     return [...this.#leaving().map(({ scaleIn }) => scaleIn.dueAt), ...detached];
   }
 
-  /** Applies the changes that are due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
+  /**
+   * Applies the changes that are due by `until`: hooks begin, machines are switched off. Returns whether any was due.
+   */
   catchUp(until: number): boolean {
     const begun = this.#leaving().filter(({ group, scaleIn }) => this.#beginHooks(group, scaleIn, until));
     const due = this.#leaving()
@@ -237,8 +248,8 @@ export class AutoScaling {
   }
 
   /**
-   * A group that keeps up its capacity finds a member that is off unhealthy, and terminates it in the usual order, hooks
-   * included, though nothing is left to save. AWS says no time for it: here it is at once.
+   * A group that launches instances finds a member that is off unhealthy. It terminates the member in the usual order,
+   * hooks included, although the machine does not run any more. AWS documents no delay. Here it happens at once.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-checks-overview.html
    */
   #onLoss(instance: Instance): void {
@@ -251,7 +262,7 @@ export class AutoScaling {
     }
   }
 
-  /** The machine boots from the new volume, and its group registers it again where it had deregistered it. */
+  /** Reboots the machine from the new volume. Then its group registers it again with its own pools. */
   #replaceRootVolume(group: AutoScalingGroup, scaleIn: ScaleIn, instance: Instance, at: number): void {
     this.#replacing.add(scaleIn);
     this.#world.rebootInstance(instance, at);
@@ -286,7 +297,7 @@ export class AutoScaling {
       progress: () => "InProgress",
     });
     this.#world.at(at + this.#world.timing.pendingMs, (then) => {
-      // It may be on its way out already.
+      // The instance may be leaving already.
       if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
         return;
       this.#registerWithOwn(group, instance);

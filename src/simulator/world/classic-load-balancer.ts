@@ -21,9 +21,9 @@ export interface ClassicLoadBalancerInput {
   readonly createdAt: number;
   /** Default: internet-facing. */
   readonly scheme?: Scheme;
-  /** Default: its VPC's default one. */
+  /** Default: the default security group of its VPC. */
   readonly securityGroups?: readonly string[];
-  /** Default: on, though CreateLoadBalancer leaves it off. */
+  /** Default: true. CreateLoadBalancer sets false. */
   readonly isCrossZone?: boolean;
 }
 
@@ -41,7 +41,7 @@ export interface InstanceState {
   readonly description: string;
 }
 
-/** Where it writes its access log, which is not simulated. */
+/** The settings of its access log. No log is written. */
 export interface AccessLog {
   readonly enabled: boolean;
   readonly bucket?: string;
@@ -50,25 +50,25 @@ export interface AccessLog {
 }
 
 interface ClassicRegistration extends Spell {
-  /** When the load balancer reported the end of draining. */
+  /** When a read first found that draining had ended, in milliseconds since the epoch. */
   endedAt: number | undefined;
   readonly health: Health;
   requestsInFlight: number;
-  /** Since when none is; it says nothing while one is. */
+  /** Since when no request is in flight. Without meaning while one is. */
   idleSince: number;
 }
 
-/** The defaults of CreateLoadBalancer. Connection draining is off by default. */
+/** The defaults of CreateLoadBalancer: connection draining is off. */
 const DEFAULT_DRAINING = { enabled: false, timeoutSeconds: 300 };
 const DEFAULT_HEALTH_CHECK: HealthCheck = { intervalMs: 30_000, healthyThreshold: 10, unhealthyThreshold: 2 };
 
-/** One entry an instance, whatever the number of listeners. */
+/** A classic load balancer. It has one registration for each instance, whatever the number of listeners. */
 export class ClassicLoadBalancer {
   readonly name: string;
   readonly vpcId: string;
   readonly createdAt: number;
   readonly scheme: Scheme;
-  /** The zones that it is enabled in, with a subnet each. */
+  /** The enabled zones. It has one subnet in each. */
   zones: readonly string[];
   listeners: readonly ClassicListener[];
   securityGroups: readonly string[];
@@ -80,7 +80,7 @@ export class ClassicLoadBalancer {
   healthCheckTarget: string;
   healthCheckTimeoutSeconds = 5;
   healthCheck = DEFAULT_HEALTH_CHECK;
-  /** By instance: every registration that may still be acted upon, the newest last. */
+  /** By instance: every registration that may still affect traffic or the API, the newest last. */
   readonly #registrations = new Map<string, readonly ClassicRegistration[]>();
   readonly #surroundings: ClassicSurroundings;
 
@@ -108,20 +108,20 @@ export class ClassicLoadBalancer {
       requestsInFlight: known.at(-1)?.requestsInFlight ?? 0,
       idleSince: known.at(-1)?.idleSince ?? Number.NEGATIVE_INFINITY,
     };
-    // A machine that has not learnt of a deregistration yet acts upon the old registration until it does.
+    // A load balancer machine that has not learned of a deregistration yet still uses the old registration.
     const remembered = known.filter(
       (earlier) => now < this.#trafficUntil(id, earlier, 0, 1) || !this.#hasEnded(earlier, now),
     );
     this.#registrations.set(id, [...remembered, registered]);
   }
 
-  /** Whether the instance is registered now, whatever the API says yet. */
+  /** Whether the instance is registered now, even if the API does not show it yet. */
   isRegistered(id: string): boolean {
     const newest = this.#registrations.get(id)?.at(-1);
     return newest !== undefined && newest.deregisteredAt === undefined;
   }
 
-  /** Answers whether the instance had been registered at any time, which is what AWS's error depends on. */
+  /** Whether the instance was ever registered. AWS's error depends on it. */
   knows(id: string): boolean {
     return this.#registrations.has(id);
   }
@@ -133,7 +133,9 @@ export class ClassicLoadBalancer {
     return true;
   }
 
-  /** What DescribeLoadBalancers lists: neither draining nor gone. Terminated instances drop off. */
+  /**
+   * The instances that DescribeLoadBalancers lists: not those that drain or are gone. AWS drops terminated instances.
+   */
   registered(now: number): readonly string[] {
     const asOf = this.#shownAsOf(now);
     return [...this.#registrations.keys()].filter((id) => {
@@ -142,7 +144,7 @@ export class ClassicLoadBalancer {
     });
   }
 
-  /** What DescribeInstanceHealth says; undefined for a terminated instance, of which it says nothing. */
+  /** The state in DescribeInstanceHealth. Undefined for a terminated instance, which has none. */
   apiState(id: string, now: number): InstanceState | undefined {
     const instance = this.#surroundings.instance(id);
     if (instance !== undefined && instance.state(now, this.#surroundings.timing) === "terminated") return undefined;
@@ -188,8 +190,9 @@ export class ClassicLoadBalancer {
   }
 
   /**
-   * Who gets new requests from machine number `machine`. Unlike an ALB it never falls back on unhealthy ones. `zone`: from
-   * the load balancer's node in that zone, without cross-zone load balancing.
+   * The instances to which machine number `machine` of the load balancer sends new requests. Unlike an ALB, it never
+   * sends them to unhealthy instances. `zone`: the instances for the load balancer's node in that zone, without
+   * cross-zone load balancing.
    */
   routable(now: number, machine: number, machines: number, zone?: string): readonly string[] {
     const { timing } = this.#surroundings;
@@ -208,8 +211,8 @@ export class ClassicLoadBalancer {
   }
 
   /**
-   * The zones whose nodes get new clients, where each node sends to the instances of its zone alone; undefined with
-   * cross-zone load balancing.
+   * The zones whose load balancer nodes get new clients. Undefined with cross-zone load balancing. Without it, each
+   * node sends to the instances in its own zone only.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/enable-disable-crosszone-lb.html
    */
   entryZones(now: number): readonly string[] | undefined {
@@ -235,7 +238,7 @@ export class ClassicLoadBalancer {
     }
   }
 
-  /** Draining ends when no request is in flight any more: the data plane counts requests here. */
+  /** Called by the data plane, because draining ends when no request is in flight any more. */
   requestStarted(id: string): void {
     const registration = this.#registrations.get(id)?.at(-1);
     if (registration !== undefined) registration.requestsInFlight += 1;
@@ -248,7 +251,7 @@ export class ClassicLoadBalancer {
     registration.idleSince = this.#surroundings.clock.now();
   }
 
-  /** When a deregistered instance has left, at the latest: sooner, should its requests end sooner. */
+  /** When a deregistered instance leaves at the latest. It leaves earlier if its requests end earlier. */
   leavesAt(id: string): number | undefined {
     const registration = this.#registrations.get(id)?.at(-1);
     if (registration?.deregisteredAt === undefined) return undefined;
@@ -265,7 +268,7 @@ export class ClassicLoadBalancer {
   #health(id: string, registration: ClassicRegistration, now: number) {
     const { timing } = this.#surroundings;
     const instance = this.#surroundings.instance(id);
-    // One that was stopped and started is checked like a new one.
+    // An instance that was stopped and started is checked like a new one.
     const runsFrom = instance?.runsFrom(timing) ?? Number.NEGATIVE_INFINITY;
     const checkedSince = Math.max(registration.registeredAt + timing.classicRegistrationMs, runsFrom);
     return registration.health.catchUp(
@@ -276,7 +279,7 @@ export class ClassicLoadBalancer {
     );
   }
 
-  /** Describe shows registrations and deregistrations as they were then. */
+  /** Describe calls show registrations and deregistrations as they were at this time. */
   #shownAsOf(now: number): number {
     return now - this.#surroundings.timing.apiPropagationMs;
   }
@@ -306,13 +309,13 @@ export class ClassicLoadBalancer {
     return zone === undefined || this.zones.includes(zone);
   }
 
-  /** When the load balancer lets go of a stopped instance, until it is started again. */
+  /** When the load balancer stops using a stopped instance, until it is started again. */
   #stoppedAt(id: string): number {
     const stoppedAt = this.#surroundings.instance(id)?.stoppedAt ?? Number.POSITIVE_INFINITY;
     return stoppedAt + this.#surroundings.timing.stoppingMs;
   }
 
-  /** When the load balancer lets go of a terminated instance by itself. */
+  /** When the load balancer drops a terminated instance by itself. */
   #droppedAt(id: string): number {
     const { timing } = this.#surroundings;
     const terminatedAt = this.#surroundings.instance(id)?.terminatedAt ?? Number.POSITIVE_INFINITY;

@@ -1,25 +1,25 @@
 import type { ZonalShifts } from "./zonal-shifts.ts";
 
-/** What the zones of a load balancer are chosen by: one target of the group. Times are milliseconds since the epoch. */
+/** One target of the group, with the properties that decide on the zones. Times are milliseconds since the epoch. */
 export interface ZonalTarget {
   /** Undefined: it counts in every zone. */
   readonly zone: string | undefined;
-  /** Whether it has passed or failed its first checks. */
+  /** Whether its first health checks have passed or failed. */
   readonly hasServed: boolean;
-  /** Until when it is healthy and gets traffic. */
+  /** When it stops being healthy, or stops getting traffic. */
   readonly servesUntil: number;
 }
 
 interface Zones {
   readonly zones: readonly string[];
-  /** Absent: it has no zonal shift. */
+  /** Absent: the load balancer has no zonal shift. */
   readonly zonalShifts?: ZonalShifts;
 }
 
 /**
- * The zones whose addresses clients use: those that DNS named at `resolvedAt`, when they asked last. It names the enabled
- * zones that have a healthy target and no traffic shifted away from them. Where no zone has one, it names all that have any
- * target.
+ * The zones whose addresses clients use: those that DNS returned at `resolvedAt`, the time of their last query. DNS
+ * returns the enabled zones that have a healthy target, without those that traffic was shifted away from. If no zone
+ * has a healthy target, DNS returns all zones that have any target.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html
  */
 export function entryZones(

@@ -1,4 +1,4 @@
-/** How a load balancer checks a target. */
+/** The health check settings of a load balancer. */
 export interface HealthCheck {
   readonly intervalMs: number;
   readonly healthyThreshold: number;
@@ -17,8 +17,9 @@ export const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY 
 export type HealthState = "initial" | "healthy" | "unhealthy";
 
 /**
- * What a load balancer thinks of one target. Nothing runs in the background: the state follows from how long the
- * process has answered or not. So `catchUp` must be called before a process changes, and before the state is read.
+ * The health of one target, as its load balancer sees it. Nothing runs in the background: the state is computed from
+ * how long the process has answered or not. So `catchUp` must be called before the process begins or stops answering,
+ * and before the state is read.
  */
 export class Health {
   #state: HealthState;
@@ -29,12 +30,12 @@ export class Health {
     this.#state = state;
   }
 
-  /** Since when the state is what `catchUp` answered last, in milliseconds since the epoch. */
+  /** When the target became healthy or unhealthy, as of the last `catchUp`, in milliseconds since the epoch. */
   get since(): number {
     return this.#since;
   }
 
-  /** Since when it is unhealthy, or when it will be if nothing changes. Infinity: its checks succeed. */
+  /** When it became unhealthy, or when it will if nothing changes. Infinity: its checks succeed. */
   failsAt(answering: Answering, check: HealthCheck): number {
     if (this.#state === "unhealthy") return this.#since;
     if (answering.up) return Number.POSITIVE_INFINITY;
@@ -42,8 +43,8 @@ export class Health {
   }
 
   /**
-   * The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only, and so
-   * does one whose checks have begun again.
+   * The state at `now` of a target whose checks began at `checkedSince`. A new target needs only one successful check,
+   * and so does a target whose checks have begun again.
    */
   catchUp(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
     if (checkedSince > this.#checkedSince) {
@@ -63,25 +64,25 @@ export class Health {
   }
 }
 
-/** One time of being registered. A target that was deregistered and registered again has two. */
+/** One period of registration. A target that was deregistered and registered again has two. */
 export interface Spell {
   /** Milliseconds since the epoch, as all times here. */
   readonly registeredAt: number;
-  /** While it drains, and after. */
+  /** Set while it drains, and afterwards. */
   deregisteredAt: number | undefined;
 }
 
-/** What a read that knows the world as it was at `asOf` takes for the target's registration: the newest one by then. */
+/** The registration of a target in a read that shows the world as it was at `asOf`: the newest one at that time. */
 export function spellAsOf<T extends Spell>(spells: readonly T[], asOf: number): T | undefined {
   return spells.findLast(({ registeredAt }) => registeredAt <= asOf);
 }
 
-/** Whether the spell has ended in the eyes of such a read. */
+/** Whether the target is deregistered in such a read. */
 export function hasEndedAsOf({ deregisteredAt }: Spell, asOf: number): boolean {
   return deregisteredAt !== undefined && deregisteredAt <= asOf;
 }
 
-/** The first spell of each target that has one. */
+/** The first period of each target that has one. */
 export function firsts<T extends Spell>(targets: readonly (readonly T[])[]): readonly T[] {
   return targets.flatMap((spells) => spells.slice(0, 1));
 }

@@ -8,7 +8,7 @@ import type { TargetGroupInput } from "./target-group-attributes.ts";
 
 const PURPOSE = "id";
 
-/** What AWS names its things by. */
+/** Generates the ids of AWS's resources. */
 export class Ids {
   readonly #random: Random;
 
@@ -26,14 +26,14 @@ export class Ids {
   }
 }
 
-// What must be said to make a world and the things in it. For all else there are defaults.
+// The input for a world and the resources in it. Everything else has defaults.
 
 export interface WorldOptions {
   readonly clock: Clock;
   readonly region?: string;
   readonly accountId?: string;
   readonly timing?: Partial<Timing>;
-  /** Of all that is random. Default: 1. */
+  /** The seed of everything that is random. Default: 1. */
   readonly seed?: number;
 }
 
@@ -47,7 +47,7 @@ export type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"
 export type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
 export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions"> &
   Partial<Pick<Listener, "certificateArns" | "sslPolicy">> & {
-    /** Of TCP flows through an NLB or a GWLB. Absent: 350. */
+    /** The idle timeout of TCP flows through an NLB or a GWLB. Absent: 350. */
     readonly idleTimeoutSeconds?: number;
   };
 export type NewRule = Omit<Rule, "arn" | "tags">;

@@ -8,7 +8,7 @@ interface Surroundings {
   readonly timing: Timing;
   at(moment: number, happen: (at: number) => void): void;
   announce(announcement: Announcement): void;
-  /** To be called before processes begin or cease to answer. */
+  /** Must be called before processes begin or stop answering. */
   catchUpHealth(at: number): void;
   notify(change: WorldChange): void;
 }
@@ -18,11 +18,11 @@ interface StateChange {
   readonly to: InstanceStateName;
   /** When the change begins, in milliseconds since the epoch. */
   readonly at: number;
-  /** How long it takes. */
+  /** How long the change takes. */
   readonly ms: number;
 }
 
-/** Switches machines on and off. Whether their processes answer follows. */
+/** Switches machines on and off. Their processes answer or not accordingly. */
 export class InstancePower {
   readonly #world: Surroundings;
 
@@ -51,7 +51,7 @@ export class InstancePower {
     this.#bringUp(instance, at);
   }
 
-  /** A machine that is new. */
+  /** Starts a new machine. */
   launch(instance: Instance, at: number): void {
     instance.setAnswering(false, at);
     this.#bringUp(instance, at);
@@ -86,7 +86,9 @@ export class InstancePower {
     this.#announce(instance, { from: "pending", to: "running", at, ms: this.#world.timing.pendingMs });
   }
 
-  /** EC2 says when a change begins, and when it has come to its end: not where another one has come between. */
+  /**
+   * EC2 announces when a change begins and when it has ended. If another change comes first, the end is not announced.
+   */
   #announce(instance: Instance, { from, to, at: begins, ms }: StateChange): void {
     this.#world.announce({ type: "instance-state", instance, state: from, at: begins });
     this.#world.at(begins + ms, (at) => {

@@ -1,6 +1,7 @@
 /**
- * What a group launches by, as a caller has described it: a `LaunchTemplate` or a `MixedInstancesPolicy` in Auto Scaling's
- * own fields. No launch template exists here: only whether two are the same matters.
+ * The configuration of the instances that a group launches, as a caller has described it: a `LaunchTemplate` or a
+ * `MixedInstancesPolicy` with Auto Scaling's own fields. Launch templates are not simulated: configurations are only
+ * compared with each other.
  */
 export interface LaunchConfiguration {
   readonly [name: string]: LaunchSetting;
@@ -34,13 +35,13 @@ export interface RefreshPreferences {
   /** Absent: an instance is terminated and its replacement is launched at the same time. */
   readonly maxHealthyPercentage?: number;
   readonly instanceWarmupSeconds: number;
-  /** Leaves instances alone that have the desired configuration. */
+  /** Skips instances that have the desired configuration. */
   readonly skipMatching: boolean;
-  /** What becomes of members in Standby. `Wait`: the refresh fails where they are there for an hour. */
+  /** The treatment of members in Standby. `Wait`: the refresh fails if they stay there for an hour. */
   readonly standbyInstances: "Terminate" | "Ignore" | "Wait";
-  /** No instance here is protected from scale-in. */
+  /** Without effect, because no instance here is protected from scale-in. */
   readonly scaleInProtectedInstances: "Refresh" | "Ignore" | "Wait";
-  /** In ascending order. None: all instances are replaced without a pause. */
+  /** In ascending order. Empty: all instances are replaced without a pause. */
   readonly checkpointPercentages: readonly number[];
   readonly checkpointDelaySeconds: number;
   readonly bakeSeconds: number;
@@ -50,7 +51,7 @@ export interface InstanceRefreshInput {
   readonly id: string;
   readonly strategy: RefreshStrategy;
   readonly preferences: RefreshPreferences;
-  /** Absent: the group's own. */
+  /** Undefined: the group's own configuration. */
   readonly desired: LaunchConfiguration | undefined;
   readonly startedAt: number;
   /** All members. */
@@ -65,7 +66,7 @@ export interface Rollback {
   readonly instancesToUpdate: number;
 }
 
-/** One replacement of all instances of a group. Times are milliseconds since the epoch. */
+/** One instance refresh of a group. Times are milliseconds since the epoch. */
 export class InstanceRefresh {
   readonly id: string;
   readonly strategy: RefreshStrategy;
@@ -76,23 +77,23 @@ export class InstanceRefresh {
   statusReason: string | undefined;
   endedAt: number | undefined;
   rollback: Rollback | undefined;
-  /** Members when it began: those that have come since are fresh. */
+  /** Members when it began. Members that have joined since are fresh. */
   known: ReadonlySet<string>;
   /** Members whose replacement has not begun. */
   readonly waiting: Set<string>;
   /** Members whose replacement has begun. */
   readonly begun = new Set<string>();
-  /** Since when members with a new root volume are in service again. */
+  /** When members with a new root volume returned to service. */
   readonly returnedAt = new Map<string, number>();
   /** How many instances are to be replaced. */
   total: number;
-  /** How many have been, and are warm. */
+  /** How many were replaced and are warm. */
   updated = 0;
-  /** How many of its checkpoints it has passed. */
+  /** How many checkpoints it has passed. */
   checkpointsPassed = 0;
-  /** Until when it pauses at a checkpoint. */
+  /** When its pause at a checkpoint ends. */
   pausedUntil: number | undefined;
-  /** Since when it waits for members in Standby to come back. */
+  /** Since when it waits for members in Standby to return to service. */
   standbySince: number | undefined;
 
   constructor(input: InstanceRefreshInput) {
@@ -110,7 +111,7 @@ export class InstanceRefresh {
     return !ENDED.has(this.status);
   }
 
-  /** Of a rollback it goes back to 0. */
+  /** The percentage of instances that were replaced. During a rollback it decreases to 0. */
   get percentage(): number {
     const share = this.total === 0 ? 100 : Math.floor((100 * this.updated) / this.total);
     return this.rollback === undefined ? share : Math.round((this.rollback.percentage * (100 - share)) / 100);
@@ -124,17 +125,17 @@ export class InstanceRefresh {
     return this.preferences.instanceWarmupSeconds * 1_000;
   }
 
-  /** The next one that it stops at, in percent. */
+  /** The next checkpoint, in percent. */
   get checkpoint(): number | undefined {
     return this.rollback === undefined ? this.preferences.checkpointPercentages[this.checkpointsPassed] : undefined;
   }
 
-  /** Whether it has checkpoints, and the last one is behind it: what is left then is not replaced. */
+  /** Whether it has passed the last of its checkpoints. The remaining instances are not replaced then. */
   get hasPassedAll(): boolean {
     return this.checkpoint === undefined && this.rollback === undefined && this.checkpointsPassed > 0;
   }
 
-  /** How many replacements may begin in all, until the next checkpoint has been passed. */
+  /** How many replacements may begin in total before the next checkpoint is passed. */
   get limit(): number {
     return this.checkpoint === undefined ? this.total : Math.ceil((this.total * this.checkpoint) / 100);
   }
@@ -166,7 +167,7 @@ export class InstanceRefresh {
 }
 
 /**
- * How many instances must at least be in service and warm, and how many may be in service or pending at most. One instance
+ * `least`: how many instances must be in service and warm. `most`: how many may be in service or pending. One instance
  * can always be replaced.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-overview.html
  */
@@ -177,6 +178,6 @@ export function healthyBounds(
   const least = Math.ceil((desired * min) / 100);
   const most = Math.floor((desired * (max ?? 100)) / 100);
   if (least < desired || most > desired) return { least, most };
-  // Without a maximum it terminates one; with 100 %, or a maximum that leaves no room, it launches one first.
+  // Without a maximum, one instance is terminated first. With 100 %, or a maximum without room, one is launched first.
   return min < 100 && max === undefined ? { least: desired - 1, most } : { least, most: desired + 1 };
 }

@@ -11,7 +11,7 @@ import {
   type RefreshStrategy,
 } from "./instance-refresh.ts";
 
-/** What an instance refresh needs to know of the world around it, and does to it. */
+/** The part of the world that an instance refresh uses. */
 interface Surroundings {
   readonly timing: Timing;
   watch(watcher: (change: WorldChange) => void): void;
@@ -20,16 +20,16 @@ interface Surroundings {
   newUuid(): string;
 }
 
-/** What a refresh has its group do. */
+/** The actions of a refresh on its group. */
 export interface RefreshActions {
-  /** Terminates a member and launches another one, unless there are enough. */
+  /** Terminates a member and launches a replacement, unless there are enough members. */
   readonly replace: (group: AutoScalingGroup, instance: Instance, at: number) => void;
-  /** Launches one more than the group wants. */
+  /** Launches one instance more than the desired capacity. */
   readonly launch: (group: AutoScalingGroup, like: Instance, at: number) => void;
   readonly replaceRootVolume: (group: AutoScalingGroup, instance: Instance, at: number) => void;
 }
 
-/** AWS tells of refreshes for so long. */
+/** How long AWS lists refreshes. */
 const KEPT_MS = 42 * 24 * 3_600_000;
 /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html */
 const STANDBY_WAIT_MS = 3_600_000;
@@ -38,26 +38,26 @@ const STANDBY_TIMEOUT = "The instance refresh has waited an hour for instances i
 const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
 const REPLACEABLE: ReadonlySet<string> = new Set([...SERVING, "Standby"]);
 
-/** Which members serve, or soon will, as a refresh counts them. */
+/** The members that are in service, or soon will be, as a refresh counts them. */
 interface Counted {
   /** Still to be replaced. */
   readonly old: readonly Member[];
-  /** Launched since the refresh began, or back with a new root volume. */
+  /** Launched since the refresh began, or returned with a new root volume. */
   readonly fresh: readonly Member[];
-  /** In service, the fresh ones for as long as they need to warm up. */
+  /** In service. Fresh members must have been in service for the warmup time. */
   readonly warm: readonly Member[];
   readonly serving: readonly Member[];
   /** To be replaced, in Standby. */
   readonly standby: readonly Member[];
-  /** How many fresh ones there are to be in the end. */
+  /** How many fresh members there must be in the end. */
   readonly needed: number;
-  /** Whether any member is about to get its root volume. */
+  /** Whether the root volume of any member is being replaced. */
   readonly isReplacing: boolean;
 }
 
 /**
- * The instance refreshes of a region: instances are replaced in batches, each in the usual order, hooks included.
- * Instances that are on their way out are not waited for. A group's health checks are those of EC2.
+ * The instance refreshes of a region: instances are replaced in batches, each in the usual order, hooks included. A
+ * refresh does not wait for instances that are leaving. The health checks of a group are those of EC2.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-instance-refresh.html
  */
 export class InstanceRefreshes {
@@ -80,17 +80,17 @@ export class InstanceRefreshes {
     });
   }
 
-  /** The latest one last. */
+  /** The refreshes that AWS lists, the latest one last. */
   of(group: AutoScalingGroup, now: number): readonly InstanceRefresh[] {
     return (this.#of.get(group) ?? []).filter(({ startedAt }) => now < startedAt + KEPT_MS);
   }
 
-  /** The one that has not ended. */
+  /** The refresh that has not ended. Undefined: there is none. */
   activeOf(group: AutoScalingGroup): InstanceRefresh | undefined {
     return this.#of.get(group)?.findLast(({ isActive }) => isActive);
   }
 
-  /** What the group launches by now. */
+  /** The configuration of instances that the group launches now. */
   configurationOf(group: AutoScalingGroup): LaunchConfiguration | undefined {
     const active = this.activeOf(group);
     return active?.rollback === undefined ? (active?.desired ?? group.configuration) : group.configuration;
@@ -130,13 +130,13 @@ export class InstanceRefreshes {
     return refresh;
   }
 
-  /** `waits`: for instances that come or go now. */
+  /** `waits`: whether it waits for instances that are being launched or terminated. */
   cancel(group: AutoScalingGroup, refresh: InstanceRefresh, waits: boolean, now: number): void {
     refresh.status = "Cancelling";
     this.#world.at(now, (at) => this.#cancelOnceQuiet(group, refresh, waits, at));
   }
 
-  /** Replaces again what the refresh has replaced, by the group's configuration. */
+  /** Replaces the instances that the refresh has replaced, by the group's own configuration. */
   rollBack(group: AutoScalingGroup, refresh: InstanceRefresh, now: number): void {
     const { percentage, instancesToUpdate } = refresh;
     const members = group.members(now);
@@ -148,7 +148,7 @@ export class InstanceRefreshes {
     this.lookAt(group, now);
   }
 
-  /** A member was launched, or has got a new root volume: it is in service from `at` on. */
+  /** Called when a member was launched or has a new root volume. It is in service from `at` on. */
   inService(group: AutoScalingGroup, instance: Instance, at: number): void {
     const refresh = this.activeOf(group);
     if (refresh === undefined) return;
@@ -157,7 +157,7 @@ export class InstanceRefreshes {
     this.lookAt(group, at + refresh.warmupMs);
   }
 
-  /** Something about the group's members changes at this moment. */
+  /** Called for a moment at which the members of the group change. The active refresh continues then. */
   lookAt(group: AutoScalingGroup, moment: number): void {
     const refresh = this.activeOf(group);
     if (refresh !== undefined) this.#world.at(moment, (at) => this.#advance(group, refresh, at));
@@ -180,7 +180,7 @@ export class InstanceRefreshes {
     const all = group.members(at);
     const members = all.filter(({ lifecycleState }) => REPLACEABLE.has(lifecycleState));
     const ids = new Set(idsOf(members));
-    // What has gone by another way was replaced by the group.
+    // A member that has left for another reason was replaced by the group.
     for (const id of waiting) if (!ids.has(id)) waiting.delete(id);
     const serving = members.filter(({ lifecycleState }) => SERVING.has(lifecycleState));
     const isOld = ({ instance }: Member) => waiting.has(instance.id);
@@ -202,7 +202,7 @@ export class InstanceRefreshes {
     };
   }
 
-  /** Whether it stops at a checkpoint that it has reached now. */
+  /** Whether it pauses at a checkpoint that it has reached now. */
   #pauses(group: AutoScalingGroup, refresh: InstanceRefresh, at: number): boolean {
     const { checkpoint, preferences } = refresh;
     if (checkpoint === undefined || refresh.updated < refresh.limit) return false;
@@ -215,7 +215,7 @@ export class InstanceRefreshes {
     return true;
   }
 
-  /** Terminates as many as the least allows, and launches as many as the most allows. */
+  /** Terminates as many members as the minimum allows, and launches as many as the maximum allows. */
   #replaceMore(group: AutoScalingGroup, refresh: InstanceRefresh, counted: Counted, at: number): void {
     const { old, warm, serving, fresh, needed, standby } = counted;
     const { least, most } = healthyBounds(refresh.preferences, group.desiredCapacity);
@@ -247,7 +247,7 @@ export class InstanceRefreshes {
     }
   }
 
-  /** Fails a refresh that has nothing left but members in Standby, and has waited for them for an hour. */
+  /** Fails a refresh that has only members in Standby left, and has waited for them for an hour. */
   #hasWaitedTooLong(group: AutoScalingGroup, refresh: InstanceRefresh, { old, standby }: Counted, at: number): boolean {
     if (standby.length === 0 || old.length > 0 || refresh.preferences.standbyInstances !== "Wait") {
       refresh.standbySince = undefined;

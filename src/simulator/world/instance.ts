@@ -7,30 +7,30 @@ export interface InstanceInput {
   readonly vpcId: string;
   readonly privateIp: string;
   readonly zone?: string;
-  /** The private DNS name; by default the one EC2 makes from the address. */
+  /** The private DNS name. Default: made from the address, as EC2 does. */
   readonly name?: string;
   readonly secondaryIps?: readonly string[];
   readonly ipv6Addresses?: readonly string[];
-  /** Delegated to its network interface: it owns every address in them. */
+  /** Prefixes that are delegated to its network interface. It owns every address in them. */
   readonly ipv4Prefixes?: readonly string[];
   readonly ipv6Prefixes?: readonly string[];
-  /** Besides the first one, which has the addresses above. */
+  /** The interfaces after the first one, which has the addresses above. */
   readonly interfaces?: readonly InterfaceInput[];
   readonly tags?: Readonly<Record<string, string>>;
-  /** EC2 may take it back. Absent: it is an on-demand instance. */
+  /** Whether it is a spot instance, which EC2 may take back. Absent: it is an on-demand instance. */
   readonly isSpot?: boolean;
 }
 
 /**
- * How a machine is switched off: by default its operating system shuts down, and so closes its connections.
+ * How a machine is switched off. By default its operating system shuts down, and closes its connections.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-terminate-methods.html
  */
 export interface SwitchingOff {
-  /** It vanishes from the network in the middle of everything, as when its host fails. Default: false. */
+  /** The machine vanishes from the network without closing its connections, as when its host fails. Default: false. */
   readonly skipOsShutdown?: boolean;
 }
 
-/** How a machine does not answer. */
+/** How a machine fails to answer. See `Instance.setAnswering`. */
 export interface NotAnswering {
   readonly refuses?: boolean;
 }
@@ -50,14 +50,14 @@ export class Instance {
   readonly tags: Map<string, string>;
   readonly isSpot: boolean;
   readonly launchedAt: number;
-  /** The first one, the further ones, and the branches of those that are trunks. */
+  /** The first interface, the further ones, and the branches of trunks. */
   readonly interfaces: readonly NetworkInterface[];
   readonly #owns: (address: string) => boolean;
   readonly #ownsIn: ReadonlyMap<string, (address: string) => boolean>;
   #terminatedAt: number | undefined;
   #stoppedAt: number | undefined;
   #hasVanished = false;
-  /** When it was started, where it had been stopped. */
+  /** When it was launched, or started after a stop. */
   #startedAt = Number.NEGATIVE_INFINITY;
   #answering: Answering;
   #refuses = false;
@@ -91,7 +91,7 @@ export class Instance {
     return this.#answering;
   }
 
-  /** Whether its kube-proxy says on port 10256 that the node may get traffic. */
+  /** Whether its kube-proxy reports on port 10256 that the node may get traffic. */
   get kubeProxyAnswering(): Answering {
     const both = [this.#answering, this.#eligible];
     const down = both.filter(({ up }) => !up);
@@ -99,27 +99,27 @@ export class Instance {
     return { up: true, since: Math.max(...both.map(({ since }) => since)) };
   }
 
-  /** When the machine was switched off for good, in milliseconds since the epoch. */
+  /** When the machine was terminated, in milliseconds since the epoch. */
   get terminatedAt(): number | undefined {
     return this.#terminatedAt;
   }
 
-  /** Since when the machine is off, until it is started again. In milliseconds since the epoch. */
+  /** When the machine was stopped, in milliseconds since the epoch. Undefined again when it is started. */
   get stoppedAt(): number | undefined {
     return this.#stoppedAt;
   }
 
-  /** Whether it is off, or on its way there. */
+  /** Whether it was stopped or terminated. It may still be stopping or shutting down. */
   get isOff(): boolean {
     return this.#terminatedAt !== undefined || this.#stoppedAt !== undefined;
   }
 
-  /** It is off, and its system had no time to close any connection. */
+  /** Whether it is off and had no time to close its connections. */
   get hasVanished(): boolean {
     return this.#hasVanished;
   }
 
-  /** Since when it runs, or will, in milliseconds since the epoch. Minus infinity where it was never launched or started. */
+  /** When it began or will begin to run, in milliseconds since the epoch. Minus infinity: never launched or started. */
   runsFrom({ pendingMs }: Timing): number {
     return this.#startedAt + pendingMs;
   }
@@ -132,9 +132,9 @@ export class Instance {
     return now < this.runsFrom(timing) ? "pending" : "running";
   }
 
-  /** `vpcId`: in this VPC alone. The same address may be another machine's in another one. */
+  /** `vpcId`: only in this VPC. In another VPC, another machine may have the same address. */
   owns(address: string, vpcId?: string): boolean {
-    // IPv4 addresses are written in one way only, and asked about a thousand times a second.
+    // The usual case must be fast: it occurs a thousand times a second. An IPv4 address has only one notation.
     if (this.interfaces.length === 1 && this.ipv4Prefixes.length === 0 && !address.includes(":")) {
       if (vpcId !== undefined && vpcId !== this.vpcId) return false;
       return address === this.privateIp || this.secondaryIps.includes(address);
@@ -142,7 +142,7 @@ export class Instance {
     return vpcId === undefined ? this.#owns(address) : (this.#ownsIn.get(vpcId)?.(address) ?? false);
   }
 
-  /** `refuses`: it runs on without the program, and so refuses connections. Otherwise one that does not answer is silent. */
+  /** `refuses`: the machine runs without the program, and refuses connections. Otherwise it does not answer at all. */
   setAnswering(up: boolean, now: number, { refuses = false }: NotAnswering = {}): void {
     if (this.#answering.up !== up) this.#answering = { up, since: now };
     this.#refuses = !up && refuses;
@@ -156,7 +156,7 @@ export class Instance {
     return this.#eligible.up;
   }
 
-  /** Whether its Node object is neither being deleted nor tainted by cluster-autoscaler. */
+  /** `up`: its Node object is neither being deleted nor tainted by cluster-autoscaler. */
   setEligible(up: boolean, now: number): void {
     if (this.#eligible.up !== up) this.#eligible = { up, since: now };
   }
@@ -167,7 +167,7 @@ export class Instance {
     this.setAnswering(false, now);
   }
 
-  /** Its processes answer once it runs. */
+  /** Its processes answer as soon as it runs. */
   start(now: number, timing: Timing): void {
     this.#stoppedAt = undefined;
     this.#hasVanished = false;
@@ -188,7 +188,7 @@ export function privateNameOf(address: string, region: string): string {
   return `ip-${address.replaceAll(".", "-")}.${region}.compute.internal`;
 }
 
-/** Each instance is of a reservation of its own. */
+/** Each instance has a reservation of its own. */
 export function reservationIdOf({ id }: Instance): string {
   return id.replace("i-", "r-");
 }
@@ -202,10 +202,10 @@ interface Surroundings {
 const FIRST_OCTET = 192;
 const ADDRESSES = 2 ** 22;
 
-/** What a launched machine has of another one. */
+/** The properties that a launched machine has in common with its model. */
 export type Likeness = Pick<Instance, "vpcId" | "zone" | "tags" | "isSpot">;
 
-/** Another machine beside one, with its tags, and an address that no machine has or had. */
+/** The input for a machine like the given one, with the same tags, and with an address that no machine has or had. */
 export function likenessOf({ vpcId, zone, tags, isSpot }: Likeness, world: Surroundings): InstanceInput {
   const own = { id: `i-0${world.newHexDigits()}`, privateIp: freeIp(world) };
   return { ...own, vpcId, zone, tags: Object.fromEntries(tags), isSpot };

@@ -8,15 +8,15 @@ const NOTICE_MS = 120_000;
 export interface InterruptInput extends SwitchingOff {
   /** Default: terminate. */
   readonly action?: InterruptionAction;
-  /** A rebalance recommendation comes now, and the warning so much later. Absent: the warning comes now. */
+  /** Milliseconds from a rebalance recommendation, which comes now, to the warning. Absent: the warning comes now. */
   readonly rebalanceLeadMs?: number;
-  /** EC2 has warned so long ago, and what says so comes only now. Default: 0. */
+  /** How many milliseconds ago EC2 has warned, if the warning is announced late. Default: 0. */
   readonly lateMs?: number;
   /** When it begins, in milliseconds since the epoch. Default: now. */
   readonly at?: number;
 }
 
-/** What taking back instances needs of the world around it. */
+/** The part of the world that interruptions use. */
 interface Surroundings {
   readonly clock: Clock;
   at(moment: number, happen: (at: number) => void): void;
@@ -26,7 +26,9 @@ interface Surroundings {
   stopInstance(instance: Instance, at: number, how: SwitchingOff): void;
 }
 
-/** Instances that EC2 takes back: it says so, and does it when it has said it would. */
+/**
+ * Interruptions of instances: EC2 warns that it takes an instance back, and does so at the time that it has announced.
+ */
 export class Interruptions {
   readonly #world: Surroundings;
   readonly #interruptions = new Map<string, Interruption>();
@@ -36,24 +38,26 @@ export class Interruptions {
     this.#world = world;
   }
 
-  /** The warning that the instance has got and that EC2 has not acted upon yet. */
+  /** The warning for the instance on which EC2 has not acted yet. */
   of(instanceId: string): Interruption | undefined {
     return this.#interruptions.get(instanceId);
   }
 
-  /** When the instance was last recommended to be replaced. */
+  /** When EC2 last recommended replacing the instance. */
   recommendedAt(instanceId: string): number | undefined {
     return this.#recommendedAt.get(instanceId);
   }
 
-  /** A rebalance recommendation. Nothing need follow it. */
+  /** Announces a rebalance recommendation. An interruption need not follow. */
   recommendRebalance(instance: Instance, at = this.#world.clock.now()): void {
     if (instance.isOff) return;
     this.#recommendedAt.set(instance.id, at);
     this.#world.announce({ type: "rebalance-recommendation", instance, at });
   }
 
-  /** Takes a spot instance back: hibernates it at once, does all else two minutes after the warning. */
+  /**
+   * Takes a spot instance back. Hibernation happens at once. All other actions follow two minutes after the warning.
+   */
   interrupt(
     instance: Instance,
     { action = "terminate", rebalanceLeadMs, lateMs = 0, at = this.#world.clock.now(), ...how }: InterruptInput = {},
@@ -73,7 +77,7 @@ export class Interruptions {
     this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, at, how);
   }
 
-  /** One that is off, or that has been warned, is left alone. */
+  /** Does nothing if the instance is off or already warned. */
   #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, warnedAt: number, how: SwitchingOff): void {
     if (instance.isOff || this.#interruptions.has(instance.id)) return;
     const interruption = { ...kind, actsAt: kind.action === "hibernate" ? warnedAt : warnedAt + NOTICE_MS };
@@ -85,7 +89,7 @@ export class Interruptions {
   #act(instance: Instance, action: InterruptionAction, at: number, how: SwitchingOff): void {
     this.#interruptions.delete(instance.id);
     if (action === "terminate") this.#world.terminateInstance(instance, at, how);
-    // What is frozen closes nothing.
+    // A hibernated machine is frozen, and closes nothing.
     else this.#world.stopInstance(instance, at, action === "hibernate" ? { skipOsShutdown: true } : how);
   }
 }

@@ -8,7 +8,7 @@ export interface LifecycleHook {
   readonly defaultResult: LifecycleResult;
   /** Passed on to the receivers of the hook's notification. */
   readonly notificationMetadata?: string;
-  /** The queue or topic that Auto Scaling tells besides EventBridge, by its ARN, and the role that it does it as. */
+  /** The ARN of the queue or topic that Auto Scaling notifies in addition to EventBridge, and the role for it. */
   readonly notificationTarget?: string;
   readonly role?: string;
 }
@@ -16,12 +16,12 @@ export interface LifecycleHook {
 const GLOBAL_TIMEOUT_MAX_SECONDS = 172_800;
 const HEARTBEATS_MAX = 100;
 
-/** However often heartbeats restart the timeout, an action ends by then. */
+/** The maximum duration of an action, however often heartbeats restart its timeout. */
 export function globalTimeoutSeconds({ heartbeatTimeoutSeconds }: LifecycleHook): number {
   return Math.min(GLOBAL_TIMEOUT_MAX_SECONDS, HEARTBEATS_MAX * heartbeatTimeoutSeconds);
 }
 
-/** One hook's wait for one instance. It ends by being completed or by its timeout, whichever comes first. */
+/** The wait of one hook for one instance. It ends when it is completed or when it times out, whichever comes first. */
 export class LifecycleAction {
   readonly hook: LifecycleHook;
   /** A UUID, which AWS sends only to the receivers of the hook's notification. */

@@ -10,7 +10,7 @@ export interface WeightedGroup {
   readonly weight: number;
 }
 
-/** What a listener or a rule does with a request. */
+/** The action of a listener or a rule for a request. */
 export type Action =
   | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
   | {
@@ -39,22 +39,22 @@ export interface Listener {
   protocol: string;
   port: number;
   defaultActions: readonly Action[];
-  /** On AWS the default actions are a rule too. */
+  /** On AWS, the default actions are a rule too. */
   readonly defaultRuleArn: string;
   readonly rules: Rule[];
   readonly tags: Map<string, string>;
-  /** Of those of AWS's that the simulator knows, by AWS's keys. */
+  /** The attributes that the simulator knows, by AWS's keys. */
   readonly attributes: Map<string, string>;
-  /** Of HTTPS and TLS: the default one first. */
+  /** For HTTPS and TLS, the default certificate first. */
   certificateArns: readonly string[];
   sslPolicy: string | undefined;
 }
 
 export type Scheme = "internet-facing" | "internal";
 
-/** What a load balancer has in a zone besides its subnet. */
+/** The addresses of a load balancer in a zone. */
 export interface ZoneAddress {
-  /** Of an elastic IP address. */
+  /** The allocation id of an Elastic IP address. */
   readonly allocationId?: string;
   readonly privateIp?: string;
 }
@@ -66,11 +66,13 @@ export interface LoadBalancerInput {
   readonly vpcId: string;
   readonly zones: readonly string[];
   readonly createdAt: number;
-  /** When it is ready, in milliseconds since the epoch: `provisioning` before. Default: it has been for long. */
+  /**
+   * When it becomes active, in milliseconds since the epoch: `provisioning` before. Default: it has long been active.
+   */
   readonly activeAt?: number;
   /** Default: internet-facing. */
   readonly scheme?: Scheme;
-  /** Default: an ALB has its VPC's default one, others have none. */
+  /** Default: the VPC's default security group for an ALB, none for other types. */
   readonly securityGroups?: readonly string[];
   /** By zone. */
   readonly addresses?: ReadonlyMap<string, ZoneAddress>;
@@ -87,7 +89,7 @@ export class LoadBalancer {
   readonly createdAt: number;
   readonly activeAt: number;
   readonly scheme: Scheme;
-  /** The zones that it is enabled in, with a subnet each. */
+  /** The enabled zones. It has one subnet in each. */
   zones: readonly string[];
   addresses: ReadonlyMap<string, ZoneAddress>;
   securityGroups: readonly string[];
@@ -112,7 +114,7 @@ export class LoadBalancer {
     this.attributes = defaultAttributes(this.type, this.scheme);
   }
 
-  /** Every group that a default action or a rule forwards to, weights of 0 included. */
+  /** The target groups to which a default action or a rule forwards, including those with weight 0. */
   get groupArns(): ReadonlySet<string> {
     const actions = this.listeners.flatMap(({ defaultActions, rules }) => [
       ...defaultActions,
@@ -121,7 +123,7 @@ export class LoadBalancer {
     return new Set(actions.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : [])));
   }
 
-  /** Whether the group is one of `groupArns`, without collecting them. */
+  /** Whether `groupArns` contains the group, but without collecting them. */
   uses(groupArn: string): boolean {
     for (const { defaultActions, rules } of this.listeners) {
       if (forwardsTo(groupArn, defaultActions)) return true;
@@ -132,7 +134,7 @@ export class LoadBalancer {
 }
 
 /**
- * The attributes that a new load balancer of this type has, all that AWS documents.
+ * The attributes of a new load balancer of this type: all that AWS documents.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
  */
 function defaultAttributes(type: LoadBalancerType, scheme: Scheme): Map<string, string> {
@@ -172,7 +174,7 @@ const APPLICATION_ATTRIBUTES: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * The attributes that a new listener has.
+ * The attributes of a new listener.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
  */
 export function defaultListenerAttributes(type: LoadBalancerType, protocol: string): Map<string, string> {
@@ -186,7 +188,7 @@ export function defaultListenerAttributes(type: LoadBalancerType, protocol: stri
   return attributes;
 }
 
-/** Headers that an ALB can add to answers: none by default. */
+/** Response headers that an ALB can add. By default it adds none. */
 const RESPONSE_HEADERS: readonly (readonly [string, string])[] = [
   "strict_transport_security",
   "access_control_allow_origin",
@@ -200,7 +202,7 @@ const RESPONSE_HEADERS: readonly (readonly [string, string])[] = [
   "x_frame_options",
 ].map((header) => [`routing.http.response.${header}.header_value`, ""]);
 
-/** The names of the headers by which an ALB tells targets of TLS, which are these by default. */
+/** The default names of the headers in which an ALB passes information about TLS to targets. */
 const REQUEST_HEADERS: readonly (readonly [string, string])[] = [
   "X-Amzn-Mtls-Clientcert-Serial-Number",
   "X-Amzn-Mtls-Clientcert-Issuer",
@@ -212,14 +214,16 @@ const REQUEST_HEADERS: readonly (readonly [string, string])[] = [
   "X-Amzn-Tls-Cipher-Suite",
 ].map((header) => [`routing.http.request.${header.toLowerCase().replaceAll("-", "_")}.header_name`, header]);
 
-/** Of TCP flows through an NLB or a GWLB. */
+/** The attribute for the idle timeout of TCP flows through an NLB or a GWLB. */
 export const IDLE_TIMEOUT = "tcp.idle_timeout.seconds";
 
 function forwardsTo(groupArn: string, actions: readonly Action[]): boolean {
   return actions.some((action) => action.type === "forward" && action.groups.some(({ arn }) => arn === groupArn));
 }
 
-/** The action for one request: that of the first rule by priority whose every condition holds, or the default. */
+/**
+ * The action of the first rule, by priority, whose conditions are all true for the request, or else the default action.
+ */
 export function actionFor(
   listener: Listener,
   request: { readonly host: string; readonly path: string },
@@ -229,7 +233,7 @@ export function actionFor(
   return (rule?.actions ?? listener.defaultActions).at(-1);
 }
 
-/** Chooses by weight; `ticket` is any whole number, and consecutive ones share out exactly by the weights. */
+/** Chooses a group by weight. `ticket`: any whole number. Consecutive tickets distribute exactly by the weights. */
 export function chooseGroup(groups: readonly WeightedGroup[], ticket: number): string | undefined {
   const total = groups.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) return undefined;
@@ -254,7 +258,7 @@ function holds(condition: Condition, { host, path }: { readonly host: string; re
 
 /** AWS's wildcards: `*` for any characters, `?` for exactly one. */
 export function matchesWildcard(pattern: string, text: string): boolean {
-  // Most patterns have none, and are compared a hundred thousand times.
+  // Most patterns have no wildcard, and are compared a hundred thousand times.
   if (!pattern.includes("*") && !pattern.includes("?")) return pattern === text;
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")

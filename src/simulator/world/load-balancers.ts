@@ -20,12 +20,12 @@ interface Surroundings {
   arn(service: "elasticloadbalancing", resource: string): string;
 }
 
-/** The load balancers of ELBv2, and which target group is whose. */
+/** The load balancers of ELBv2, and which of them uses a target group. */
 export class LoadBalancers {
   readonly byArn = new Map<string, LoadBalancer>();
   readonly #world: Surroundings;
   readonly #ids: Ids;
-  /** By group. It may have let go of the group since, or be gone. */
+  /** By target group. The load balancer may no longer use the group, or may be deleted. */
   readonly #lastUserOf = new Map<string, LoadBalancer>();
 
   constructor(world: Surroundings, ids: Ids) {
@@ -69,7 +69,7 @@ export class LoadBalancers {
     return rule;
   }
 
-  /** Throws AWS's error where there is none. */
+  /** Throws AWS's error if there is none. */
   get(arn: string): LoadBalancer {
     const loadBalancer = this.byArn.get(arn);
     if (loadBalancer === undefined)
@@ -77,9 +77,9 @@ export class LoadBalancers {
     return loadBalancer;
   }
 
-  /** The one that uses a group: AWS allows one at most. */
+  /** The load balancer that uses a group. AWS allows at most one. */
   userOf(groupArn: string): LoadBalancer | undefined {
-    // Asked once a target: the answer of last time is checked before hundreds of load balancers are searched.
+    // Called once for each target. The last result is checked before hundreds of load balancers are searched.
     const last = this.#lastUserOf.get(groupArn);
     if (last !== undefined && this.byArn.get(last.arn) === last && last.uses(groupArn)) return last;
     const found = [...this.byArn.values()].find((loadBalancer) => loadBalancer.uses(groupArn));
@@ -87,7 +87,7 @@ export class LoadBalancers {
     return found;
   }
 
-  /** The groups that any listener or rule forwards to. */
+  /** The target groups to which any listener or rule forwards. */
   usedGroups(): ReadonlySet<string> {
     return new Set([...this.byArn.values()].flatMap(({ groupArns }) => [...groupArns]));
   }

@@ -1,8 +1,8 @@
 import { BlockList, isIPv6 } from "node:net";
 
-/** Addresses of an interface, and the blocks that are delegated to it. */
+/** The addresses of an interface, and the prefixes that are delegated to it. */
 export interface InterfaceAddresses {
-  /** The first one is the primary one. */
+  /** The first address is the primary one. */
   readonly privateIps: readonly string[];
   readonly ipv6Addresses?: readonly string[];
   readonly ipv4Prefixes?: readonly string[];
@@ -11,10 +11,10 @@ export interface InterfaceAddresses {
 
 /** A further interface of an instance. */
 export interface InterfaceInput extends InterfaceAddresses {
-  /** Default: the instance's. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html */
+  /** Default: the instance's VPC. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html */
   readonly vpcId?: string;
   /**
-   * Interfaces of pods with security groups of their own. An interface that has them is a trunk.
+   * Branch interfaces, for pods with their own security groups. An interface that has branches is a trunk.
    * https://docs.aws.amazon.com/eks/latest/userguide/security-groups-for-pods.html
    */
   readonly branches?: readonly (InterfaceAddresses & { readonly vpcId?: string })[];
@@ -24,11 +24,11 @@ export interface NetworkInterface extends Required<InterfaceAddresses> {
   readonly id: string;
   readonly vpcId: string;
   readonly type: "interface" | "trunk" | "branch";
-  /** The trunk that a branch hangs on. It has no attachment to the instance, so DescribeInstances leaves it out. */
+  /** The trunk of a branch. A branch is not attached to the instance, so DescribeInstances does not contain it. */
   readonly trunkId?: string;
 }
 
-/** Every interface of an instance: its first one, the further ones, and their branches. */
+/** All interfaces of an instance: the first one, the further ones, and their branches. */
 export function interfacesOf(
   instance: { readonly id: string; readonly vpcId: string },
   first: InterfaceAddresses,
@@ -49,19 +49,19 @@ export function interfacesOf(
   return interfaces;
 }
 
-/** The instance's digits, with the interface's number in the first ones. */
+/** The digits of the instance's id. The first three also contain the number of the interface. */
 function interfaceId(instanceId: string, number: number): string {
   const digits = instanceId.slice("i-".length);
   const first = BigInt(number) << BigInt(4 * (digits.length - 3));
   return `eni-${(BigInt(`0x${digits}`) ^ first).toString(16).padStart(digits.length, "0")}`;
 }
 
-/** `02:00:00:00:00:01`, of the last digits of its id. */
+/** `02:00:00:00:00:01`, made from the last digits of its id. */
 export function macOf({ id }: Pick<NetworkInterface, "id">): string {
   return `02:${(id.slice(-10).match(/../g) ?? []).join(":")}`;
 }
 
-/** Whether one of the interfaces has the address, by itself or by a block. */
+/** Returns a function that returns whether one of the interfaces has an address, directly or in a prefix. */
 export function ownerIn(interfaces: readonly NetworkInterface[]): (address: string) => boolean {
   const list = new BlockList();
   for (const { privateIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes } of interfaces) {

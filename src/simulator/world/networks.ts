@@ -21,17 +21,17 @@ interface Surroundings {
   readonly classics: ReadonlyMap<string, InVpc>;
 }
 
-/** The largest block that a VPC may have as one. */
+/** The largest CIDR block of a VPC. */
 export const VPC_CIDR = "10.0.0.0/16";
-/** Of addresses in a subnet, less the five that AWS keeps. */
+/** Free addresses in a subnet, without the five that AWS reserves. */
 export const ADDRESSES_FREE = 8_187;
 
 /**
- * The networks, of which only so much is simulated: in each VPC that anything is in, a public subnet for each zone. It is
- * named for both, `subnet-VPC-ZONE`. Addresses of instances need not fit.
+ * The networks, as far as they are simulated: in each VPC that is in use, one public subnet in each zone. Its id
+ * contains the VPC and the zone: `subnet-VPC-ZONE`. Addresses of instances need not be in the range of a subnet.
  */
 export class Networks {
-  /** What CreateTags has put on VPCs, subnets and route tables, by their id. */
+  /** The tags of VPCs, subnets and route tables from CreateTags, by resource id. */
   readonly #tags = new Map<string, Map<string, string>>();
   readonly #world: Surroundings;
 
@@ -47,7 +47,7 @@ export class Networks {
     return [...new Set(all.filter((id) => id !== ""))].sort();
   }
 
-  /** Every zone of the region that is known. */
+  /** All known zones of the region. */
   get zones(): readonly string[] {
     const { defaultZones, instances, loadBalancers, classics } = this.#world;
     const balancers = [...loadBalancers.values(), ...classics.values()];
@@ -72,7 +72,7 @@ export function subnetIdOf(vpcId: string, zone: string): string {
   return `subnet-${vpcId}-${zone}`;
 }
 
-/** The only one of its VPC, with a way to the internet. */
+/** The only route table of a VPC. It has a route to the internet. */
 export function routeTableIdOf(vpcId: string): string {
   return `rtb-${digitsOf(`route table of ${vpcId}`)}`;
 }
@@ -81,7 +81,7 @@ export function gatewayIdOf(vpcId: string): string {
   return `igw-${digitsOf(`internet gateway of ${vpcId}`)}`;
 }
 
-/** 17 hexadecimal digits, as EC2's ids have, always the same ones. */
+/** 17 hexadecimal digits, like EC2's ids. The same text always gives the same digits. */
 export function digitsOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 17);
 }

@@ -1,5 +1,6 @@
 /**
- * Where a redirect leads. Each component may contain the request's own, as `#{host}`. The defaults keep them.
+ * The target of a redirect. Each component may contain components of the request, such as `#{host}`. The defaults keep
+ * those of the request.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html
  */
 export interface Redirect {
@@ -20,7 +21,7 @@ export const UNCHANGED: Redirect = {
   query: "#{query}",
 };
 
-/** Whether it leads back to where the request came from. The query alone makes no difference to AWS. */
+/** Whether the redirect leads back to the URL of the request. A different query makes no difference to AWS. */
 export function isLoop({ protocol, host, port, path }: Redirect): boolean {
   const { query: _, ...unchanged } = UNCHANGED;
   return Object.entries({ protocol, host, port, path }).every(
@@ -28,7 +29,7 @@ export function isLoop({ protocol, host, port, path }: Redirect): boolean {
   );
 }
 
-/** The `Location` for a request. It always names the port. `request`: its components as in `Redirect`. */
+/** The `Location` header for a request. It always contains the port. `request`: its components, as in `Redirect`. */
 export function locationOf(changed: Partial<Redirect>, request: Redirect): string {
   const redirect = { ...UNCHANGED, ...changed };
   const withoutSlash = request.path.replace(/^\//, "");

@@ -5,25 +5,26 @@ export interface ScaleInInput {
   readonly instanceId: string;
   readonly activityId: string;
   readonly startedAt: number;
-  /** For each pool of the group's own: when the instance has left it, in milliseconds since the epoch. */
+  /** For each of the group's own pools: returns when the instance has left it, in milliseconds since the epoch. */
   readonly leavesAt: readonly (() => number)[];
   readonly hooks: readonly LifecycleHook[];
-  /** What becomes of the machine when its hooks have ended. Default: it is terminated. */
+  /** The action on the machine when its hooks have ended. Default: it is terminated. */
   readonly then?: WayOut;
   readonly newToken: () => string;
 }
 
 /**
- * - `terminate`: it is switched off for good. An instance lifecycle policy retains one whose hook was abandoned.
+ * - `terminate`: the machine is switched off for good.
+ * - `terminate-or-retain`: an instance lifecycle policy retains a machine whose hook was abandoned.
  *   https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-lifecycle-policy.html
- * - `replace-root-volume`: it boots from a new root volume, and comes back under its id.
+ * - `replace-root-volume`: the machine boots from a new root volume, and returns with the same id.
  *   https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
  */
 export type WayOut = "terminate" | "terminate-or-retain" | "replace-root-volume";
 
 /**
- * One instance on its way out of its Auto Scaling group. AWS's order: it leaves the group's own target groups and load
- * balancers, then every terminating hook waits at the same time, then the machine is switched off.
+ * One instance that leaves its Auto Scaling group, in AWS's order: it leaves the group's own target groups and load
+ * balancers, then all terminating hooks wait at the same time, then the machine is switched off.
  * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
  */
 export class ScaleIn {
@@ -40,7 +41,7 @@ export class ScaleIn {
     this.#input = input;
   }
 
-  /** Lets the hooks begin, if they should have by `now`. Answers their actions if they just did. */
+  /** Begins the hooks if they are due by `now`. Returns their actions if they began in this call. */
   catchUp(now: number): readonly LifecycleAction[] | undefined {
     const hookedAt = this.#hookedAt();
     if (this.#actions !== undefined || now < hookedAt) return undefined;
@@ -49,12 +50,12 @@ export class ScaleIn {
     return this.#actions;
   }
 
-  /** When the next thing happens to it, as far as is known: its hooks begin, or its machine is switched off. */
+  /** When its next change is due, as far as is known: its hooks begin, or its machine is switched off. */
   get dueAt(): number {
     return this.#actions === undefined ? this.#hookedAt() : this.#endsAt(this.#actions);
   }
 
-  /** When its machine is switched off; undefined while its hooks have not begun. */
+  /** When its machine is switched off. Undefined until its hooks begin. */
   get endsAt(): number | undefined {
     return this.#actions === undefined ? undefined : this.#endsAt(this.#actions);
   }
@@ -63,7 +64,7 @@ export class ScaleIn {
     return this.#input.then ?? "terminate";
   }
 
-  /** A hook was abandoned, and the machine is kept: it is not terminated any more. */
+  /** Whether a hook was abandoned, so that the machine is retained and no longer terminated. */
   get isRetained(): boolean {
     const { wayOut, endsAt } = this;
     const actions = this.#actions ?? [];
@@ -73,7 +74,7 @@ export class ScaleIn {
     );
   }
 
-  /** Whether the machine is kept, and nothing more happens to it. */
+  /** Whether the machine is retained by `now`, so that nothing more happens to it. */
   hasRetainedBy(now: number): boolean {
     return this.isRetained && (this.endsAt ?? now) <= now;
   }
@@ -87,7 +88,7 @@ export class ScaleIn {
     return this.isRetained ? `${state}:Retained` : `${state}:Proceed`;
   }
 
-  /** What it does until it ends. */
+  /** The status of its activity until it ends. */
   progress(now: number): ActivityStatus {
     if (this.endsAt === undefined) return "WaitingForELBConnectionDraining";
     return this.activeActions(now).length > 0 ? "MidLifecycleAction" : "InProgress";
@@ -103,7 +104,7 @@ export class ScaleIn {
     return Math.max(this.startedAt, ...this.#input.leavesAt.map((leavesAt) => leavesAt()));
   }
 
-  /** ABANDON stops the other hooks; CONTINUE lets them finish. Either way the instance is terminated. */
+  /** When all hooks have ended. ABANDON stops the other hooks. CONTINUE lets them finish. */
   #endsAt(actions: readonly LifecycleAction[]): number {
     const abandoned = actions.filter(({ result }) => result === "ABANDON").map(({ endsAt }) => endsAt);
     const last = Math.max(this.#hookedAt(), ...actions.map(({ endsAt }) => endsAt));

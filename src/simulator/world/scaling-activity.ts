@@ -6,7 +6,7 @@ export type ActivityStatus =
   | "MidLifecycleAction"
   | "Successful";
 
-/** One thing that an Auto Scaling group does to one instance. Times are milliseconds since the epoch. */
+/** One activity of an Auto Scaling group for one instance. Times are milliseconds since the epoch. */
 export interface ScalingActivity {
   readonly id: string;
   /** `Terminating EC2 instance: i-…` */
@@ -14,16 +14,16 @@ export interface ScalingActivity {
   readonly cause: string;
   readonly zone: string;
   readonly startedAt: number;
-  /** When it is over, as far as is known: it may lie ahead. */
+  /** When it ends, as far as is known. This may be in the future. */
   readonly endsAt: () => number | undefined;
-  /** What it is doing until then. */
+  /** Its status until then. */
   readonly progress: (now: number) => ActivityStatus;
 }
 
-/** AWS tells of activities for so long. */
+/** How long AWS lists activities. */
 const KEPT_MS = 42 * 24 * 3_600_000;
 
-/** What one group has done, and does. */
+/** The activities of one group. */
 export class ScalingActivities {
   #all: readonly ScalingActivity[] = [];
 
@@ -31,7 +31,7 @@ export class ScalingActivities {
     this.#all = [...this.asOf(activity.startedAt), activity];
   }
 
-  /** Those that AWS still tells of, the latest one last. */
+  /** The activities that AWS lists, the latest one last. */
   asOf(now: number): readonly ScalingActivity[] {
     return this.#all.filter(({ startedAt }) => now < startedAt + KEPT_MS);
   }

@@ -8,9 +8,9 @@ const WINDOW_MS = 2 * 3_600_000;
 export interface ScheduleInput {
   readonly code: ScheduledEventCode;
   readonly instances: readonly Instance[];
-  /** From now until AWS acts: at the very begin of the window that it announces. */
+  /** Milliseconds from the announcement until AWS acts, at the very beginning of the window that it announces. */
   readonly startsInMs: number;
-  /** How long the window is. Default: two hours. */
+  /** How long the window is, in milliseconds. Default: two hours. */
   readonly windowMs?: number;
   /** When it is announced, in milliseconds since the epoch. Default: now. */
   readonly at?: number;
@@ -28,7 +28,7 @@ interface Surroundings {
 }
 
 /**
- * What AWS has scheduled for instances.
+ * The events that AWS has scheduled for instances.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html
  */
 export class ScheduledEvents {
@@ -39,7 +39,7 @@ export class ScheduledEvents {
     this.#world = world;
   }
 
-  /** Those that are still to come for an instance, in the order in which they were announced. */
+  /** The pending events of an instance, in the order in which they were announced. */
   of(instanceId: string): readonly ScheduledEvent[] {
     return [...this.#events.values()].filter(({ instances }) => instances.some(({ id }) => id === instanceId));
   }
@@ -62,7 +62,7 @@ export class ScheduledEvents {
     return event;
   }
 
-  /** AWS does not do it after all. */
+  /** AWS cancels the event, and does not act. */
   cancel(event: ScheduledEvent): void {
     if (this.#events.delete(event.id)) this.#close(event, this.#world.clock.now());
   }

@@ -1,7 +1,7 @@
 import { AwsError } from "../aws-error.ts";
 import { digitsOf } from "./networks.ts";
 
-/** Where a rule lets traffic come from: exactly one of these is set. */
+/** The source of the traffic that a rule allows. Exactly one of these is set. */
 export interface RuleSource {
   readonly cidrIp?: string;
   readonly cidrIpv6?: string;
@@ -13,7 +13,7 @@ export interface SecurityGroupRule extends RuleSource {
   readonly id: string;
   /** `tcp`, `udp`, `icmp`, `-1` for all, or a protocol's number. */
   readonly protocol: string;
-  /** Absent where the protocol has no ports. */
+  /** Absent if the protocol has no ports. */
   readonly fromPort?: number;
   readonly toPort?: number;
   readonly description?: string;
@@ -34,7 +34,7 @@ interface Surroundings {
   readonly classics: ReadonlyMap<string, { readonly securityGroups: readonly string[] }>;
 }
 
-/** The security groups. They exist, have rules and are in use, but let all traffic pass. */
+/** The security groups. They have rules and can be used, but do not filter traffic. */
 export class SecurityGroups {
   readonly #byId = new Map<string, SecurityGroup>();
   readonly #world: Surroundings;
@@ -44,7 +44,7 @@ export class SecurityGroups {
     this.#world = world;
   }
 
-  /** Each VPC has one called `default`. */
+  /** Each VPC has a group with the name `default`. */
   get all(): readonly SecurityGroup[] {
     for (const vpcId of this.#world.networks.vpcIds) this.defaultOf(vpcId);
     return [...this.#byId.values()];
@@ -54,7 +54,8 @@ export class SecurityGroups {
     const id = defaultIdOf(vpcId);
     const known = this.#byId.get(id);
     if (known !== undefined) return known;
-    // It lets its own members in. https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+    // It allows traffic from its own members.
+    // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
     const within = { id: this.#newRuleId(), protocol: "-1", groupId: id };
     return this.#add({ id, name: "default", description: "default VPC security group", vpcId, ingress: [within] });
   }
@@ -67,7 +68,7 @@ export class SecurityGroups {
     return this.#add({ ...input, id: `sg-${digitsOf(`security group ${this.#made}`)}`, ingress: [] });
   }
 
-  /** Throws AWS's error where there is none. */
+  /** Throws AWS's error if there is none. */
   get(id: string): SecurityGroup {
     const found = this.all.find((group) => group.id === id);
     if (found !== undefined) return found;
@@ -92,7 +93,7 @@ export class SecurityGroups {
     this.#byId.delete(group.id);
   }
 
-  /** All of them, or none where one is there already. */
+  /** Adds all rules. If one exists already, adds none and throws AWS's error. */
   authorize(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
     for (const rule of rules) {
       if (group.ingress.some((known) => isSameRule(known, rule)))
@@ -103,7 +104,7 @@ export class SecurityGroups {
     return added;
   }
 
-  /** Returns what was there, and is not any more. */
+  /** Removes the rules, and returns them. */
   revoke(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
     const found = rules.map((rule) => {
       const known = group.ingress.find((one) => isSameRule(one, rule));
@@ -130,7 +131,7 @@ export function defaultIdOf(vpcId: string): string {
   return `sg-${digitsOf(`default security group of ${vpcId}`)}`;
 }
 
-/** What a rule is to let in; its description says nothing of that. */
+/** Whether two rules allow the same traffic. The descriptions may differ. */
 function isSameRule(one: Omit<SecurityGroupRule, "id">, other: Omit<SecurityGroupRule, "id">): boolean {
   const parts = ["protocol", "fromPort", "toPort", "cidrIp", "cidrIpv6", "prefixListId", "groupId"] as const;
   return parts.every((part) => one[part] === other[part]);

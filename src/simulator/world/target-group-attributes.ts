@@ -14,16 +14,16 @@ export const CLIENT_ADDRESS = "preserve_client_ip.enabled";
 export const ALGORITHM = "load_balancing.algorithm.type";
 export const ANOMALY_MITIGATION = "load_balancing.algorithm.anomaly_mitigation";
 
-/** Of the attributes that are whole numbers of seconds, from 0: the greatest value that AWS takes. */
+/** The greatest value that AWS accepts, for attributes that are whole numbers of seconds from 0. */
 export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
   [DEREGISTRATION_DELAY, 3_600],
   [UNHEALTHY_DRAINING_INTERVAL, 360_000],
 ]);
 
-/** The attributes that a new group of this protocol has. There are no others. */
+/** The attributes of a new group of this protocol. It has no others. */
 export function defaultAttributes(protocol: string, targetType: string): Map<string, string> {
   const attributes = new Map([["stickiness.enabled", "false"]]);
-  // Functions have no connections to wait for.
+  // Lambda functions have no connections to wait for.
   if (targetType !== "lambda") attributes.set(DEREGISTRATION_DELAY, "300");
   attributes.set(CROSS_ZONE, "use_load_balancer_configuration");
   // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
@@ -39,7 +39,6 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
       attributes.set(`target_group_health.${action}.minimum_healthy_targets.percentage`, "off");
     }
   }
-  // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
   attributes.set("stickiness.type", STICKINESS_TYPES[loadBalancerTypeFor(protocol)]);
   if (targetType === "lambda") attributes.set("lambda.multi_value_headers.enabled", "false");
   if (isApplicationProtocol(protocol)) {
@@ -54,8 +53,10 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
   }
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
     attributes.set("proxy_protocol_v2.enabled", "false");
-    // For targets by address it is off, but for UDP. https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+    // For targets by address it is off, except for UDP.
+    // https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
     attributes.set(CLIENT_ADDRESS, String(targetType === "instance" || hasDatagrams(protocol)));
+    // On by default for new UDP groups only.
     attributes.set(CONNECTION_TERMINATION, String(hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_TERMINATION, String(!hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
@@ -76,8 +77,8 @@ export function hasDatagrams(protocol: string): boolean {
 }
 
 /**
- * How long a load balancer keeps the connections of a target that has become unhealthy, in milliseconds: for ever where it
- * does not terminate them. A GWLB does not, unless they move or are reset.
+ * How long a load balancer keeps the connections of a target that has become unhealthy, in milliseconds. Infinity: it
+ * does not terminate them. A GWLB does not terminate them, unless they are moved or reset.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#unhealthy-draining-interval
  */
 export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): number {
@@ -88,7 +89,7 @@ export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): nu
 }
 
 /**
- * What a GWLB does with the flows of a target that it has lost. Undefined: it goes on sending them there.
+ * How a GWLB treats the flows of a target that it has lost. Undefined: it continues to send them to that target.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html#target-failover
  */
 export function failoverOf(
@@ -99,22 +100,22 @@ export function failoverOf(
   return attributes.get(`send_tcp_reset.${moment}.enabled`) === "true" ? "reset-when-used" : undefined;
 }
 
-/** Of targets by QUIC, whatever the attribute says. */
+/** The delay of QUIC targets, whatever the attribute says. */
 const QUIC_DELAY_MS = 300_000;
 
 export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<string, string>): number {
   return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY) ?? 0) * 1_000;
 }
 
-/** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
+/** The request of a health check. Only for kube-proxy does it decide what the machine answers (`asksKubeProxy`). */
 export interface Probe {
   readonly protocol: string;
   /** A number, or `traffic-port`. */
   readonly port: string;
   readonly timeoutSeconds: number;
-  /** By HTTP only. */
+  /** Only for HTTP. */
   readonly path?: string;
-  /** Statuses that are healthy, by HTTP only. */
+  /** Healthy statuses. Only for HTTP. */
   readonly matcher?: string;
 }
 
@@ -127,19 +128,19 @@ export interface TargetGroupInput {
   readonly targetType: "instance" | "ip" | "lambda" | "alb";
   readonly healthCheck: HealthCheck;
   readonly probe: Probe;
-  /** Of the addresses of a group of type `ip`. Default: ipv4. */
+  /** The type of the addresses in a group of type `ip`. Default: ipv4. */
   readonly ipAddressType?: "ipv4" | "ipv6";
 }
 
 /**
- * Whether it asks kube-proxy about the node, which answers 503 while the node goes away.
+ * Whether the health check asks kube-proxy about the node. kube-proxy answers 503 while the node goes away.
  * https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/proxy/healthcheck/proxy_health.go
  */
 export function asksKubeProxy({ protocol, port, path }: Probe): boolean {
   return protocol === "HTTP" && port === "10256" && path === "/healthz";
 }
 
-/** The defaults of CreateTargetGroup: by HTTP behind an ALB and for functions, by TCP for every other protocol. */
+/** The default of CreateTargetGroup: HTTP behind an ALB and for functions, TCP for every other protocol. */
 export function defaultProbe({
   protocol,
   targetType,
@@ -154,7 +155,7 @@ export function defaultProbe({
   return { protocol: "TCP", port: "traffic-port", timeoutSeconds: 10 };
 }
 
-/** How often CreateTargetGroup has targets checked by default. */
+/** The default interval of health checks in CreateTargetGroup. */
 export function defaultIntervalSeconds({
   protocol,
   targetType,
@@ -177,12 +178,12 @@ export function isApplicationProtocol(protocol: string): boolean {
 const UNHEALTHY_ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
 
 interface Leaving {
-  /** Absent: it stays. */
+  /** Undefined: it stays. */
   readonly deregisteredAt: number | undefined;
 }
 
 /**
- * Whether so many of all targets are healthy that unhealthy ones get nothing. Those on their way out do not count.
+ * Whether enough targets are healthy, so that unhealthy ones get no traffic. Targets that are leaving do not count.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
  */
 export function areEnough(
@@ -194,6 +195,6 @@ export function areEnough(
   const percent = attributes.get(`${UNHEALTHY_ROUTING}.percentage`) ?? "off";
   const share = percent === "off" ? 0 : Math.ceil((Number(percent) * count(all)) / 100);
   const least = Math.max(Number(attributes.get(`${UNHEALTHY_ROUTING}.count`) ?? 1), share);
-  // The last one serves alone until it is out.
+  // A last healthy target serves alone, even while it is leaving.
   return least <= 1 || count(healthy) >= least;
 }

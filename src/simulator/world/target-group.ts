@@ -27,7 +27,7 @@ import {
 } from "./target-group-attributes.ts";
 import { TARGET_HEALTH, type TargetHealth } from "./target-health.ts";
 
-/** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
+/** A target as a caller names it. AWS identifies targets by id, port and zone. The default port is the group's. */
 export interface TargetDescription {
   readonly id: string;
   readonly port?: number;
@@ -35,7 +35,7 @@ export interface TargetDescription {
   readonly quicServerId?: string;
 }
 
-/** One registration. Registered again after a deregistration it is another one, with a health of its own. */
+/** One registration. A target that is deregistered and registered again has another one, with its own health. */
 export interface Target extends Spell {
   readonly id: string;
   readonly port: number;
@@ -44,16 +44,16 @@ export interface Target extends Spell {
   readonly health: Health;
 }
 
-/** What a target group needs to know of the world around it. */
+/** The part of the world that a target group uses. */
 export interface Surroundings {
   readonly timing: Timing;
-  /** The machine behind a target id, whether it is an instance id or an address. */
+  /** The machine of a target id, which is an instance id or an address. */
   machineOf(targetId: string, vpcId: string): Instance | undefined;
-  /** The load balancer that uses the group; undefined when none does. */
+  /** The load balancer that uses the group. Undefined if there is none. */
   loadBalancerOf(arn: string): LoadBalancer | undefined;
 }
 
-/** One target group: who is registered, what the API says of it, and who really gets traffic, which is not the same. */
+/** One target group: its targets, their states in the API, and which of them really get traffic. These two differ. */
 export class TargetGroup {
   readonly arn: string;
   readonly name: string;
@@ -66,9 +66,9 @@ export class TargetGroup {
   probe: Probe;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
-  /** Since when a load balancer uses the group and is active (milliseconds since the epoch): it knows no target before. */
+  /** Since when an active load balancer uses the group, in milliseconds since the epoch. Before, it knows no target. */
   usedFrom = Number.NEGATIVE_INFINITY;
-  /** By id, port and zone: every registration that may still be acted upon, the newest last. */
+  /** By id, port and zone: every registration that may still affect traffic or the API, the newest last. */
   readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
 
@@ -91,7 +91,7 @@ export class TargetGroup {
     return deregistrationDelayMs(this.protocol, this.attributes);
   }
 
-  /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */
+  /** How long the API shows a deregistered target as draining. 0 if no load balancer uses the group. */
   get drainingMs(): number {
     return this.#loadBalancer === undefined ? 0 : this.deregistrationDelayMs;
   }
@@ -101,8 +101,8 @@ export class TargetGroup {
   }
 
   /**
-   * Whether every node of the load balancer sends to the targets of all zones. If not, each sends to those of its own
-   * zone. The group's own setting takes precedence over the load balancer's.
+   * Whether every node of the load balancer sends to the targets of all zones. If not, each node sends to the targets
+   * of its own zone. The group's own setting takes precedence over the load balancer's.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
    */
   get isCrossZone(): boolean {
@@ -126,12 +126,12 @@ export class TargetGroup {
       deregisteredAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
     };
-    // A machine that has not learnt of a deregistration yet acts upon the old registration until it does.
+    // A load balancer machine that has not learned of a deregistration yet still uses the old registration.
     const remembered = known.filter((earlier) => now < this.trafficUntil(earlier, 0, 1) || !this.#isGone(earlier, now));
     this.#targets.set(key, [...remembered, registered]);
   }
 
-  /** Answers what was deregistered. Unknown targets, also those named without their port, are ignored. */
+  /** Returns the deregistered target. Ignores unknown targets, and targets that are named without their port. */
   deregister(description: TargetDescription, now: number): Target | undefined {
     const target = this.#find(description).at(-1);
     if (target === undefined || target.deregisteredAt !== undefined) return;
@@ -139,12 +139,12 @@ export class TargetGroup {
     return target;
   }
 
-  /** Whether the target was registered again after this registration, whatever the API says yet. */
+  /** Whether the target was registered again after this registration, even if the API does not show it yet. */
   isSuperseded(target: Target): boolean {
     return this.#find(target).at(-1) !== target;
   }
 
-  /** What DescribeTargetHealth lists when no target is named. */
+  /** The targets that DescribeTargetHealth lists if the call names none. */
   listed(now: number): readonly Target[] {
     return [...this.#targets.values()]
       .map((targets) => spellAsOf(targets, this.#shownAsOf(now)))
@@ -152,16 +152,16 @@ export class TargetGroup {
       .filter((target) => !this.#isGone(target, now) && now < this.#droppedAt(target));
   }
 
-  /** A target that is named in a call, if it is registered or draining, or was so when its instance was terminated. */
+  /** The target that a call names, if it is registered or draining, or was so when its instance was terminated. */
   named(description: TargetDescription, now: number): Target | undefined {
     const target = spellAsOf(this.#find(description), this.#shownAsOf(now));
     if (target === undefined) return undefined;
     return this.#isGone(target, now) && this.#isGone(target, this.#terminatedAt(target) ?? now) ? undefined : target;
   }
 
-  /** What the API says of a registered or draining target. */
+  /** The state of a registered or draining target in the API. */
   apiHealth(target: Target, now: number): TargetHealth {
-    // Of a terminated instance AWS goes on saying so for at least ten minutes, to a caller that names the target.
+    // For at least ten minutes, AWS shows a terminated instance as draining to a caller that names the target.
     if (hasEndedAsOf(target, this.#shownAsOf(now)) || this.#terminatedAt(target) !== undefined) {
       return TARGET_HEALTH.draining;
     }
@@ -184,25 +184,26 @@ export class TargetGroup {
 
   health(target: Target, now: number): HealthState {
     const machine = this.#machineOf(target);
-    // An instance that was stopped and started is checked like a new one. Of an address AWS knows no machine.
+    // An instance that was stopped and started is checked like a new one. AWS does not know the machine of an address.
     const runsFrom = this.targetType === "instance" ? machine?.runsFrom(this.#surroundings.timing) : undefined;
     const checkedSince = Math.max(this.#trafficFrom(target), runsFrom ?? Number.NEGATIVE_INFINITY);
     return target.health.catchUp(now, this.#answering(target), this.healthCheck, checkedSince);
   }
 
-  /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
+  /** Updates the health of every target. Must be called before a process begins or stops answering. */
   catchUpHealth(now: number): void {
     for (const target of [...this.#targets.values()].flat()) this.health(target, now);
   }
 
   /**
-   * Who gets new requests or flows from machine number `machine` of the load balancer. This is the truth about
-   * traffic, which the API's states only approximate. When none is healthy, or fewer than the group's minimum, all registered
-   * targets get it, but for those whose connections are left to end. Targets in zones that traffic was shifted away from, or that the load balancer is
-   * not enabled in, never do. `zone`: from the load balancer's node in that zone, without cross-zone load balancing.
+   * The targets to which machine number `machine` of the load balancer sends new requests or flows. The states in the
+   * API only approximate this. If no target is healthy, or fewer than the group's minimum, all registered targets get
+   * traffic, except those in state unhealthy.draining. Targets in zones that are not enabled, or that traffic was
+   * shifted away from, get none. `zone`: those for the load balancer's node in that zone, without cross-zone load
+   * balancing.
    */
   routable(now: number, machine: number, machines: number, zone?: string): readonly Target[] {
-    // With cross-zone load balancing a shift ends all traffic at once. Without it DNS does all of it, with its lag.
+    // With cross-zone load balancing, a shift ends all traffic at once. Without it, DNS does so, with its lag.
     const shiftLag = this.isCrossZone ? 0 : this.#surroundings.timing.dnsTtlMs;
     const shifted = this.#loadBalancer?.zonalShifts.zonesAt(now - shiftLag);
     const known = [...this.#targets.values()].map((targets) =>
@@ -222,8 +223,8 @@ export class TargetGroup {
   }
 
   /**
-   * When the load balancer closes the connections of a target for being unhealthy, in milliseconds since the epoch, if
-   * nothing changes until then. Infinity: it does not.
+   * When the load balancer closes the connections of a target because it is unhealthy, in milliseconds since the epoch,
+   * if nothing changes until then. Infinity: it does not close them.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health.html#unhealthy-target-connection-termination
    */
   closesUnhealthyAt(target: Target, now: number): number {
@@ -231,14 +232,14 @@ export class TargetGroup {
     return target.health.failsAt(this.#answering(target), this.healthCheck) + keptWhenUnhealthyMs(this.attributes);
   }
 
-  /** Whether no target is healthy, so that all get traffic. */
+  /** Whether no target is healthy, so that all targets get traffic. */
   failsOpen(now: number): boolean {
     return !this.listed(now).some((target) => this.health(target, now) === "healthy");
   }
 
   /**
-   * The zones whose nodes get new clients, where each node sends to the targets of its zone alone; undefined with
-   * cross-zone load balancing, where it makes no difference.
+   * The zones whose load balancer nodes get new clients. Undefined with cross-zone load balancing, where the zone makes
+   * no difference. Without it, each node sends to the targets in its own zone only.
    */
   entryZones(now: number): readonly string[] | undefined {
     const loadBalancer = this.#loadBalancer;
@@ -263,7 +264,7 @@ export class TargetGroup {
     return this.#loadBalancer?.zonalShifts.zonesAt(now).has(this.#zoneOf(target) ?? "") === true;
   }
 
-  /** Until when machine number `machine` sends this registration new traffic, in milliseconds since the epoch. */
+  /** When machine number `machine` stops sending new traffic to this registration, in milliseconds since the epoch. */
   trafficUntil(target: Target, machine: number, machines: number): number {
     const outAt = Math.min(
       target.deregisteredAt ?? Number.POSITIVE_INFINITY,
@@ -277,14 +278,14 @@ export class TargetGroup {
     return this.#surroundings.loadBalancerOf(this.arn);
   }
 
-  /** Undefined where it is unknown or `all`: then every node of the load balancer sends to the target. */
+  /** Undefined if it is unknown or `all`. Then every node of the load balancer sends to the target. */
   #zoneOf({ id, zone }: Target): string | undefined {
     const known = zone ?? this.#surroundings.machineOf(id, this.vpcId)?.zone;
     return known === "all" ? undefined : known;
   }
 
   /**
-   * Targets in other zones get nothing, with cross-zone load balancing too.
+   * Targets in other zones get no traffic, even with cross-zone load balancing.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-troubleshooting.html
    */
   #isInEnabledZone(target: Target): boolean {
@@ -292,14 +293,16 @@ export class TargetGroup {
     return zone === undefined || (this.#loadBalancer?.zones.includes(zone) ?? true);
   }
 
-  /** An unhealthy target of an NLB keeps its connections for an interval, and gets no new ones. */
+  /** Whether the target is unhealthy and keeps its connections for the draining interval. It gets no new ones. */
   #isUnhealthyDraining(target: Target, now: number): boolean {
     const keptMs = keptWhenUnhealthyMs(this.attributes);
     const isUnhealthy = this.health(target, now) === "unhealthy";
     return Number.isFinite(keptMs) && isUnhealthy && now < target.health.since + keptMs;
   }
 
-  /** Whether machine number `machine` takes the target for healthy. Passive checks tell it at once of one that is off. */
+  /**
+   * Whether machine number `machine` considers the target healthy. Passive checks notice at once that a machine is off.
+   */
   #isHealthyFor(target: Target, now: number, machine: number, machines: number): boolean {
     const state = this.health(target, now);
     if (state !== "unhealthy" || this.#isApplication() || !this.#isRefusing(target)) return state === "healthy";
@@ -310,26 +313,26 @@ export class TargetGroup {
     return this.#surroundings.machineOf(id, this.vpcId);
   }
 
-  /** What the health checks get for an answer. */
+  /** Whether the health checks of the target are answered. */
   #answering(target: Target): Answering {
     const machine = this.#machineOf(target);
     return (asksKubeProxy(this.probe) ? machine?.kubeProxyAnswering : machine?.answering) ?? ALWAYS_UP;
   }
 
-  /** Its health checks get an answer, or are refused, and do not time out. */
+  /** Whether its health checks fail with an answer or a refused connection, and not with a timeout. */
   #failsWithAnswer(target: Target): boolean {
     return this.#isRefusing(target) || this.#machineOf(target)?.isRefusing === true;
   }
 
-  /** Its machine answers, and its kube-proxy says that the node goes. */
+  /** Whether its machine answers, but its kube-proxy reports that the node goes away. */
   #isRefusing(target: Target): boolean {
     const machine = this.#machineOf(target);
     return asksKubeProxy(this.probe) && machine?.isEligible === false && machine.answering.up;
   }
 
   /**
-   * Whether a registration comes too early: an ALB takes an address again only once its deregistration delay has passed.
-   * AWS does not say what the call answers. Here it succeeds, and does nothing.
+   * Whether a registration comes too early: an ALB accepts an address again only after its deregistration delay. AWS
+   * does not document the answer of the call. Here it succeeds, and does nothing.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#registered-targets
    */
   #isHeldBack(last: Target | undefined, now: number): boolean {
@@ -341,12 +344,12 @@ export class TargetGroup {
     const port = description.port ?? this.port;
     const exact = this.#targets.get(keyOf(description.id, port, description.zone));
     if (exact !== undefined || description.zone !== undefined) return exact ?? [];
-    // AWS fills in the zone of ip targets, and finds them without it.
+    // AWS sets the zone of ip targets, and also finds them without it.
     const isMeant = (target: Target | undefined) => target?.id === description.id && target.port === port;
     return [...this.#targets.values()].find(([target]) => isMeant(target)) ?? [];
   }
 
-  /** Describe shows registrations and deregistrations as they were then. */
+  /** Describe calls show registrations and deregistrations as they were at this time. */
   #shownAsOf(now: number): number {
     return now - this.#surroundings.timing.apiPropagationMs;
   }
@@ -355,18 +358,18 @@ export class TargetGroup {
     return hasEndedAsOf(target, this.#shownAsOf(now) - this.drainingMs);
   }
 
-  /** When the load balancer lets go of a terminated instance by itself. */
+  /** When the load balancer drops a terminated instance by itself. */
   #droppedAt(target: Target): number {
     const { shuttingDownMs, terminatedDropMs } = this.#surroundings.timing;
     return (this.#terminatedAt(target) ?? Number.POSITIVE_INFINITY) + shuttingDownMs + terminatedDropMs;
   }
 
-  /** Addresses outlive their instances: they stay registered, and fail their health checks. */
+  /** Undefined for an address: it stays registered when its instance is gone, and fails its health checks. */
   #terminatedAt(target: Target): number | undefined {
     return this.targetType === "instance" ? this.#machineOf(target)?.terminatedAt : undefined;
   }
 
-  /** When the load balancer lets go of a stopped instance, until it is started again. */
+  /** When the load balancer stops using a stopped instance, until it is started again. */
   #stoppedAt(target: Target): number {
     const stoppedAt = this.targetType === "instance" ? this.#machineOf(target)?.stoppedAt : undefined;
     return (stoppedAt ?? Number.POSITIVE_INFINITY) + this.#surroundings.timing.stoppingMs;

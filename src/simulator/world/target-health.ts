@@ -1,4 +1,4 @@
-/** What the API says of a target: AWS's states, reasons and texts. */
+/** The health of a target in the API, with AWS's states, reasons and texts. */
 export interface TargetHealth {
   readonly state: "initial" | "healthy" | "unhealthy" | "unhealthy.draining" | "unused" | "draining";
   readonly reason?: string;

@@ -32,7 +32,7 @@ import { defaultProbe, isQuic } from "./target-group-attributes.ts";
 /** CreateTargetGroup's defaults. */
 export const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
 
-/** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
+/** One region of one account: its resources, and every change to them. Time comes from its clock only. */
 export class World {
   readonly clock: Clock;
   readonly region: string;
@@ -46,8 +46,8 @@ export class World {
   readonly networks = new Networks(this);
   readonly securityGroups = new SecurityGroups(this);
   /**
-   * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
-   * controllers leave them alone.
+   * Ids of instances that controllers ignore: their node has the label
+   * node.kubernetes.io/exclude-from-external-load-balancers.
    */
   readonly excluded = new Set<string>();
   readonly #watchers: ((change: WorldChange) => void)[] = [];
@@ -55,7 +55,7 @@ export class World {
   readonly #loadBalancers: LoadBalancers;
   readonly #schedule = new Schedule();
   readonly #power = new InstancePower(this);
-  /** It watches the world, so it comes after the watchers. */
+  /** It watches the world, so it must be initialized after the watchers. */
   readonly scaling = new AutoScaling(this);
   #timing: Timing;
 
@@ -73,7 +73,7 @@ export class World {
     return this.#timing;
   }
 
-  /** Registrations and deregistrations show in `read` so much later than they would by `timing`. */
+  /** In `read`, registrations and deregistrations show `ms` milliseconds later than by `timing` alone. */
   staleBy<T>(ms: number, read: () => T): T {
     const timing = this.#timing;
     this.#timing = { ...timing, apiPropagationMs: timing.apiPropagationMs + ms };
@@ -84,12 +84,12 @@ export class World {
     }
   }
 
-  /** The data plane and the events learn of changes this way. */
+  /** The data plane and the event delivery learn of changes this way. */
   watch(watcher: (change: WorldChange) => void): void {
     this.#watchers.push(watcher);
   }
 
-  /** As if it had been running for long. */
+  /** Adds an instance as if it had been running for a long time. */
   addInstance(input: InstanceInput, at = this.clock.now()): Instance {
     const instance = new Instance(input, this.region, at);
     this.instances.set(instance.id, instance);
@@ -97,7 +97,7 @@ export class World {
     return instance;
   }
 
-  /** A new machine: it answers once it runs. */
+  /** Launches a new machine. It answers as soon as it runs. */
   launchInstance(input: InstanceInput, at = this.clock.now()): Instance {
     const instance = this.addInstance(input, at);
     this.#power.launch(instance, at);
@@ -109,17 +109,17 @@ export class World {
     this.#power.terminate(instance, at, how);
   }
 
-  /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
+  /** Like StopInstances: the machine stops answering at once. A stopped or terminated machine stays as it is. */
   stopInstance(instance: Instance, at = this.clock.now(), how: SwitchingOff = {}): void {
     this.#power.stop(instance, at, how);
   }
 
-  /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */
+  /** Like StartInstances: a stopped machine answers again as soon as it runs. Other machines stay as they are. */
   startInstance(instance: Instance): void {
     this.#power.start(instance, this.clock.now());
   }
 
-  /** Its processes end now, and answer again once it is up. It is said to run all the while. */
+  /** Its processes end now, and answer again after the reboot. Its state is `running` all the time. */
   rebootInstance(instance: Instance, at = this.clock.now()): void {
     this.#power.reboot(instance, at);
   }
@@ -128,14 +128,16 @@ export class World {
     return this.scaling.groups;
   }
 
-  /** By default it may grow and shrink at will, and wants as many instances as it has. */
+  /**
+   * By default, the desired capacity and the maximum size are the number of its instances, and the minimum size is 0.
+   */
   addAutoScalingGroup(input: NewScalingGroup): AutoScalingGroup {
     return this.scaling.add(input);
   }
 
   /**
-   * As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. `reason`:
-   * the end of the sentence by which the group's activity says why.
+   * Like a scale-in, or TerminateInstanceInAutoScalingGroup. The instance must be a member that is not leaving yet.
+   * `reason`: the end of the sentence in which the group's activity gives the reason.
    */
   beginScaleIn(group: AutoScalingGroup, instance: Instance, reason?: string): ScaleIn {
     const scaleIn = this.scaling.beginScaleIn(group, instance, this.clock.now(), reason);
@@ -150,31 +152,31 @@ export class World {
     return scaleIn;
   }
 
-  /** To be called when a lifecycle action was completed or has got a heartbeat. */
+  /** Must be called when a lifecycle action was completed or got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
     this.dueAt(dueAt);
     this.catchUp();
   }
 
-  /** Lets something happen at a moment that is to come. */
+  /** Schedules a change at `moment`, in milliseconds since the epoch. */
   at(moment: number, happen: (at: number) => void): void {
     this.#schedule.add(moment, happen);
     this.dueAt(moment);
   }
 
-  /** To be called where `catchUp` will have something to bring about at `moment`. */
+  /** Must be called if `catchUp` will have a change to apply at `moment`. */
   dueAt(moment: number): void {
     this.notify({ type: "due", at: moment });
   }
 
-  /** The moments at which something is due, as far as is known now. */
+  /** When changes are due, as far as is known now. */
   get dueTimes(): readonly number[] {
     return [...this.#schedule.times, ...this.scaling.times];
   }
 
   /**
-   * Applies all due changes, each at its moment: what Auto Scaling does, what EC2 has said it would do.
-   * Nothing runs in the background, so code that looks at the world from outside calls it first.
+   * Applies all due changes, each at its own time: those of Auto Scaling, and those that EC2 has announced. Nothing
+   * runs in the background, so code that reads the world from outside calls this first.
    */
   catchUp(): void {
     const now = this.clock.now();
@@ -186,7 +188,7 @@ export class World {
     }
   }
 
-  /** Notifies the event delivery of each announcement of AWS. */
+  /** Passes an announcement of AWS to the event delivery. */
   announce(announcement: Announcement): void {
     this.notify({ type: "announced", announcement });
   }
@@ -195,12 +197,12 @@ export class World {
     return this.instances.get(id)?.state(this.clock.now(), this.timing) === "running";
   }
 
-  /** Whether the instance's processes answer health checks. */
+  /** Sets whether the instance's processes answer health checks. */
   setAnswering(instance: Instance, up: boolean, how?: NotAnswering): void {
     this.#power.setAnswering(instance, up, this.clock.now(), how);
   }
 
-  /** Whether the instance's kube-proxy says that the node may get traffic. */
+  /** Sets whether the instance's kube-proxy reports that the node may get traffic. */
   setEligible(instance: Instance, up: boolean): void {
     this.#power.setEligible(instance, up, this.clock.now());
   }
@@ -213,7 +215,7 @@ export class World {
     return group;
   }
 
-  /** As RegisterTargets, for one target. `settled`: as if long ago, healthy and known to every machine. */
+  /** Like RegisterTargets, for one target. `settled`: as if registered long ago, healthy and known to every machine. */
   registerTarget(group: TargetGroup, target: TargetDescription, options: { readonly settled?: boolean } = {}): void {
     const zone = group.targetType === "ip" ? (target.zone ?? this.#zoneOf(target.id, group)) : undefined;
     const { zone: _, ...described } = target;
@@ -235,7 +237,9 @@ export class World {
     return this.#loadBalancers.add(input);
   }
 
-  /** Makes a change of what load balancers forward to. The targets of a group that it brings into use are checked from then on. */
+  /**
+   * Changes the groups that load balancers use. The targets of a group that comes into use are checked from then on.
+   */
   changeUses<T>(change: () => T): T {
     const before = this.#loadBalancers.usedGroups();
     const result = change();
@@ -261,7 +265,7 @@ export class World {
     return loadBalancer;
   }
 
-  /** As RegisterInstancesWithLoadBalancer, for one instance. `settled`: as if long ago, and in service. */
+  /** Like RegisterInstancesWithLoadBalancer, for one instance. `settled`: as if registered long ago, and in service. */
   registerClassic(
     loadBalancer: ClassicLoadBalancer,
     instanceId: string,
@@ -285,8 +289,8 @@ export class World {
   }
 
   /**
-   * By id or address. An address is reused once its instance is gone: it belongs to the newest. In a group of the VPC it is
-   * first of all a machine's there, and only then one's beside it.
+   * Finds a machine by id or address. An address is reused after its instance is gone, so the newest instance with the
+   * address is found. With `vpcId`, machines in this VPC take precedence over others.
    */
   machineOf(targetId: string, vpcId?: string): Instance | undefined {
     const byId = this.instances.get(targetId);
@@ -297,7 +301,7 @@ export class World {
   }
 
   /**
-   * AWS fills in the zone of an address in the group's VPC; of any other one it has `all`.
+   * AWS sets the zone of an address in the group's VPC. The zone of any other address is `all`.
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
    */
   #zoneOf(address: string, { vpcId }: TargetGroup): string | undefined {
@@ -305,7 +309,7 @@ export class World {
     return machine === undefined || machine.owns(address, vpcId) ? machine?.zone : "all";
   }
 
-  /** The load balancer that uses a group: AWS allows one at most. */
+  /** The load balancer that uses a group. AWS allows at most one. */
   loadBalancerOf(groupArn: string): LoadBalancer | undefined {
     return this.#loadBalancers.userOf(groupArn);
   }
@@ -325,12 +329,12 @@ export class World {
     return this.#loadBalancers.get(arn);
   }
 
-  /** The ARN of something of this account, in this region. */
+  /** The ARN of a resource of this account in this region. */
   arn(service: "autoscaling" | "ec2" | "elasticloadbalancing" | "iam", resource: string): string {
     return arnOf({ service, region: this.region, accountId: this.accountId, resource });
   }
 
-  /** Brings every target's health up to date: to be called before processes begin or cease to answer. */
+  /** Updates the health of every target. Must be called before processes begin or stop answering. */
   catchUpHealth(now: number): void {
     for (const group of this.targetGroups.values()) group.catchUpHealth(now);
     for (const classic of this.classics.values()) classic.catchUpHealth(now);
@@ -349,37 +353,37 @@ export class World {
   }
 }
 
-/** One scheduled change. It gets its planned moment, which may have passed. */
+/** One scheduled change. `at`: its planned time, which may have passed. */
 type Happening = (at: number) => void;
 
-/** Scheduled changes, each at a moment that is known beforehand, in milliseconds since the epoch. */
+/** Scheduled changes, each with its planned time in milliseconds since the epoch. */
 class Schedule {
   readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
 
-  /** Things of the same moment happen in the order in which they were added. */
+  /** Changes at the same time are applied in the order in which they were added. */
   add(at: number, happen: Happening): void {
     const before = this.#entries.findLastIndex((entry) => entry.at <= at);
     this.#entries.splice(before + 1, 0, { at, happen });
   }
 
-  /** When the next thing happens. */
+  /** When the next change is due. */
   get nextAt(): number | undefined {
     return this.#entries[0]?.at;
   }
 
-  /** When anything happens. */
+  /** When each change is due. */
   get times(): readonly number[] {
     return this.#entries.map(({ at }) => at);
   }
 
-  /** Lets the next thing happen. */
+  /** Applies the next change. */
   run(): void {
     const next = this.#entries.shift();
     next?.happen(next.at);
   }
 }
 
-/** Lets everything in the world happen at its moment, also without calls or requests, until `signal` aborts. */
+/** Applies every change of the world at its time, even without calls or requests, until `signal` aborts. */
 export function catchUpOnTime(world: World, signal: AbortSignal): void {
   const catchUpAt = (at: number) => {
     world.clock.sleep(at - world.clock.now(), signal).then(

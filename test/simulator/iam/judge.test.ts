@@ -116,7 +116,7 @@ describe("a policy that is not simulated whole is refused", () => {
     [
       "another key",
       { Condition: { StringEquals: { "aws:RequestedRegion": "eu-west-1" } } },
-      'Statement[0].Condition.StringEquals["aws:RequestedRegion"]: of all keys only aws:ResourceTag/… is simulated',
+      'Statement[0].Condition.StringEquals["aws:RequestedRegion"]: only aws:ResourceTag/… keys are simulated',
     ],
     [
       "a variable",

@@ -62,12 +62,12 @@ describe("what is wrong is said with its place", () => {
     [
       "a fault of an action that AWS does not have",
       { faults: [{ action: "DeregisterTarget", effect: { type: "hang" } }] },
-      "faults[0].action: 'DeregisterTarget' is no action of AWS: did you mean DeregisterTargets?",
+      "faults[0].action: 'DeregisterTarget' is not an action of AWS: did you mean DeregisterTargets?",
     ],
     [
       "a fault of another API's action",
       { faults: [{ api: "elbv2", action: "RunScheduledInstances", effect: { type: "hang" } }] },
-      "faults[0].action: 'RunScheduledInstances' is no action of elbv2: GET /_simulator/actions lists those that are simulated",
+      "faults[0].action: 'RunScheduledInstances' is not an action of elbv2: GET /_simulator/actions lists those that are simulated",
     ],
     [
       "a condition in a policy that is not simulated",
@@ -159,7 +159,7 @@ describe("what is wrong is said with its place", () => {
         targetGroups: [{ ...GROUP, targetType: "ip" }],
         autoScalingGroups: [{ name: "workers", targetGroups: ["web"] }],
       },
-      "autoScalingGroups[0].targetGroups[0]: 'web' takes addresses: an Auto Scaling group registers instances",
+      "autoScalingGroups[0].targetGroups[0]: 'web' is of type ip, but an Auto Scaling group registers instances: give a group of type instance",
     ],
     [
       "a machine of two Auto Scaling groups",
@@ -200,7 +200,7 @@ describe("what is wrong is said with its place", () => {
     [
       "a name for several machines",
       { instances: [{ name: "node", count: 2, privateDnsName: "a.internal" }] },
-      "instances[0].privateDnsName: one machine alone can have it: leave out count, or give each machine an entry of its own",
+      "instances[0].privateDnsName: only one machine can have this: remove count, or give each machine its own entry",
     ],
     [
       "a prefix that AWS doesn't give",
@@ -291,7 +291,7 @@ describe("what is wrong is said with its place", () => {
     [
       "more processes than a machine should carry",
       { instances: [{ name: "node", count: 51 }] },
-      "instances: 51 instances, a process each, are more than 50: give dataPlane: false",
+      "instances: at most 50 of 51 instances can have processes: give dataPlane: false",
     ],
   ])("%s", (_, scenario, expected) => {
     expect(of(scenario)).toEqual([expected]);
