@@ -25,9 +25,9 @@ const ITEMS: Readonly<Record<string, Item>> = {
   "meta-data/hostname": ({ name }) => name,
   "meta-data/instance-action": () => "none",
   "meta-data/instance-id": ({ id }) => id,
-  // The item shows a spot instance only from its interruption warning on.
-  "meta-data/instance-life-cycle": ({ id }, world) =>
-    world.interruptions.of(id)?.of === "spot" ? "spot" : "on-demand",
+  // A scenario may also interrupt a machine that it has not declared as a spot instance.
+  "meta-data/instance-life-cycle": ({ id, isSpot }, world) =>
+    isSpot || world.interruptions.of(id)?.of === "spot" ? "spot" : "on-demand",
   "meta-data/instance-type": () => INSTANCE_TYPE,
   "meta-data/local-hostname": ({ name }) => name,
   "meta-data/local-ipv4": ({ privateIp }) => privateIp,

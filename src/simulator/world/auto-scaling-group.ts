@@ -45,7 +45,8 @@ export interface Member {
   readonly lifecycleState: string;
 }
 
-const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
+/** The states of members that are in service, or soon will be. */
+export const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
 
 /** An Auto Scaling group: its members, and how they leave it. */
 export class AutoScalingGroup {

@@ -1,6 +1,6 @@
 import type { Timing } from "../timing.ts";
 import type { Announcement, RefreshEvent, WorldChange } from "./announcement.ts";
-import type { AutoScalingGroup, Member } from "./auto-scaling-group.ts";
+import { type AutoScalingGroup, type Member, SERVING } from "./auto-scaling-group.ts";
 import type { Instance } from "./instance.ts";
 import {
   healthyBounds,
@@ -10,6 +10,7 @@ import {
   type RefreshPreferences,
   type RefreshStrategy,
 } from "./instance-refresh.ts";
+import { LISTED_MS } from "./scaling-activity.ts";
 
 /** The part of the world that an instance refresh uses. */
 interface Surroundings {
@@ -29,13 +30,10 @@ export interface RefreshActions {
   readonly replaceRootVolume: (group: AutoScalingGroup, instance: Instance, at: number) => void;
 }
 
-/** How long AWS lists refreshes. */
-const KEPT_MS = 42 * 24 * 3_600_000;
 /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html */
 const STANDBY_WAIT_MS = 3_600_000;
 const STANDBY_TIMEOUT = "The instance refresh has waited an hour for instances in Standby to return to service.";
 
-const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
 const REPLACEABLE: ReadonlySet<string> = new Set([...SERVING, "Standby"]);
 
 /** The members that are in service, or soon will be, as a refresh counts them. */
@@ -82,7 +80,7 @@ export class InstanceRefreshes {
 
   /** The refreshes that AWS lists, the latest one last. */
   of(group: AutoScalingGroup, now: number): readonly InstanceRefresh[] {
-    return (this.#of.get(group) ?? []).filter(({ startedAt }) => now < startedAt + KEPT_MS);
+    return (this.#of.get(group) ?? []).filter(({ startedAt }) => now < startedAt + LISTED_MS);
   }
 
   /** The refresh that has not ended. Undefined: there is none. */

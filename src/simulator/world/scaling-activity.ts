@@ -20,8 +20,8 @@ export interface ScalingActivity {
   readonly progress: (now: number) => ActivityStatus;
 }
 
-/** How long AWS lists activities. */
-const KEPT_MS = 42 * 24 * 3_600_000;
+/** How long AWS lists activities and instance refreshes. */
+export const LISTED_MS = 42 * 24 * 3_600_000;
 
 /** The activities of one group. */
 export class ScalingActivities {
@@ -33,7 +33,7 @@ export class ScalingActivities {
 
   /** The activities that AWS lists, the latest one last. */
   asOf(now: number): readonly ScalingActivity[] {
-    return this.#all.filter(({ startedAt }) => now < startedAt + KEPT_MS);
+    return this.#all.filter(({ startedAt }) => now < startedAt + LISTED_MS);
   }
 }
 

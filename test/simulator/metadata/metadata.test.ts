@@ -211,6 +211,12 @@ describe("what an instance reads of itself", () => {
     expect(await read(`meta-data/${path}`)).toBe(expected);
   });
 
+  test("is spot capacity where the machine was declared as a spot instance, before any interruption", async () => {
+    const { node, read } = await scene();
+    Object.assign(node, { isSpot: true });
+    expect(await read("meta-data/instance-life-cycle")).toBe("spot");
+  });
+
   test("is spot capacity once it is interrupted", async () => {
     const { world, node, read } = await scene();
     world.interruptions.interrupt(node);
