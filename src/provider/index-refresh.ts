@@ -7,6 +7,8 @@ import type { MembershipIndex } from "./membership-index.ts";
 
 /** New pools are noticed within this time. */
 const LIST_INTERVAL_MS = 60_000;
+/** The registered instances are read this often. The searches of drains list pools, but read no instances. */
+const INSTANCES_INTERVAL_MS = 60_000;
 /** One of this many calls reads a pool's settings, which change less often than its members. */
 const SETTINGS_EVERY = 4;
 /** If drains need tags, another one of this many calls reads them. */
@@ -38,11 +40,14 @@ export class IndexRefresh {
   /** By pool id, since the last list. */
   readonly #failedAt = new Map<string, number>();
   #failure: IndexState["failure"] | undefined;
-  /** Whether the instances were read since every group was. */
+  /** When the registered instances were last read, in milliseconds since the epoch. */
+  #instancesReadAt: number;
+  /** Whether they were read since every group was. */
   #knowsInstances = false;
 
   constructor(options: IndexRefreshOptions) {
     this.#options = options;
+    this.#instancesReadAt = options.clock.now();
   }
 
   /** Runs until `signal` aborts, and resolves then. A failure is retried later, because no caller waits for it. */
@@ -90,16 +95,17 @@ export class IndexRefresh {
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
       this.#failedAt.clear();
-      await pools.refresh(by);
-      return instances.refresh(index.instances(), by);
+      return pools.refresh(by);
     }
     if (turn % SETTINGS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
     const classics = isGuarded ? pools.classics.values() : [];
     const unread = oldest([...pools.groups.values(), ...classics], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
-    // Not only after the next list: until then every drain would read its node, and the zones of those that would remain.
-    if (!this.#knowsInstances && (unread === undefined || Number.isFinite(unread.readAt))) {
-      this.#knowsInstances = true;
+    const isWhole = unread === undefined || Number.isFinite(unread.readAt);
+    // At once when every group was read. Until then each drain reads its node, and the zones of the targets that would remain.
+    if (clock.now() - this.#instancesReadAt >= INSTANCES_INTERVAL_MS || (isWhole && !this.#knowsInstances)) {
+      this.#instancesReadAt = clock.now();
+      this.#knowsInstances = isWhole;
       return instances.refresh(index.instances(), by);
     }
     // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SimulatedRegion, VPC } from "../support/simulated-region.ts";
+import { never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
 
 /** A node by its id in one group and by its address in another, known to an engine whose index has read both. */
@@ -130,6 +130,19 @@ describe("the index reads for a held node whether it is terminated:", () => {
     const { shuttingDownMs } = region.world.timing;
     expect(region.clock.elapsedMs - before).toBeGreaterThanOrEqual(shuttingDownMs);
     expect(region.clock.elapsedMs - before).toBeLessThanOrEqual(shuttingDownMs + 75_000);
+    expect(describedAt(region)).toBe(0);
+  });
+
+  test("also while the searches of other drains list the pools, which the index then need not do", async () => {
+    const region = new SimulatedRegion();
+    const nodes = Array.from({ length: 9 }, () => region.node());
+    region.group({ name: "slow", nodes, delaySeconds: 300 });
+    const engine = await warmEngine(region);
+    const drains = nodes.slice(0, 8).map(async (node, number) => {
+      await region.clock.sleep(number * 30_000, never);
+      return engine.ask(node);
+    });
+    expect(await region.clock.run(Promise.all(drains))).toHaveLength(8);
     expect(describedAt(region)).toBe(0);
   });
 
