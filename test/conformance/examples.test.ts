@@ -100,5 +100,5 @@ function countOf(replayed: readonly Replayed[]): string {
   const differing = (cause: Cause) =>
     new Set(LISTED.filter((one) => one.cause === cause).map(({ example }) => example));
   const causes = (Object.keys(CAUSES) as Cause[]).map((cause) => `${differing(cause).size} because ${CAUSES[cause]}`);
-  return `${replayed.length} examples replayed: ${same} answered as shown; others differ, ${causes.join("; ")}`;
+  return `${replayed.length} examples replayed: ${same} answered as shown; others differ, some for several reasons: ${causes.join("; ")}`;
 }

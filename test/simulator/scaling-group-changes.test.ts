@@ -4,6 +4,7 @@ import {
   type CreateAutoScalingGroupCommandInput,
   DeleteAutoScalingGroupCommand,
   DescribeAutoScalingGroupsCommand,
+  DescribeScalingActivitiesCommand,
   StartInstanceRefreshCommand,
   TerminateInstanceInAutoScalingGroupCommand,
   UpdateAutoScalingGroupCommand,
@@ -83,6 +84,31 @@ describe("CreateAutoScalingGroup", () => {
     expect(web.listed(clock.now())).toHaveLength(2);
     const [first] = group?.Instances ?? [];
     expect(world.instance(first?.InstanceId ?? "")?.tags.get("team")).toBe("web");
+  });
+
+  test("makes a group with the subnets and the role of the call, or AWS's own role, also after its members have gone", async () => {
+    const { create, update, described } = scene();
+    const path =
+      "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    await create({ DesiredCapacity: 1 });
+    expect(await described()).toMatchObject({ VPCZoneIdentifier, ServiceLinkedRoleARN: path });
+    await update({ ServiceLinkedRoleARN: `${path}_own`, MinSize: 0, DesiredCapacity: 0 });
+    expect(await described()).toMatchObject({ VPCZoneIdentifier, ServiceLinkedRoleARN: `${path}_own` });
+  });
+
+  test("launches by an activity that says which request it follows from, and how the capacity changes", async () => {
+    const { clock, create, scaling } = scene();
+    await create({ DesiredCapacity: 1 });
+    await clock.advance(10 * SECOND_MS);
+    const { Activities } = await scaling.send(new DescribeScalingActivitiesCommand({}));
+    expect(Activities).toMatchObject([
+      {
+        Cause:
+          "At 2026-01-01T00:00:00Z a user request created an AutoScalingGroup changing the desired capacity from 0 to 1.  " +
+          "At 2026-01-01T00:00:10Z an instance was started in response to a difference between desired and actual capacity, " +
+          "increasing the capacity from 0 to 1.",
+      },
+    ]);
   });
 
   test("with an instance launches others like it", async () => {

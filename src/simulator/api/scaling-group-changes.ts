@@ -86,7 +86,7 @@ export const scalingGroupActions: ApiActions = {
     for (const [key, value] of readTags(params)) group.tags.set(key, value);
     group.configuration = configuration;
     changeSettings(group, params);
-    world.scaling.setCapacity(group, desired, world.clock.now());
+    world.scaling.setCapacity(group, desired, world.clock.now(), "created an AutoScalingGroup");
     world.catchUp();
     return undefined;
   },
@@ -154,6 +154,8 @@ function changeSettings(group: AutoScalingGroup, params: Params): void {
   const warmup = integer(params, "DefaultInstanceWarmup", WARMUP);
   const triggers = structure(structure(params, "InstanceLifecyclePolicy") ?? {}, "RetentionTriggers");
   const onAbandon = triggers === undefined ? undefined : oneOf(triggers, "TerminateHookAbandon", RETENTION);
+  const role = text(params, "ServiceLinkedRoleARN");
+  if (role !== undefined) group.serviceLinkedRoleArn = role;
   if (grace !== undefined) group.healthCheckGraceSeconds = grace;
   if (warmup !== undefined) group.defaultWarmupSeconds = warmup === -1 ? undefined : warmup;
   if (onAbandon !== undefined) group.retainsAbandoned = onAbandon === "retain";

@@ -60,6 +60,8 @@ export class AutoScalingGroup {
   /** How long a new member's failed health checks do not count. */
   healthCheckGraceSeconds = 300;
   defaultWarmupSeconds: number | undefined;
+  /** Undefined: AWS's own, which every account has. */
+  serviceLinkedRoleArn: string | undefined;
   /** What it launches by. Undefined: instances like those that it has. */
   configuration: LaunchConfiguration | undefined;
   hooks: readonly LifecycleHook[];
@@ -154,6 +156,16 @@ export class AutoScalingGroup {
     const inZone = (zone: string) => this.members(now).filter(({ instance }) => instance.zone === zone).length;
     const [zone] = this.zones.toSorted((a, b) => inZone(a) - inZone(b));
     return zone === undefined ? undefined : { ...this.#blueprint, zone };
+  }
+
+  /** The VPC of its subnets. Undefined as long as nothing says so: it has had no member, and knows none to launch. */
+  get vpcId(): string | undefined {
+    if (this.#blueprint !== undefined) return this.#blueprint.vpcId;
+    for (const id of this.#instanceIds) {
+      const instance = this.#surroundings.instance(id);
+      if (instance !== undefined) return instance.vpcId;
+    }
+    return undefined;
   }
 
   /**

@@ -11,6 +11,8 @@ export interface ClassicListener {
   readonly port: number;
   readonly instanceProtocol: string;
   readonly instancePort: number;
+  /** Of HTTPS and SSL. */
+  readonly certificateArn?: string;
 }
 
 export interface ClassicLoadBalancerInput {

@@ -18,6 +18,8 @@ export interface ScalingActivity {
   readonly endsAt: () => number | undefined;
   /** What it is doing until then. */
   readonly progress: (now: number) => ActivityStatus;
+  /** How far AWS says that it is until then. Default: 0. */
+  readonly percentUntilThen?: number;
 }
 
 /** AWS tells of activities for so long. */

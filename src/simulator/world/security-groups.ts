@@ -76,6 +76,11 @@ export class SecurityGroups {
     throw new AwsError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   }
 
+  /** Whatever was not created is a VPC's default one. */
+  nameOf(id: string | undefined): string {
+    return this.#byId.get(id ?? "")?.name ?? "default";
+  }
+
   delete(group: SecurityGroup): void {
     if (group.name === "default")
       throw new AwsError(

@@ -13,7 +13,7 @@ export function buildClassic(scene: Scene): void {
   for (const id of owned) addSecurityGroup(scene, id, String(sourceName));
   if (owned.length === 0) addSecurityGroups(scene);
   addInstances(scene, idsIn([input, output], "i"));
-  if (scene.isCreation && action === "CreateLoadBalancer") return;
+  if (action === "CreateLoadBalancer") return;
 
   const balancer = scene.world.addClassic({
     name: textsIn(input["LoadBalancerNames"] ?? input["LoadBalancerName"] ?? [])[0] ?? "",
@@ -53,6 +53,7 @@ function listenersBefore(scene: Scene) {
     port: Number(one["LoadBalancerPort"]),
     instanceProtocol: String(one["InstanceProtocol"]),
     instancePort: Number(one["InstancePort"]),
+    ...(typeof one["SSLCertificateId"] === "string" ? { certificateArn: one["SSLCertificateId"] } : {}),
   }));
   // Not on the port of the one that a call creates.
   return shown.length > 0 ? shown : [{ ...HTTP, port: action === "CreateLoadBalancerListeners" ? 8_080 : 80 }];

@@ -58,6 +58,11 @@ const WRONG_EXAMPLES: readonly Row[] = [
   ["autoscaling DetachInstances 0", "Activities[0].Details", DETAILS],
   ["autoscaling EnterStandby 0", "Activities[0].Details", DETAILS],
   ["autoscaling ExitStandby 0", "Activities[0].Details", DETAILS],
+  [
+    "autoscaling DescribeInstanceRefreshes 0",
+    "InstanceRefreshes[0].InstancesToUpdate",
+    "Half of the instances are updated, yet none remains to update: one that warms up is no updated one by the reference.",
+  ],
   ["autoscaling DescribeTrafficSources 0", "NextToken", "There is no token where no more items are available."],
   [
     "ec2 AuthorizeSecurityGroupIngress 2",

@@ -81,7 +81,7 @@ const PREPARATIONS: Readonly<Record<string, (scene: Scene, group: AutoScalingGro
   },
 
   async DescribeScalingActivities({ world, region }, group) {
-    world.scaling.setCapacity(group, 1, world.clock.now());
+    world.scaling.setCapacity(group, 1, world.clock.now(), "created an AutoScalingGroup");
     await region.clock.advance(HOUR_MS);
   },
 };
@@ -106,6 +106,7 @@ function startRefresh({ world }: Scene, group: AutoScalingGroup, preferences: Pa
     checkpointDelaySeconds: 3_600,
     bakeSeconds: 0,
   } as const;
+  world.catchUp();
   const wanted = { strategy: "Rolling", preferences: { ...defaults, ...preferences }, desired: undefined } as const;
   world.scaling.refreshes.start(group, wanted, world.clock.now());
   world.catchUp();
