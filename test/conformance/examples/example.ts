@@ -17,7 +17,7 @@ export const SERVICES = {
   sts: "sts",
   resourcegroupstaggingapi: "tagging",
 } as const satisfies Readonly<Record<string, ApiName | undefined>>;
-export type ServiceName = keyof typeof SERVICES;
+type ServiceName = keyof typeof SERVICES;
 
 /** One of the calls that AWS's models show, with the answer that they show. */
 export interface Example {
