@@ -80,6 +80,11 @@ describe("an answer that is not what an example shows", () => {
     ["another instance within a sentence", { Says: shown.Says.replace("fade", "fadd") }, "Says"],
     ["no moment where there is one", { At: "yesterday" }, "At"],
     ["another value of a tag", { Tags: [shown.Tags[0], { Key: "team", Value: "blue" }] }, "Tags[1].Value"],
+    [
+      "a wrong value beside a right one that is the same",
+      { Tags: [{ Key: "project", Value: "red" }, shown.Tags[1]] },
+      "Tags[0].Value",
+    ],
     ["a tag too many", { Tags: [...shown.Tags, { Key: "more", Value: "" }] }, "Tags.length"],
     ["a tag too few", { Tags: shown.Tags.slice(0, 1) }, "Tags.length"],
     ["no attribute", { Attributes: [] }, "Attributes.length"],

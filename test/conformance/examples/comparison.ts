@@ -51,15 +51,24 @@ class Comparison {
     return isSame ? [] : [{ place, answered, shown }];
   }
 
-  /** Each entry is compared with the one that is most like it. */
+  /** Entries that have the same in both are found first. Each other one is compared with the one that is most like it. */
   #ofLists(answered: readonly Json[], shown: readonly Json[], place: string): readonly Difference[] {
     const rest = [...answered];
-    const inside = shown.flatMap((entry, index) => {
-      const candidates = rest.map((one) => ({ one, found: this.differences(one, entry, `${place}[${index}]`) }));
-      const [nearest] = candidates.sort((a, b) => a.found.length - b.found.length);
-      if (nearest === undefined) return [];
-      rest.splice(rest.indexOf(nearest.one), 1);
-      return nearest.found;
+    const take = (one: Json) => rest.splice(rest.indexOf(one), 1);
+    const others = shown
+      .map((entry, index) => ({ entry, inside: `${place}[${index}]` }))
+      .filter(({ entry, inside }) => {
+        const same = rest.find((one) => this.differences(one, entry, inside).length === 0);
+        if (same !== undefined) take(same);
+        return same === undefined;
+      });
+    const inside = others.flatMap(({ entry, inside }) => {
+      const candidates = rest.map((one) => ({ one, found: this.differences(one, entry, inside) }));
+      const unlike = ({ one, found }: (typeof candidates)[number]) =>
+        found.length - (keyOf(one) === keyOf(entry) ? 1 : 0);
+      const [nearest] = candidates.sort((a, b) => unlike(a) - unlike(b));
+      if (nearest !== undefined) take(nearest.one);
+      return nearest?.found ?? [];
     });
     const mayBeLonger = shown.length > 0 && shown.every((entry) => isObject(entry) && isAttribute(entry));
     if (answered.length === shown.length || (mayBeLonger && answered.length > shown.length)) return inside;
@@ -89,6 +98,11 @@ const isList = (value: Json | undefined): value is readonly Json[] => Array.isAr
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Of a tag or an attribute. */
+function keyOf(entry: Json): Json | undefined {
+  return isObject(entry) ? entry["Key"] : undefined;
 }
 
 /** Of a load balancer or a target group. AWS has more of them each year. */

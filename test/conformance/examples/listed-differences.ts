@@ -45,12 +45,7 @@ const WRONG_EXAMPLES: readonly Row[] = [
   ["elbv2 DeleteListener 0", "ValidationError", "The ARN names a region that AWS does not have."],
   [
     "elbv2 DescribeTargetHealth 0",
-    [
-      "TargetHealthDescriptions[0].TargetHealth.Description",
-      "TargetHealthDescriptions[0].TargetHealth.Reason",
-      "TargetHealthDescriptions[0].TargetHealth.State",
-      "TargetHealthDescriptions.length",
-    ],
+    "TargetHealthDescriptions.length",
     "One target on one port is listed twice, once as unused and once as healthy.",
   ],
   ["elbv2 ModifyLoadBalancerAttributes 2", "Attributes[1].Value", "The answer has another bucket than the call sets."],
@@ -61,9 +56,9 @@ const WRONG_EXAMPLES: readonly Row[] = [
   [
     "autoscaling DescribeInstanceRefreshes 0",
     "InstanceRefreshes[0].InstancesToUpdate",
-    "Half of the instances are updated, yet none remains to update: one that warms up is no updated one by the reference.",
+    "Half of the instances are updated and none is left to update, though one still warms up, and so is not updated.",
   ],
-  ["autoscaling DescribeTrafficSources 0", "NextToken", "There is no token where no more items are available."],
+  ["autoscaling DescribeTrafficSources 0", "NextToken", "AWS returns a token only where more items are available."],
   [
     "ec2 AuthorizeSecurityGroupIngress 2",
     "InvalidGroupId.Malformed",
