@@ -1,5 +1,6 @@
 import {
   ConfigureHealthCheckCommand,
+  CreateLoadBalancerCommand,
   DeregisterInstancesFromLoadBalancerCommand,
   DescribeInstanceHealthCommand,
   DescribeLoadBalancerAttributesCommand,
@@ -8,6 +9,7 @@ import {
   RegisterInstancesWithLoadBalancerCommand,
 } from "@aws-sdk/client-elastic-load-balancing";
 import { describe, expect, test } from "vitest";
+import { subnetIdOf } from "../../src/simulator/world/networks.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
 const STRANGER = "i-0123456789abcdef0";
@@ -209,6 +211,33 @@ describe("an instance's health", () => {
 });
 
 describe("DescribeLoadBalancers", () => {
+  test("shows the certificates of listeners, the name's hosted zone, and the first security group", async () => {
+    const region = new SimulatedRegion();
+    const { vpcId } = region.node();
+    const group = region.world.securityGroups.create({ name: "of-old", description: "its own", vpcId });
+    const SSLCertificateId = "arn:aws:iam::123456789012:server-certificate/c";
+    const about = {
+      Listeners: [
+        { Protocol: "HTTP", LoadBalancerPort: 80, InstancePort: 80 },
+        { Protocol: "HTTPS", LoadBalancerPort: 443, InstancePort: 80, SSLCertificateId },
+      ],
+      Subnets: [subnetIdOf(vpcId, "eu-west-1a")],
+    };
+    const { classic } = region.clients();
+    await classic.send(
+      new CreateLoadBalancerCommand({ LoadBalancerName: "own", SecurityGroups: [group.id], ...about }),
+    );
+    await classic.send(new CreateLoadBalancerCommand({ LoadBalancerName: "plain", ...about }));
+    const { LoadBalancerDescriptions = [] } = await classic.send(new DescribeLoadBalancersCommand({}));
+    const [own, plain] = LoadBalancerDescriptions;
+    const certificates = own?.ListenerDescriptions?.map(({ Listener }) => Listener?.SSLCertificateId);
+    expect(certificates).toEqual([undefined, SSLCertificateId]);
+    expect(own?.CanonicalHostedZoneName).toBe(own?.DNSName);
+    expect(own?.CanonicalHostedZoneNameID).toMatch(/^Z[0-9A-Z]+$/);
+    expect(own?.SourceSecurityGroup).toEqual({ OwnerAlias: "123456789012", GroupName: "of-old" });
+    expect(plain?.SourceSecurityGroup).toEqual({ OwnerAlias: "123456789012", GroupName: "default" });
+  });
+
   test("gives 400 at a time, and an empty marker with the last page", async () => {
     const region = new SimulatedRegion();
     for (const name of numbered(401)) region.classic({ name });

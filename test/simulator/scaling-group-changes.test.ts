@@ -4,6 +4,7 @@ import {
   type CreateAutoScalingGroupCommandInput,
   DeleteAutoScalingGroupCommand,
   DescribeAutoScalingGroupsCommand,
+  DescribeScalingActivitiesCommand,
   StartInstanceRefreshCommand,
   TerminateInstanceInAutoScalingGroupCommand,
   UpdateAutoScalingGroupCommand,
@@ -85,6 +86,31 @@ describe("CreateAutoScalingGroup", () => {
     expect(world.instance(first?.InstanceId ?? "")?.tags.get("team")).toBe("web");
   });
 
+  test("makes a group with the subnets and the role of the call, or AWS's own role, also after its members have gone", async () => {
+    const { create, update, described } = scene();
+    const path =
+      "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    await create({ DesiredCapacity: 1 });
+    expect(await described()).toMatchObject({ VPCZoneIdentifier, ServiceLinkedRoleARN: path });
+    await update({ ServiceLinkedRoleARN: `${path}_own`, MinSize: 0, DesiredCapacity: 0 });
+    expect(await described()).toMatchObject({ VPCZoneIdentifier, ServiceLinkedRoleARN: `${path}_own` });
+  });
+
+  test("launches by an activity that says which request it follows from, and how the capacity changes", async () => {
+    const { clock, create, scaling } = scene();
+    await create({ DesiredCapacity: 1 });
+    await clock.advance(10 * SECOND_MS);
+    const { Activities } = await scaling.send(new DescribeScalingActivitiesCommand({}));
+    expect(Activities).toMatchObject([
+      {
+        Cause:
+          "At 2026-01-01T00:00:00Z a user request created an AutoScalingGroup changing the desired capacity from 0 to 1.  " +
+          "At 2026-01-01T00:00:10Z an instance was started in response to a difference between desired and actual capacity, " +
+          "increasing the capacity from 0 to 1.",
+      },
+    ]);
+  });
+
   test("with an instance launches others like it", async () => {
     const { region, clock, create, world } = scene();
     const like = region.node({ zone: "eu-west-1c", tags: { like: "this" } });
@@ -132,6 +158,23 @@ describe("UpdateAutoScalingGroup", () => {
     await clock.advance(600 * SECOND_MS);
     expect([(await described())?.DesiredCapacity, await states()]).toEqual([1, ["InService"]]);
     await expect(update({ DesiredCapacity: 2 })).rejects.toMatchObject({ name: "ValidationError" });
+  });
+
+  test("changes the subnets: machines that are launched from then on are in their zones", async () => {
+    const { clock, create, update, described } = scene();
+    await create();
+    await clock.advance(60 * SECOND_MS);
+    const subnet = `subnet-${VPC}-eu-west-1c`;
+    await update({ VPCZoneIdentifier: subnet, DesiredCapacity: 3 });
+    await clock.advance(60 * SECOND_MS);
+    expect(await described()).toMatchObject({
+      VPCZoneIdentifier: subnet,
+      AvailabilityZones: ["eu-west-1c"],
+      Instances: [...["a", "b", "c"].map((letter) => ({ AvailabilityZone: `eu-west-1${letter}` }))],
+    });
+    await expect(update({ VPCZoneIdentifier: "subnet-vpc-0aaaaaaaaaaaaaaaa-eu-west-1a" })).rejects.toMatchObject({
+      name: "NotSimulated",
+    });
   });
 
   test("changes what the group launches from then on, which a refresh with skip matching replaces", async () => {

@@ -15,7 +15,7 @@ import {
   SetInstanceHealthCommand,
 } from "@aws-sdk/client-auto-scaling";
 import { describe, expect, test } from "vitest";
-import { SimulatedRegion } from "../support/simulated-region.ts";
+import { SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { oneAttempt } from "./one-attempt.ts";
 
 const SECOND_MS = 1_000;
@@ -98,6 +98,30 @@ describe("an instance in Standby", () => {
     expect(await described()).toMatchObject({ DesiredCapacity: 3 });
   });
 
+  test("is moved by an activity that is not over when the call is answered, and says how the capacity changes", async () => {
+    const { clock, first, second, standby, exit, activities } = scene();
+    const at = (date: Date | undefined) => `At ${date?.toISOString().replace(".000", "")} instance ${first.id}`;
+    const [entering] = (await standby(true, first.id)).Activities ?? [];
+    expect(entering).toMatchObject({
+      Cause: `${at(entering?.StartTime)} was moved to standby in response to a user request, shrinking the capacity from 3 to 2.`,
+      Progress: 50,
+    });
+    await clock.advance(DELAY_SECONDS * SECOND_MS);
+    const [leaving] = (await exit(first.id)).Activities ?? [];
+    expect(leaving).toMatchObject({
+      Cause: `${at(leaving?.StartTime)} was moved out of standby in response to a user request, increasing the capacity from 2 to 3.`,
+      StatusCode: "PreInService",
+      Progress: 30,
+    });
+    expect(leaving?.EndTime).toBeUndefined();
+    expect(await activities()).toMatchObject([
+      { StatusCode: "Successful", Progress: 100 },
+      { StatusCode: "Successful" },
+    ]);
+    const [kept] = (await standby(false, second.id)).Activities ?? [];
+    expect(kept?.Cause).toMatch(/was moved to standby in response to a user request\.$/);
+  });
+
   test("is replaced where the group still wants as many", async () => {
     const { clock, first, standby, states, described } = scene();
     await standby(false, first.id);
@@ -153,6 +177,16 @@ describe("an instance that is detached", () => {
     world.stopInstance(first);
     await clock.advance(60 * SECOND_MS);
     expect(first.terminatedAt).toBeUndefined();
+  });
+
+  test("leaves by an activity that says how the capacity changes, one by one", async () => {
+    const { region, first, second, attach, detach } = scene({ launches: false });
+    await attach(region.node().id);
+    const { Activities } = await detach(true, first.id, second.id);
+    expect(Activities).toMatchObject([
+      { Cause: expect.stringMatching(/was detached .*, shrinking the capacity from 4 to 3\.$/), Progress: 50 },
+      { Cause: expect.stringMatching(/was detached .*, shrinking the capacity from 3 to 2\.$/), Progress: 50 },
+    ]);
   });
 
   test("can be attached again, and is registered with the pools", async () => {
@@ -264,6 +298,12 @@ describe("what is described of a group", () => {
     const page = await scaling.send(new DescribeScalingActivitiesCommand({ MaxRecords: 2 }));
     expect(page.Activities).toHaveLength(2);
     expect(await activities({ MaxRecords: 2, NextToken: page.NextToken })).toHaveLength(1);
+  });
+
+  test("its subnets are those of its zones, in the VPC of its members", async () => {
+    const { described } = scene();
+    const subnets = ["a", "b", "c"].map((letter) => `subnet-${VPC}-eu-west-1${letter}`);
+    expect(await described()).toMatchObject({ VPCZoneIdentifier: subnets.join(",") });
   });
 
   test("its pools are in service when a member passes their health checks", async () => {

@@ -1,6 +1,7 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup, Member } from "../world/auto-scaling-group.ts";
 import type { LifecycleAction } from "../world/lifecycle-action.ts";
+import { subnetIdOf } from "../world/networks.ts";
 import type { ScaleIn } from "../world/scale-in.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
@@ -23,6 +24,8 @@ const NAMES_PER_CALL_MAX = 50;
 const TERMINATIONS_PER_CALL_MAX = 100;
 const TAGS_PER_PAGE_MAX = 100;
 const TOKEN_LENGTH = 36;
+/** https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html */
+const SERVICE_LINKED_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
 
 /** The actions of Auto Scaling 2011-01-01 that draining needs, and those that change the members of a group. */
 export const autoScalingActions: ApiActions = {
@@ -239,7 +242,7 @@ function memberXml(member: Member, group: AutoScalingGroup, world: World): XmlFi
 }
 
 function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean): XmlFields {
-  const { name, targetGroups, classics } = group;
+  const { name, targetGroups, classics, vpcId } = group;
   const sources = [
     ...targetGroups.map(({ arn }) => ({ Identifier: arn, Type: "elbv2" })),
     ...classics.map((classic) => ({ Identifier: classic.name, Type: "elb" })),
@@ -263,6 +266,8 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
     CreatedTime: isoTime(group.createdAt),
     SuspendedProcesses: { member: [] },
     EnabledMetrics: { member: [] },
+    VPCZoneIdentifier: vpcId && group.zones.map((zone) => subnetIdOf(vpcId, zone)).join(","),
+    ServiceLinkedRoleARN: group.serviceLinkedRoleArn ?? world.arn("iam", SERVICE_LINKED_ROLE),
     Tags: { member: tagsXml(group) },
     TerminationPolicies: { member: ["Default"] },
     NewInstancesProtectedFromScaleIn: false,

@@ -90,12 +90,16 @@ export function subnetIds({ zones, vpcId }: ClassicLoadBalancer): readonly strin
 }
 
 export function readListeners(params: Params): readonly ClassicListener[] {
-  const listeners = structures(params, "Listeners")?.map((listener) => ({
-    protocol: requiredText(listener, "Protocol"),
-    port: requiredInteger(listener, "LoadBalancerPort", PORT),
-    instanceProtocol: text(listener, "InstanceProtocol") ?? requiredText(listener, "Protocol"),
-    instancePort: requiredInteger(listener, "InstancePort", PORT),
-  }));
+  const listeners = structures(params, "Listeners")?.map((listener) => {
+    const certificateArn = text(listener, "SSLCertificateId");
+    return {
+      protocol: requiredText(listener, "Protocol"),
+      port: requiredInteger(listener, "LoadBalancerPort", PORT),
+      instanceProtocol: text(listener, "InstanceProtocol") ?? requiredText(listener, "Protocol"),
+      instancePort: requiredInteger(listener, "InstancePort", PORT),
+      ...(certificateArn === undefined ? {} : { certificateArn }),
+    };
+  });
   if (listeners === undefined) throw missingParameter("Listeners");
   return listeners;
 }

@@ -1,5 +1,5 @@
 import { AwsError, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
-import { numberedDnsName } from "../world/arn.ts";
+import { HOSTED_ZONE_ID, numberedDnsName } from "../world/arn.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { digitsOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
@@ -221,6 +221,8 @@ function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFie
   return {
     LoadBalancerName: loadBalancer.name,
     DNSName: dnsName(loadBalancer, world),
+    CanonicalHostedZoneName: dnsName(loadBalancer, world),
+    CanonicalHostedZoneNameID: HOSTED_ZONE_ID,
     ListenerDescriptions: {
       member: loadBalancer.listeners.map((listener) => ({
         Listener: {
@@ -228,6 +230,7 @@ function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFie
           LoadBalancerPort: listener.port,
           InstanceProtocol: listener.instanceProtocol,
           InstancePort: listener.instancePort,
+          SSLCertificateId: listener.certificateArn,
         },
         PolicyNames: { member: [] },
       })),
@@ -243,7 +246,10 @@ function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFie
     VPCId: loadBalancer.vpcId,
     Instances: instancesXml(loadBalancer, world),
     HealthCheck: healthCheckXml(loadBalancer),
-    SourceSecurityGroup: { OwnerAlias: world.accountId, GroupName: "default" },
+    SourceSecurityGroup: {
+      OwnerAlias: world.accountId,
+      GroupName: world.securityGroups.nameOf(loadBalancer.securityGroups[0]),
+    },
     SecurityGroups: { member: loadBalancer.securityGroups },
     CreatedTime: isoTime(loadBalancer.createdAt),
     Scheme: loadBalancer.scheme,

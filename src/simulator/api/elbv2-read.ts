@@ -6,7 +6,7 @@ import {
   ruleNotFound,
   validationError,
 } from "../aws-error.ts";
-import { isArnOf, numberedDnsName } from "../world/arn.ts";
+import { domainOf, HOSTED_ZONE_ID, isArnOf, numberedDnsName } from "../world/arn.ts";
 import type { Action, Condition, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { UNCHANGED } from "../world/redirect.ts";
@@ -232,7 +232,7 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
   return {
     LoadBalancerArn: loadBalancer.arn,
     DNSName: dnsNameOf(loadBalancer, world.region),
-    CanonicalHostedZoneId: "Z32O12XQLNTSW2",
+    CanonicalHostedZoneId: HOSTED_ZONE_ID,
     CreatedTime: isoTime(loadBalancer.createdAt),
     LoadBalancerName: loadBalancer.name,
     Scheme: loadBalancer.scheme,
@@ -248,7 +248,7 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
 /** For an NLB and a GWLB it contains the digits of their ARN, for an ALB a number. */
 function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): string {
   const digits = arn.slice(arn.lastIndexOf("/") + 1);
-  if (type !== "application") return `${name}-${digits}.elb.${region}.amazonaws.com`;
+  if (type !== "application") return `${name}-${digits}.elb.${region}.${domainOf(region)}`;
   return numberedDnsName({ name, scheme }, digits, region);
 }
 

@@ -1,5 +1,5 @@
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
-import { type ScalingActivity, statusOf } from "../world/scaling-activity.ts";
+import { type ActivityStatus, type ScalingActivity, statusOf } from "../world/scaling-activity.ts";
 import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
 import { recordsOf } from "./paging.ts";
@@ -34,8 +34,16 @@ export function describeScalingActivities(params: Params, world: World): XmlFiel
   };
 }
 
+/** As in the answer to the call that has begun it: it is not over yet, however little there is to do. */
+export function begunActivityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock }: World): XmlFields {
+  return xmlOf(activity, group, activity.progress(clock.now()));
+}
+
 export function activityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock }: World): XmlFields {
-  const status = statusOf(activity, clock.now());
+  return xmlOf(activity, group, statusOf(activity, clock.now()));
+}
+
+function xmlOf(activity: ScalingActivity, group: AutoScalingGroup, status: ActivityStatus): XmlFields {
   const isOver = status === "Successful";
   return {
     ActivityId: activity.id,
@@ -46,7 +54,7 @@ export function activityXml(activity: ScalingActivity, group: AutoScalingGroup, 
     StartTime: isoTime(activity.startedAt),
     EndTime: isOver ? isoTime(activity.endsAt() ?? activity.startedAt) : undefined,
     StatusCode: status,
-    Progress: isOver ? 100 : 0,
+    Progress: isOver ? 100 : (activity.percentUntilThen ?? 0),
     Details: JSON.stringify({ "Availability Zone": activity.zone }),
   };
 }

@@ -16,7 +16,7 @@ import {
 } from "./params.ts";
 import { namedGroup, oneOf } from "./scaling-groups.ts";
 import { hookFrom } from "./scaling-hooks.ts";
-import { placeOfSubnets } from "./subnets.ts";
+import { type Place, placeOfSubnets } from "./subnets.ts";
 
 const NAME = /^[^\p{Cc}:]{1,255}$/u;
 const SIZE: Bounds = [0, 10_000];
@@ -86,13 +86,14 @@ export const scalingGroupActions: ApiActions = {
     for (const [key, value] of readTags(params)) group.tags.set(key, value);
     group.configuration = configuration;
     changeSettings(group, params);
-    world.scaling.setCapacity(group, desired, world.clock.now());
+    world.scaling.setCapacity(group, desired, world.clock.now(), "created an AutoScalingGroup");
     world.catchUp();
     return undefined;
   },
 
   /**
-   * Missing settings are not changed.
+   * Missing settings are not changed. In other subnets, only instances that are launched from then on are in the new zones:
+   * AWS also moves the group's instances.
    * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
    */
   UpdateAutoScalingGroup(params, world) {
@@ -105,7 +106,10 @@ export const scalingGroupActions: ApiActions = {
     const desired = given ?? Math.max(minSize, Math.min(maxSize, group.desiredCapacity));
     checkSizes({ minSize, maxSize, desired });
     const configuration = readConfiguration(params);
+    const place = readSubnets(params, world);
+    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId)) throw notSimulated("Another VPC");
     changeSettings(group, params);
+    group.zones = place?.zones ?? group.zones;
     group.minSize = minSize;
     group.maxSize = maxSize;
     group.configuration = configuration ?? group.configuration;
@@ -154,6 +158,8 @@ function changeSettings(group: AutoScalingGroup, params: Params): void {
   const warmup = integer(params, "DefaultInstanceWarmup", WARMUP);
   const triggers = structure(structure(params, "InstanceLifecyclePolicy") ?? {}, "RetentionTriggers");
   const onAbandon = triggers === undefined ? undefined : oneOf(triggers, "TerminateHookAbandon", RETENTION);
+  const role = text(params, "ServiceLinkedRoleARN");
+  if (role !== undefined) group.serviceLinkedRoleArn = role;
   if (grace !== undefined) group.healthCheckGraceSeconds = grace;
   if (warmup !== undefined) group.defaultWarmupSeconds = warmup === -1 ? undefined : warmup;
   if (onAbandon !== undefined) group.retainsAbandoned = onAbandon === "retain";
@@ -171,11 +177,18 @@ function readLaunches(params: Params, world: World) {
     throw validationError(
       "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",
     );
-  const subnets = text(params, "VPCZoneIdentifier")?.split(",") ?? [];
-  if (subnets.length === 0) throw missingParameter("VPCZoneIdentifier");
-  const member = Object.fromEntries(subnets.map((subnet, index) => [String(index + 1), subnet.trim()]));
-  const { vpcId, zones } = placeOfSubnets({ Subnets: { member } }, world.region);
+  const place = readSubnets(params, world);
+  if (place === undefined) throw missingParameter("VPCZoneIdentifier");
+  const { vpcId, zones } = place;
   return { zones, blueprint: { vpcId, tags: readTags(params) as Map<string, string>, isSpot: false } };
+}
+
+/** The place of the group's subnets. Undefined if the call has none. */
+function readSubnets(params: Params, { region }: World): Pick<Place, "vpcId" | "zones"> | undefined {
+  const subnets = text(params, "VPCZoneIdentifier")?.split(",") ?? [];
+  if (subnets.length === 0) return undefined;
+  const member = Object.fromEntries(subnets.map((subnet, index) => [String(index + 1), subnet.trim()]));
+  return placeOfSubnets({ Subnets: { member } }, region);
 }
 
 function classicNamed(name: string, world: World) {

@@ -5,7 +5,7 @@ import type { ScalingActivity } from "../world/scaling-activity.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { atMost, type Bounds, type Params, requiredInteger, requiredText, text, texts } from "./params.ts";
-import { activityXml, describeScalingActivities } from "./scaling-activities.ts";
+import { begunActivityXml, describeScalingActivities } from "./scaling-activities.ts";
 import { checkGrowing, checkShrinking, memberNamed, namedGroup } from "./scaling-groups.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -32,7 +32,7 @@ export const scalingMemberActions: ApiActions = {
   EnterStandby(params, world) {
     return leave(params, world, {
       from: ["InService"],
-      change: (group, instance) => world.scaling.enterStandby(group, instance, world.clock.now()),
+      change: (group, instance, how) => world.scaling.enterStandby(group, instance, world.clock.now(), how),
     });
   },
 
@@ -44,15 +44,17 @@ export const scalingMemberActions: ApiActions = {
     const group = namedGroup(params, world);
     const members = named(params, group, world, ["Standby"]);
     checkGrowing(group, members.length);
-    group.desiredCapacity += members.length;
-    return changed(group, members, world, (instance) => world.scaling.exitStandby(group, instance, world.clock.now()));
+    return changed(group, members, world, ({ instance }) => {
+      const growth = resize(group, 1);
+      return world.scaling.exitStandby(group, instance, world.clock.now(), growth);
+    });
   },
 
   /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DetachInstances.html */
   DetachInstances(params, world) {
     return leave(params, world, {
       from: ["InService", "Standby"],
-      change: (group, instance) => world.scaling.detach(group, instance, world.clock.now()),
+      change: (group, instance, how) => world.scaling.detach(group, instance, world.clock.now(), how),
     });
   },
 
@@ -105,27 +107,34 @@ function leave(
     change,
   }: {
     readonly from: readonly string[];
-    readonly change: (group: AutoScalingGroup, instance: Instance) => ScalingActivity;
+    readonly change: (group: AutoScalingGroup, instance: Instance, how: string) => ScalingActivity;
   },
 ): XmlFields {
   const group = namedGroup(params, world);
   const members = named(params, group, world, from);
-  if (requiredText(params, "ShouldDecrementDesiredCapacity") === "true") {
-    // Members in Standby are not part of the capacity.
-    const count = members.filter(({ lifecycleState }) => lifecycleState === "InService").length;
-    checkShrinking(group, count);
-    group.desiredCapacity -= count;
-  }
-  return changed(group, members, world, (instance) => change(group, instance));
+  const shrinks = requiredText(params, "ShouldDecrementDesiredCapacity") === "true";
+  // Members in Standby are not part of the capacity.
+  const counts = ({ lifecycleState }: Member) => shrinks && lifecycleState === "InService";
+  checkShrinking(group, members.filter(counts).length);
+  return changed(group, members, world, (member) =>
+    change(group, member.instance, counts(member) ? resize(group, -1) : ""),
+  );
+}
+
+/** Changes the desired capacity. Returns how, as the causes of activities say it. */
+function resize(group: AutoScalingGroup, by: 1 | -1): string {
+  const before = group.desiredCapacity;
+  group.desiredCapacity += by;
+  return `, ${by > 0 ? "increasing" : "shrinking"} the capacity from ${before} to ${group.desiredCapacity}`;
 }
 
 function changed(
   group: AutoScalingGroup,
   members: readonly Member[],
   world: World,
-  change: (instance: Instance) => ScalingActivity,
+  change: (member: Member) => ScalingActivity,
 ): XmlFields {
-  const activities = members.map(({ instance }) => activityXml(change(instance), group, world));
+  const activities = members.map((member) => begunActivityXml(change(member), group, world));
   world.catchUp();
   return { Activities: { member: activities } };
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Random } from "../random.ts";
 import type { Announcement } from "../world/announcement.ts";
+import { domainOf } from "../world/arn.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
 import { eventBridgeBodies } from "./event-bridge.ts";
 import { hookNotification, testNotification } from "./hook-notification.ts";
@@ -150,7 +151,7 @@ interface Topic {
  * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
 function snsEnvelope(message: string, { arn, region, random }: Topic, at: number): string {
-  const host = `https://sns.${region}.amazonaws.com`;
+  const host = `https://sns.${region}.${domainOf(region)}`;
   return JSON.stringify({
     Type: "Notification",
     MessageId: random.uuid("event"),

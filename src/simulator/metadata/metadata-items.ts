@@ -1,4 +1,4 @@
-import { isoSeconds, partitionOf, zoneIdOf } from "../world/arn.ts";
+import { domainOf, isoSeconds, partitionOf, zoneIdOf } from "../world/arn.ts";
 import { type Instance, reservationIdOf } from "../world/instance.ts";
 import { macOf } from "../world/network-interface.ts";
 import type { World } from "../world/world.ts";
@@ -38,8 +38,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
   "meta-data/profile": () => "default-hvm",
   "meta-data/reservation-id": reservationIdOf,
   "meta-data/security-groups": () => "default",
-  "meta-data/services/domain": (_, { region }) =>
-    partitionOf(region) === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com",
+  "meta-data/services/domain": (_, { region }) => domainOf(region),
   "meta-data/services/partition": (_, { region }) => partitionOf(region),
   "meta-data/spot/instance-action": (instance, world) => {
     const interruption = world.interruptions.of(instance.id);

@@ -46,10 +46,21 @@ export function partitionOf(region: string): string {
   return PARTITIONS[prefix] ?? "aws";
 }
 
+/** The domain of AWS's names. https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html */
+export function domainOf(region: string): string {
+  return partitionOf(region) === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+}
+
 /** `2026-01-01T00:00:00Z`, from milliseconds since the epoch. */
 export function isoSeconds(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, "2026-01-01T00:00:00".length)}Z`;
 }
+
+/**
+ * The hosted zone of the names of load balancers. On AWS each region has its own.
+ * https://docs.aws.amazon.com/general/latest/gr/elb.html
+ */
+export const HOSTED_ZONE_ID = "Z32O12XQLNTSW2";
 
 const COMPASS = /north|south|east|west|central/g;
 
@@ -72,5 +83,5 @@ export function numberedDnsName(
   region: string,
 ): string {
   const number = Number(BigInt(`0x${digits}`) % BigInt(2 ** 31));
-  return `${scheme === "internal" ? "internal-" : ""}${name}-${number}.${region}.elb.amazonaws.com`;
+  return `${scheme === "internal" ? "internal-" : ""}${name}-${number}.${region}.elb.${domainOf(region)}`;
 }

@@ -52,7 +52,7 @@ export const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
 export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
-  readonly zones: readonly string[];
+  zones: readonly string[];
   minSize: number;
   maxSize: number;
   desiredCapacity: number;
@@ -61,6 +61,8 @@ export class AutoScalingGroup {
   /** How long failed health checks of a new member are ignored. */
   healthCheckGraceSeconds = 300;
   defaultWarmupSeconds: number | undefined;
+  /** The ARN of the role that a caller has set. Undefined: AWS's own role, which every account has. */
+  serviceLinkedRoleArn: string | undefined;
   /** The configuration of instances that it launches. Undefined: they are like its members. */
   configuration: LaunchConfiguration | undefined;
   hooks: readonly LifecycleHook[];
@@ -157,6 +159,16 @@ export class AutoScalingGroup {
     const inZone = (zone: string) => this.members(now).filter(({ instance }) => instance.zone === zone).length;
     const [zone] = this.zones.toSorted((a, b) => inZone(a) - inZone(b));
     return zone === undefined ? undefined : { ...this.#blueprint, zone };
+  }
+
+  /** The VPC of its subnets. Undefined as long as it is unknown: the group has had no member and no configuration. */
+  get vpcId(): string | undefined {
+    if (this.#blueprint !== undefined) return this.#blueprint.vpcId;
+    for (const id of this.#instanceIds) {
+      const instance = this.#surroundings.instance(id);
+      if (instance !== undefined) return instance.vpcId;
+    }
+    return undefined;
   }
 
   /**

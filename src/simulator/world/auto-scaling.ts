@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Announcement, WorldChange } from "./announcement.ts";
+import { isoSeconds } from "./arn.ts";
 import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
@@ -31,6 +32,7 @@ interface Surroundings extends ScalingSurroundings {
 /** The tag that AWS sets on the members of a group. */
 const GROUP_TAG = "aws:autoscaling:groupName";
 const BY_CAPACITY = "in response to a difference between desired and actual capacity";
+const SET_CAPACITY = "explicitly set group desired capacity";
 const BY_REFRESH = "in response to an instance refresh";
 const BY_HEALTH = "in response to an EC2 instance status check failure";
 
@@ -103,27 +105,29 @@ export class AutoScaling {
    * Moves a member to Standby. A group that launches instances replaces it, unless the desired capacity was lowered.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-enter-exit-standby.html
    */
-  enterStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+  enterStandby(group: AutoScalingGroup, instance: Instance, now: number, change = ""): ScalingActivity {
     const leavesAt = group.enterStandby(instance.id, now);
     this.#replaceLater(group, instance, now);
     return this.#record(group, instance, {
       description: `Moving EC2 instance to Standby: ${instance.id}`,
-      cause: `At ${isoOf(now)} instance ${instance.id} was moved to standby in response to a user request.`,
+      cause: `At ${isoSeconds(now)} instance ${instance.id} was moved to standby in response to a user request${change}.`,
       startedAt: now,
       endsAt: leavesAt,
       progress: (at) => (at < leavesAt() ? "WaitingForELBConnectionDraining" : "InProgress"),
+      percentUntilThen: 50,
     });
   }
 
   /** Returns a member to service. If its machine is off, a group that launches instances replaces it as unhealthy. */
-  exitStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+  exitStandby(group: AutoScalingGroup, instance: Instance, now: number, change = ""): ScalingActivity {
     group.exitStandby(instance.id);
     const activity = this.#record(group, instance, {
       description: `Moving EC2 instance out of Standby: ${instance.id}`,
-      cause: `At ${isoOf(now)} instance ${instance.id} was moved out of standby in response to a user request.`,
+      cause: `At ${isoSeconds(now)} instance ${instance.id} was moved out of standby in response to a user request${change}.`,
       startedAt: now,
       endsAt: () => now,
       progress: () => "PreInService",
+      percentUntilThen: 30,
     });
     this.refreshes.lookAt(group, now);
     if (instance.isOff) this.#onLoss(instance);
@@ -135,16 +139,17 @@ export class AutoScaling {
    * Detaches a member. The instance continues to run.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html
    */
-  detach(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+  detach(group: AutoScalingGroup, instance: Instance, now: number, change = ""): ScalingActivity {
     const leavesAt = group.beginDetaching(instance.id, now);
     this.#replaceLater(group, instance, now);
     this.#world.dueAt(leavesAt());
     return this.#record(group, instance, {
       description: `Detaching EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(now)} instance ${instance.id} was detached in response to a user request.`,
+      cause: `At ${isoSeconds(now)} instance ${instance.id} was detached in response to a user request${change}.`,
       startedAt: now,
       endsAt: leavesAt,
       progress: (at) => (at < leavesAt() ? "WaitingForELBConnectionDraining" : "InProgress"),
+      percentUntilThen: 50,
     });
   }
 
@@ -154,22 +159,28 @@ export class AutoScaling {
     this.#registerWithOwn(group, instance);
     return this.#record(group, instance, {
       description: `Attaching an existing EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(now)} an instance was attached in response to a user request.`,
+      cause: `At ${isoSeconds(now)} an instance was attached in response to a user request.`,
       startedAt: now,
       endsAt: () => now,
       progress: () => "InProgress",
     });
   }
 
-  /** Terminates surplus members. A group that launches instances launches the missing ones. */
-  setCapacity(group: AutoScalingGroup, desired: number, now: number): void {
+  /**
+   * Terminates surplus members. A group that launches instances launches the missing ones. `request`: the words in which AWS
+   * names the caller's request.
+   */
+  setCapacity(group: AutoScalingGroup, desired: number, now: number, request = SET_CAPACITY): void {
+    const change = `changing the desired capacity from ${group.desiredCapacity} to ${desired}`;
+    const trigger = `At ${isoSeconds(now)} a user request ${request} ${change}.  `;
     const reason = `in response to a user request that set the desired capacity from ${group.desiredCapacity} to ${desired}`;
     group.desiredCapacity = desired;
     for (let extra = group.capacity(now) - desired; extra > 0; extra--) {
       const instance = group.leastNeeded(now);
       if (instance !== undefined) this.beginScaleIn(group, instance, now, reason);
     }
-    for (let missing = desired - group.capacity(now); missing > 0; missing--) this.#replaceLater(group, undefined, now);
+    for (let missing = desired - group.capacity(now); missing > 0; missing--)
+      this.#replaceLater(group, undefined, now, trigger);
   }
 
   #begin(
@@ -187,7 +198,7 @@ export class AutoScaling {
     this.#record(group, instance, {
       id: scaleIn.activityId,
       description: `${what} EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(now)} instance ${instance.id} was taken out of service ${reason}.`,
+      cause: `At ${isoSeconds(now)} instance ${instance.id} was taken out of service ${reason}.`,
       startedAt: now,
       endsAt: () => (scaleIn.isRetained ? undefined : endsAt()),
       progress: (at) => scaleIn.progress(at),
@@ -201,9 +212,13 @@ export class AutoScaling {
     if (group.launchMs === undefined) this.#world.at(now, (at) => this.#replace(group, instance, at));
   }
 
-  /** `like`: the machine that is replaced. Absent: the launched machine is like the group's model. */
-  #replaceLater(group: AutoScalingGroup, like: Instance | undefined, now: number): void {
-    if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
+  /**
+   * `like`: the machine that is replaced. Absent: the launched machine is like the group's model. `trigger`: the sentence about
+   * the caller's request, with which the cause begins.
+   */
+  #replaceLater(group: AutoScalingGroup, like: Instance | undefined, now: number, trigger = ""): void {
+    if (group.launchMs === undefined) return;
+    this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at, trigger));
   }
 
   #record(
@@ -278,12 +293,15 @@ export class AutoScaling {
     for (const own of group.classics) this.#world.registerClassic(own, id);
   }
 
-  #replace(group: AutoScalingGroup, lost: Instance | undefined, at: number): void {
+  #replace(group: AutoScalingGroup, lost: Instance | undefined, at: number, trigger = ""): void {
     const like = lost ?? group.model(at);
-    if (like !== undefined && group.capacity(at) < group.desiredCapacity) this.#launch(group, like, at, BY_CAPACITY);
+    const capacity = group.capacity(at);
+    if (like === undefined || capacity >= group.desiredCapacity) return;
+    const reason = `${BY_CAPACITY}, increasing the capacity from ${capacity} to ${capacity + 1}`;
+    this.#launch(group, like, at, reason, trigger);
   }
 
-  #launch(group: AutoScalingGroup, like: Likeness, at: number, reason: string): void {
+  #launch(group: AutoScalingGroup, like: Likeness, at: number, reason: string, trigger = ""): void {
     const instance = this.#world.launchInstance(likenessOf(like, this.#world), at);
     group.join(instance);
     group.configure(instance.id, this.refreshes.configurationOf(group));
@@ -291,7 +309,7 @@ export class AutoScaling {
     for (const [key, value] of group.tags) if (!group.ownTags.has(key)) instance.tags.set(key, value);
     this.#record(group, instance, {
       description: `Launching a new EC2 instance: ${instance.id}`,
-      cause: `At ${isoOf(at)} an instance was started ${reason}.`,
+      cause: `${trigger}At ${isoSeconds(at)} an instance was started ${reason}.`,
       startedAt: at,
       endsAt: () => at + this.#world.timing.pendingMs,
       progress: () => "InProgress",
@@ -319,8 +337,4 @@ export class AutoScaling {
   #leaving(): readonly { readonly group: AutoScalingGroup; readonly scaleIn: ScaleIn }[] {
     return [...this.groups.values()].flatMap((group) => group.scaleIns.map((scaleIn) => ({ group, scaleIn })));
   }
-}
-
-function isoOf(ms: number): string {
-  return new Date(ms).toISOString();
 }

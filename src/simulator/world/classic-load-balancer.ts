@@ -11,6 +11,8 @@ export interface ClassicListener {
   readonly port: number;
   readonly instanceProtocol: string;
   readonly instancePort: number;
+  /** The certificate of an HTTPS or SSL listener. */
+  readonly certificateArn?: string;
 }
 
 export interface ClassicLoadBalancerInput {

@@ -185,7 +185,8 @@ export class Instance {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html#ipbn-ec2-instance-hostname */
 export function privateNameOf(address: string, region: string): string {
-  return `ip-${address.replaceAll(".", "-")}.${region}.compute.internal`;
+  const domain = region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+  return `ip-${address.replaceAll(".", "-")}.${domain}`;
 }
 
 /** Each instance has a reservation of its own. */

@@ -18,6 +18,8 @@ export interface ScalingActivity {
   readonly endsAt: () => number | undefined;
   /** Its status until then. */
   readonly progress: (now: number) => ActivityStatus;
+  /** Its progress in percent until then. Default: 0. */
+  readonly percentUntilThen?: number;
 }
 
 /** How long AWS lists activities and instance refreshes. */

@@ -77,6 +77,11 @@ export class SecurityGroups {
     throw new AwsError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   }
 
+  /** The name of a group. Every group that was not created by a call is the default group of a VPC. */
+  nameOf(id: string | undefined): string {
+    return this.#byId.get(id ?? "")?.name ?? "default";
+  }
+
   delete(group: SecurityGroup): void {
     if (group.name === "default")
       throw new AwsError(
