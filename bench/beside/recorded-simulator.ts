@@ -15,6 +15,8 @@ export interface RecordedCall {
   readonly action: string;
   readonly requestId: string;
   readonly status: number;
+  /** The ARN of the target group that it is about. */
+  readonly group: string | undefined;
 }
 
 /** AWS at its documented quotas, which keeps every call that is made of it. */
@@ -36,6 +38,7 @@ export class RecordedSimulator extends Simulator {
       action: isClassic ? action.replace(/^\w+:/, "classic:") : action,
       requestId: headers["x-amzn-requestid"] ?? "",
       status,
+      group: new URLSearchParams(request.body).get("TargetGroupArn") ?? undefined,
     });
     return answered;
   }

@@ -26,8 +26,8 @@ const HEARTBEAT = { name: "autoscaling:RecordLifecycleActionHeartbeat" };
  * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
  */
 const HEARTBEAT_TIMEOUT_MIN_MS = 30_000;
-/** If one heartbeat fails with all its attempts, the next one is still in time. */
-const HEARTBEATS_PER_TIMEOUT = 3;
+/** The part of a hook's timeout after which a heartbeat is sent. The rest is for retries, and for a process that takes over. */
+const HEARTBEAT_AFTER = 0.4;
 /** It is better to begin a drain without its hook's deadline than to begin it later. */
 const TERMS_WAIT_MS = 2_000;
 const RETRY_MS = 5_000;
@@ -99,7 +99,7 @@ export class LifecycleHooks {
 
   async #intervalOf(action: LifecycleAction, signal: AbortSignal): Promise<number> {
     const terms = await this.#terms.of(action, TERMS_WAIT_MS, signal);
-    return (terms?.heartbeatMs ?? HEARTBEAT_TIMEOUT_MIN_MS) / HEARTBEATS_PER_TIMEOUT;
+    return (terms?.heartbeatMs ?? HEARTBEAT_TIMEOUT_MIN_MS) * HEARTBEAT_AFTER;
   }
 
   async #heartbeat(waiting: WaitingInstance, signal: AbortSignal): Promise<"sent" | "failed" | "over"> {
