@@ -5,10 +5,10 @@ import { KINDS } from "../../../bench/beside/region.ts";
 import { missingOf } from "../support/kubernetes-programs.ts";
 
 /**
- * The goal is 1, which `npm run bench:peers` judges. Measured: 1, 1 and 1.66, because an NLB's long hold is polled. A busy machine
- * lets a read come too late to be shared.
+ * The goal is 1, which `npm run bench:peers` judges. Measured: 0.99, 0.98 and 1. A busy machine lets a read come too late to be
+ * shared, and an NLB's long hold needs more reads than the others.
  */
-const CALLS_RATIO = { alb: 1.15, classic: 1.15, nlb: 1.8 };
+const CALLS_RATIO = { alb: 1.15, classic: 1.15, nlb: 1.3 };
 const missing = missingOf(NEEDED);
 
 describe.skipIf(missing !== undefined && process.env["CONFORMANCE"] !== "required")("beside lifecycle-manager", () => {
