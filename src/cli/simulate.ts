@@ -83,7 +83,7 @@ async function open(
         `hasta-la-vista: the process of ${id} has ended unexpectedly: the machine refuses connections until POST ${CONTROL_PREFIX}recoveries starts another
 `,
       );
-    const clock = clockOf(speed);
+    const clock = new ScaledClock(speed);
     return await openRegion(scenario, { clock, port, host, firstPort, signal, onUndelivered, onProgramEnded });
   } catch (error) {
     const { code, syscall, port: refused = port } = error as NodeJS.ErrnoException & { readonly port?: number };
@@ -104,13 +104,6 @@ async function open(
       ]);
     throw error;
   }
-}
-
-/** Its speed may be 0 once it runs. */
-function clockOf(speed: number): ScaledClock {
-  const clock = new ScaledClock(speed === 0 ? 1 : speed);
-  clock.setSpeed(speed);
-  return clock;
 }
 
 function complain(stderr: Output, what: string, { message }: Error): void {

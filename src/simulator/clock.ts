@@ -17,9 +17,12 @@ interface Timed {
   readonly wait: () => void;
 }
 
-/** Runs `speed` times as fast as the wall clock. With speed 1 it is the wall clock, until the speed changes. */
+/**
+ * Runs `speed` times as fast as the wall clock. With speed 1 it is the wall clock, until the speed changes. Throws
+ * `RangeError` for a negative speed.
+ */
 export class ScaledClock implements Clock {
-  #speed: number;
+  #speed = 1;
   /** The clock's time at `#started`, when the current speed began. */
   #origin = Date.now();
   #started = performance.now();
@@ -28,8 +31,7 @@ export class ScaledClock implements Clock {
   #advanced = Promise.resolve();
 
   constructor(speed: number) {
-    if (!(speed > 0 && Number.isFinite(speed))) throw new RangeError(`speed must be a positive number, not ${speed}`);
-    this.#speed = speed;
+    this.setSpeed(speed);
   }
 
   get speed(): number {

@@ -75,8 +75,19 @@ describe("a scaled clock", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses the speed %d", (speed) => {
+  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("refuses the speed %d", (speed) => {
     expect(() => new ScaledClock(speed)).toThrow(RangeError);
+  });
+
+  test("stands still from its beginning at speed 0, at a whole millisecond", async () => {
+    fakeTimers();
+    const clock = new ScaledClock(0);
+    const began = clock.now();
+    expect(Number.isInteger(began)).toBe(true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(clock.now()).toBe(began);
+    await clock.advance(500);
+    expect(clock.now()).toBe(began + 500);
   });
 
   test("runs by another speed from when it is set, also for those who sleep already", async () => {
