@@ -128,18 +128,23 @@ export class PollSchedule {
    */
   *confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
     const terms = this.#options.terms();
+    const now = this.#options.clock.now();
     const states = new Map(targets.map(({ target, state }) => [target, state]));
     for (const draining of held) {
       const { progress, registration } = draining;
       const state = states.get(registration.target) ?? "absent";
       if (progress === undefined || (state !== "draining" && state !== "absent")) continue;
       const { since, lastPoll = since, wasAbsent, wasBack } = progress;
+      // Where absence ends the hold, as with classic load balancers, a list of all may lack those that drain.
+      if (state === "absent" && terms.endsWhenAbsentMs !== undefined) continue;
       const wasDeregisteredAgain = state === "draining" && wasAbsent === true;
       // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.
       if (at <= since || at <= lastPoll || at >= this.endsFor([draining]) || wasBack === true || wasDeregisteredAgain)
         continue;
       const nextAt = nextPoll(terms, { ...progress, lastPoll: at, seenLeaving: true });
-      if (nextAt + mayEndAt(terms, progress) - since <= draining.owner.mustEndBy) yield { draining, state } as const;
+      // A poll that is made in any case confirms more: what a read shows before it can only be contradicted by an older answer.
+      if (nextAt > now && nextAt + mayEndAt(terms, progress) - since <= draining.owner.mustEndBy)
+        yield { draining, state } as const;
     }
   }
 

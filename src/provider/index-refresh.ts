@@ -9,6 +9,8 @@ import type { MembershipIndex } from "./membership-index.ts";
 const LIST_INTERVAL_MS = 60_000;
 /** The registered instances are read this often. The searches of drains list pools, but read no instances. */
 const INSTANCES_INTERVAL_MS = 60_000;
+/** At most one of this many calls reads them. */
+const INSTANCES_EVERY = 10;
 /** One of this many calls reads a pool's settings, which change less often than its members. */
 const SETTINGS_EVERY = 4;
 /** If drains need tags, another one of this many calls reads them. */
@@ -40,14 +42,14 @@ export class IndexRefresh {
   /** By pool id, since the last list. */
   readonly #failedAt = new Map<string, number>();
   #failure: IndexState["failure"] | undefined;
-  /** When the registered instances were last read, in milliseconds since the epoch. */
-  #instancesReadAt: number;
-  /** Whether they were read since every group was. */
-  #knowsInstances = false;
+  /** When EC2 was last asked about the registered instances, in milliseconds since the epoch, even if it refused. */
+  #instancesAskedAt: number;
+  /** Whether it was asked about them since every group was read. */
+  #hasAskedAboutAll = false;
 
   constructor(options: IndexRefreshOptions) {
     this.#options = options;
-    this.#instancesReadAt = options.clock.now();
+    this.#instancesAskedAt = options.clock.now();
   }
 
   /** Runs until `signal` aborts, and resolves then. A failure is retried later, because no caller waits for it. */
@@ -103,9 +105,9 @@ export class IndexRefresh {
     const undescribed = oldest([...pools], ({ pool, settings }) => this.#triedAt(pool, settings.knownAt));
     const isWhole = unread === undefined || Number.isFinite(unread.readAt);
     // At once when every group was read. Until then each drain reads its node, and the zones of the targets that would remain.
-    if (clock.now() - this.#instancesReadAt >= INSTANCES_INTERVAL_MS || (isWhole && !this.#knowsInstances)) {
-      this.#instancesReadAt = clock.now();
-      this.#knowsInstances = isWhole;
+    if (clock.now() - this.#instancesAskedAt >= this.#instancesIntervalMs || (isWhole && !this.#hasAskedAboutAll)) {
+      this.#instancesAskedAt = clock.now();
+      this.#hasAskedAboutAll = isWhole;
       return instances.refresh(index.instances(), by);
     }
     // Members first: a node can be deregistered without the settings, but not if it is unknown where it is registered.
@@ -124,6 +126,11 @@ export class IndexRefresh {
       this.#failedAt.set(pool.id, clock.now());
       throw error;
     }
+  }
+
+  /** At a very low rate, most calls must be left for the pools. */
+  get #instancesIntervalMs(): number {
+    return Math.max(INSTANCES_INTERVAL_MS, (INSTANCES_EVERY * 1_000) / this.#options.indexPerSecond);
   }
 
   /** One pool that keeps failing does not keep the others from their turn. */

@@ -21,7 +21,7 @@ export class KnownInstances {
   #known: ReadonlyMap<string, Node> = new Map();
   #at = Number.NEGATIVE_INFINITY;
   /** Those that the last read has described, and whether each was terminated. */
-  #isTerminated: ReadonlyMap<string, boolean> = new Map();
+  #terminated: ReadonlyMap<string, boolean> = new Map();
   /** Nodes that are being drained, by when a caller last asked whether they are terminated. No pool may list them any more. */
   readonly #watched = new Map<string, number>();
   /** Instances that callers have asked about, even if no pool lists them by id. The newest are last. */
@@ -70,13 +70,13 @@ export class KnownInstances {
     const now = this.#clock.now();
     this.#forgetUnwatched(now);
     for (const { id } of nodes) this.#watched.set(id, now);
-    const isRead = ({ id }: Pick<Node, "id">) => now - this.#at <= STATE_KEPT_MS && this.#isTerminated.has(id);
+    const isRead = ({ id }: Pick<Node, "id">) => now - this.#at <= STATE_KEPT_MS && this.#terminated.has(id);
     const found = await findTerminated(
       this.#aws,
       nodes.filter((node) => !isRead(node)),
       by,
     );
-    const known = nodes.filter((node) => isRead(node) && this.#isTerminated.get(node.id) === true);
+    const known = nodes.filter((node) => isRead(node) && this.#terminated.get(node.id) === true);
     return new Set([...found, ...known.map(({ id }) => id)]);
   }
 
@@ -87,14 +87,14 @@ export class KnownInstances {
     const ids = new Set([...registered, ...this.#watched.keys()]);
     if (ids.size === 0) return;
     const known = new Map<string, Node>();
-    const isTerminated = new Map<string, boolean>();
+    const terminated = new Map<string, boolean>();
     for (const instance of await describeInstances(this.#aws, { filter: "instance-id" }, () => [...ids], by)) {
-      isTerminated.set(instance.InstanceId ?? "", instance.State?.Name === "terminated");
+      terminated.set(instance.InstanceId ?? "", instance.State?.Name === "terminated");
       const node = this.#asNode(instance);
       if (node !== undefined) known.set(node.id, { ...node, asOf: at });
     }
     this.#known = known;
-    this.#isTerminated = isTerminated;
+    this.#terminated = terminated;
     this.#at = at;
   }
 

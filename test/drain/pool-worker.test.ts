@@ -105,6 +105,25 @@ describe("a read of the whole pool for another purpose", () => {
     expect(await askedAt(read)).toEqual([125, 425]);
   });
 
+  test("confirms nothing just before a poll that is made in any case, and may get an older answer", async () => {
+    const { scene: made, cloud, clock } = scene(1, 300_000);
+    const origin = clock.now();
+    const observe = cloud.observe.bind(cloud);
+    cloud.observe = async (pool, which, by) => {
+      const { at } = await observe(pool, which, by);
+      return { at, states: new Map(which().map(({ target }) => [target, "draining" as const])) };
+    };
+    const drained = made.ask("i-0");
+    await clock.advance(0);
+    const read = { at: origin + 299_500, targets: [], countNodes: () => 0 };
+    cloud.knownHealth = () => (clock.now() < read.at + 100 ? undefined : read);
+    expect(await clock.run(drained)).toMatchObject({
+      status: "drained",
+      registrations: [{ heldMs: 300_000, cameBack: 0 }],
+    });
+    expect(made.elapsedSeconds).toBe(300);
+  });
+
   test("confirms nothing where it was sent before, or shows the target live", async () => {
     const usual = [7, 67, 127, 187, 247, 300];
     expect(await askedAt(() => ({ at: 0 }))).toEqual(usual);

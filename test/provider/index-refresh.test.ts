@@ -43,6 +43,19 @@ describe("the index", () => {
     expect(region.callsOf("DescribeLoadBalancerAttributes").length).toBeGreaterThanOrEqual(1);
   });
 
+  test.each(["0.025", "0.04", "0.1"])("at the low rate of %s a second still reads each group", async (INDEX_RATE) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    for (let number = 0; number < 5; number++) region.group({ name: `g${number}`, nodes: [node] });
+    keptEngine(region, { INDEX_RATE });
+    await region.clock.advance(3_600_000);
+    for (const action of ["DescribeTargetHealth", "DescribeTargetGroupAttributes"])
+      expect(new Set(region.callsOf(action).map((params) => params.get("TargetGroupArn"))).size).toBe(5);
+    // The list takes every second call at the lowest of these rates, and a quarter of the others reads settings.
+    expect(region.callsOf("DescribeTargetHealth").length).toBeGreaterThanOrEqual(15);
+    expect(region.callsOf("DescribeInstances").length).toBeGreaterThan(1);
+  });
+
   test.each([
     ["asks how classic load balancers stand, for the guard", "1", 2],
     ["asks no classic load balancer where there is no guard", "0", 0],

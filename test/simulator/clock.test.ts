@@ -80,11 +80,10 @@ describe("a scaled clock", () => {
   });
 
   test("stands still from its beginning at speed 0, at a whole millisecond", async () => {
-    fakeTimers();
     const clock = new ScaledClock(0);
     const began = clock.now();
     expect(Number.isInteger(began)).toBe(true);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
     expect(clock.now()).toBe(began);
     await clock.advance(500);
     expect(clock.now()).toBe(began + 500);
