@@ -32,6 +32,10 @@ interface Known {
   /** Absent until AWS has answered, and if it could not be read. */
   answered?: HookTerms;
   freshUntil: number;
+  /** Ends the read. */
+  readonly abort: AbortController;
+  /** The signals of the callers that have asked for it and are not over. */
+  readonly callers: Set<AbortSignal>;
 }
 
 export interface HookTermsOptions {
@@ -59,8 +63,10 @@ export class KnownHookTerms {
   /** Undefined if AWS does not answer within `waitMs`, or at all. Then it is read again later. */
   async of(action: LifecycleAction, waitMs: number, signal: AbortSignal): Promise<HookTerms | undefined> {
     const { clock } = this.#options;
-    const { terms, answered } = this.#shared(action);
+    const known = this.#shared(action);
+    const { terms, answered } = known;
     if (answered !== undefined) return answered;
+    endWithCallers(known, signal);
     const limit = { reason: "timeout", at: clock.now() + waitMs } as const;
     try {
       return await withLimit({ clock, limit, signal }, () => terms);
@@ -75,14 +81,19 @@ export class KnownHookTerms {
     const key = JSON.stringify([action.groupName, action.hookName, action.place]);
     const known = this.#known.get(key);
     if (known !== undefined && clock.now() < known.freshUntil) return known;
+    const abort = newAbort();
     const asked: Known = {
-      terms: this.#ask(action).then(
+      abort,
+      callers: new Set(),
+      terms: this.#ask(action, abort.signal).then(
         (terms) => {
           asked.freshUntil = clock.now() + (terms === undefined ? UNKNOWN_FRESH_MS : FRESH_MS);
           if (terms !== undefined) asked.answered = terms;
           return terms;
         },
         () => {
+          // The next caller has not failed to read it.
+          if (abort.signal.aborted && this.#known.get(key) === asked) this.#known.delete(key);
           asked.freshUntil = clock.now() + UNKNOWN_FRESH_MS;
           return undefined;
         },
@@ -99,8 +110,7 @@ export class KnownHookTerms {
   }
 
   /** Shared by all callers, so that no single caller's abort cancels it. Its attempts are limited. */
-  async #ask(action: LifecycleAction): Promise<HookTerms | undefined> {
-    const { signal } = newAbort();
+  async #ask(action: LifecycleAction, signal: AbortSignal): Promise<HookTerms | undefined> {
     const input = { AutoScalingGroupName: action.groupName, LifecycleHookNames: [action.hookName] };
     const autoScaling = clientFor(action, this.#options);
     const { LifecycleHooks: hooks = [] } = await this.#options.caller.call<DescribeLifecycleHooksCommandOutput>(
@@ -114,4 +124,15 @@ export class KnownHookTerms {
     const globalMs = hook.GlobalTimeout === undefined ? HEARTBEATS_MAX * heartbeatMs : hook.GlobalTimeout * 1_000;
     return { heartbeatMs, globalMs: Math.min(GLOBAL_MAX_MS, globalMs) };
   }
+}
+
+/** A read that no caller needs any more would outlive the drain, and the process that stops. */
+function endWithCallers({ abort, callers }: Known, signal: AbortSignal): void {
+  if (callers.has(signal) || signal.aborted) return;
+  callers.add(signal);
+  const over = () => {
+    callers.delete(signal);
+    if (callers.size === 0) abort.abort(new Error("no drain needs the terms of the hook"));
+  };
+  signal.addEventListener("abort", over, { once: true });
 }
