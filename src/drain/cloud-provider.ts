@@ -182,6 +182,8 @@ export interface FoundRegistrations {
   readonly warning?: string;
 }
 
+export type Remembered = FoundRegistrations & { readonly asOf: number; readonly knownSince: number };
+
 /** What was known of a node at `asOf`, in milliseconds since the epoch. */
 export interface LastKnown extends FoundRegistrations {
   readonly node: Node;
@@ -292,10 +294,10 @@ export interface CloudProvider {
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
 
   /**
-   * The remembered registrations of the node, and from when on they may have changed, in milliseconds since the epoch.
-   * Undefined if some pool is not remembered: then only a search is complete.
+   * The remembered registrations of the node, from when on they may have changed (`asOf`), and since when each pool has been
+   * remembered (`knownSince`), in milliseconds since the epoch. Undefined if some pool is not: only a search is complete then.
    */
-  remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
+  remembered(node: Node, by: CallFor): Promise<Remembered | undefined>;
 
   /**
    * The node that the reference names and its registrations, as they were last read, no matter how long ago. Makes no call.

@@ -31,7 +31,7 @@ export interface MarkingOptions {
 }
 
 export interface ExclusionOptions extends MarkingOptions {
-  readonly cloud: Pick<CloudProvider, "remembered">;
+  readonly cloud: Pick<CloudProvider, "remembered" | "holdOfUnlistedMs">;
   /** The plan for what was found until now. Absent: there is no fast path. */
   readonly plan?: () => Pick<DrainPlan, "fastPath">;
 }
@@ -46,7 +46,8 @@ export class Exclusion {
   readonly #run: DrainRun;
   readonly #options: ExclusionOptions;
   readonly #signal: AbortSignal;
-  #isBlind = false;
+  /** Since when each pool of the node has been remembered, in milliseconds since the epoch. `Infinity`: one is not. */
+  #knownSince = Number.NEGATIVE_INFINITY;
   #marking: Marking | undefined;
   #isTaintPlanned = false;
   #isPlanned = false;
@@ -64,16 +65,24 @@ export class Exclusion {
     const { cloud } = this.#options;
     const remembered = await cloud.remembered(this.#run.node, this.#run.callFor(this.#signal)).catch(() => undefined);
     this.#signal.throwIfAborted();
-    this.#isBlind = remembered === undefined;
+    this.#knownSince = remembered?.knownSince ?? Number.POSITIVE_INFINITY;
   }
 
   /**
    * After the search: until when controllers may have deregistered a target that no search has seen registered, in
-   * milliseconds since the epoch. Undefined: everything was known before, or was found before the node was marked.
+   * milliseconds since the epoch. Undefined: everything was known before, or was found before the node was marked. It is
+   * unknown when another program marked the node: what the index has read since may lack what the node was in.
    */
   get unseenUntil(): number | undefined {
-    const hasBegun = this.#run.asked.isExcludedBefore || this.#marking !== undefined;
-    return this.#isBlind && hasBegun ? this.#options.clock.now() : undefined;
+    const { clock, cloud } = this.#options;
+    const { node, asked } = this.#run;
+    const now = clock.now();
+    const wasMissed = asked.isExcludedBefore && this.#knownSince > now - cloud.holdOfUnlistedMs(node);
+    return wasMissed || (this.#isBlind && this.#marking !== undefined) ? now : undefined;
+  }
+
+  get #isBlind(): boolean {
+    return this.#knownSince === Number.POSITIVE_INFINITY;
   }
 
   /**

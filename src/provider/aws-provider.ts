@@ -13,6 +13,7 @@ import {
   type PoolHealth,
   type PoolTerms,
   type Registration,
+  type Remembered,
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -186,7 +187,7 @@ export class AwsProvider implements CloudProvider, Machines {
     return this.#index.find(node, by);
   }
 
-  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+  async remembered(node: Node, by: CallFor): Promise<Remembered | undefined> {
     return this.#index.remembered(node, by);
   }
 

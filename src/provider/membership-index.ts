@@ -6,6 +6,7 @@ import {
   type Node,
   type Pool,
   type Registration,
+  type Remembered,
 } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { compareUrgency, type Urgency } from "../drain/urgency.ts";
@@ -102,7 +103,7 @@ export class MembershipIndex {
   }
 
   /** See `CloudProvider.remembered`. */
-  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+  async remembered(node: Node, by: CallFor): Promise<Remembered | undefined> {
     if (!this.isWarm(node) || node.isPartial === true) return undefined;
     const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
@@ -121,7 +122,8 @@ export class MembershipIndex {
     await Promise.all(byAddress);
     // It may be unknown whose an address is. Then this is not everything.
     search.throwIfFailed();
-    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf: this.#memory.since(node) };
+    const knownSince = this.#memory.knownSince(node);
+    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf: this.#memory.since(node), knownSince };
   }
 
   /** The same whatever its age, and without a call. Undefined if the memory is not complete, or there is none. */
@@ -168,6 +170,8 @@ export class MembershipIndex {
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
+    // Nothing was registered with a new group before.
+    if (group.readNumber === 0) group.knownSince = group.isNew ? Number.NEGATIVE_INFINITY : at;
     // Not before: a read that could not be evaluated must not end a search.
     group.readAt = at;
     group.readNumber = number;

@@ -51,6 +51,16 @@ export class Memory {
     return Math.min(pools.listedAt, ...pools.groupsOf(node).map(({ readAt }) => readAt));
   }
 
+  /** Since when the members of all of the node's groups have been known. `Infinity`: those of one are not. */
+  knownSince(node: Node): number {
+    return Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...this.#pools()
+        .groupsOf(node)
+        .map((group) => group.knownSince),
+    );
+  }
+
   /**
    * Everything that is known, whatever its age. Addresses in other networks are in doubt, because only a call could
    * show whether other machines have them. Undefined if one of the pools was never read.

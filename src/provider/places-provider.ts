@@ -13,6 +13,7 @@ import type {
   PoolHealth,
   PoolTerms,
   Registration,
+  Remembered,
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -81,9 +82,11 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#searches.of(node, by);
   }
 
-  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+  async remembered(node: Node, by: CallFor): Promise<Remembered | undefined> {
     const all = await this.#each(({ provider }) => provider.remembered(node, by));
-    return inAll(all.map((each) => each && asOfPlace(each)));
+    const known = inAll(all.map((each) => each && asOfPlace(each)));
+    const since = all.map((each) => each?.knownSince ?? Number.POSITIVE_INFINITY);
+    return known && { ...known, knownSince: Math.max(...since) };
   }
 
   lastKnown(reference: NodeReference): LastKnown | undefined {

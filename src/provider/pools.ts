@@ -161,6 +161,7 @@ export class Pools {
     const pool = { ...poolOfGroup(listing), ...this.#place };
     const before = this.groups.get(pool.id) ?? this.#unlisted.get(pool.id);
     const group = before instanceof TargetGroup ? before : new TargetGroup(pool, this.#context);
+    if (group !== before) group.isNew = Number.isFinite(this.listedAt);
     group.listed({
       pool,
       network: listing.VpcId ?? "",

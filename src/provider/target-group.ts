@@ -63,6 +63,10 @@ export class TargetGroup implements KnownPool {
   readAt = Number.NEGATIVE_INFINITY;
   /** The number of that read. 0: never. */
   readNumber = 0;
+  /** Since when its members have been known, in milliseconds since the epoch: its first read. `Infinity`: they are not. */
+  knownSince = Number.POSITIVE_INFINITY;
+  /** Whether earlier lists had no such group: it has been created since. */
+  isNew = false;
   /** What the list stores. */
   registrations: readonly Registration[] = [];
   /** Whether these are all. */

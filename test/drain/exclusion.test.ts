@@ -134,11 +134,12 @@ describe("a drain in a cluster", () => {
 
 describe("what controllers may have deregistered unseen", () => {
   test.each([
-    ["is held for as long as a load balancer may go on, where no pool was known before", false, 210],
-    ["is known where every pool was read before", true, 0],
-  ])("%s", async (_, remembersAll, waitedSeconds) => {
+    ["is held for as long as a load balancer may go on, where no pool was known before", false, 0, 210],
+    ["is held as long where every pool was first read a moment ago, perhaps after the controllers", true, 209_000, 210],
+    ["is known where every pool was read long before", true, 210_000, 0],
+  ])("%s", async (_, remembersAll, rememberedForMs, waitedSeconds) => {
     const { made, cloud } = scene();
-    cloud.remembersAll = remembersAll;
+    Object.assign(cloud, { remembersAll, rememberedForMs });
     cloud.addNode("i-8", "10.0.0.8");
     cloud.addPool("nlb", "tcp", [cloud.addNode("i-7", "10.0.0.7")]);
     const request = { ...made.request("i-8"), isExcludedBefore: true } as const;

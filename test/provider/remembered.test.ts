@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
-import { OTHER_VPC } from "./support.ts";
+import { OTHER_VPC, providerOf } from "./support.ts";
 
 /** A node in an ALB's group and a classic load balancer. */
 function scene() {
@@ -184,4 +184,19 @@ test("where AWS does not say whose an address in another VPC is, a plan from mem
     .plan({ node: { by: "id", value: node.id }, dryRun: true }, never)
     .catch((error: unknown) => error);
   expect(await region.clock.run(plan)).toMatchObject({ code: "unavailable" });
+});
+
+test("what is remembered says since when each group has been known; a group that is created later had no members before", async () => {
+  const { region, node } = scene();
+  const provider = providerOf(region, { indexPerSecond: 10 });
+  const by = { urgency: () => ({ purpose: "find", deadline: Infinity }) as const, signal: never };
+  const machine = await provider.resolve({ by: "id", value: node.id }, never);
+  const knownSince = async () => (await provider.provider.remembered(machine, by))?.knownSince;
+  expect(await knownSince()).toBeUndefined();
+  const firstReadAt = region.clock.now();
+  await provider.findRegistrations(machine, never);
+  await region.clock.advance(30_000);
+  region.group({ name: "created-later", nodes: [node] });
+  await provider.findRegistrations(machine, never);
+  expect(await knownSince()).toBe(firstReadAt);
 });

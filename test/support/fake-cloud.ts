@@ -13,6 +13,7 @@ import {
   type PoolTerms,
   type Registration,
   type RegistrationState,
+  type Remembered,
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
@@ -82,6 +83,8 @@ export class FakeCloud implements CloudProvider {
   readonly zones = new Map<string, string>();
   /** Whether every pool was read before anything is asked. */
   remembersAll = false;
+  /** For how long every pool has been remembered then, in milliseconds. */
+  rememberedForMs = 3_600_000;
   /** Whether it tells how pools fare without being asked. */
   knowsHealth = false;
   /** Targets that can't be registered. */
@@ -175,8 +178,10 @@ export class FakeCloud implements CloudProvider {
     if (late.length > 0) yield { registrations: late, elsewhere: [] };
   }
 
-  async remembered(): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
-    return this.remembersAll ? { registrations: [], elsewhere: [], asOf: this.#clock.now() } : undefined;
+  async remembered(): Promise<Remembered | undefined> {
+    const asOf = this.#clock.now();
+    const knownSince = asOf - this.rememberedForMs;
+    return this.remembersAll ? { registrations: [], elsewhere: [], asOf, knownSince } : undefined;
   }
 
   lastKnown(): undefined {
