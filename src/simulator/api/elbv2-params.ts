@@ -1,4 +1,4 @@
-import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, missingParameter, notSimulated, validationError } from "../aws-error.ts";
 import { attributeProblem } from "../world/attribute-values.ts";
 import type { HealthCheck } from "../world/health.ts";
 import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
@@ -26,8 +26,7 @@ export function actions(params: Params, name: string, world: World): readonly Ac
 /** The simulated load balancers only speak HTTP/1.1. A group for another version would not do what it promises. */
 export function checkProtocolVersion(params: Params): void {
   const version = oneOf(text(params, "ProtocolVersion") ?? "HTTP1", PROTOCOL_VERSIONS, "protocolVersion");
-  if (version !== "HTTP1")
-    throw new AwsError("NotSimulated", `The protocol version ${version} of target groups is not simulated`, 501);
+  if (version !== "HTTP1") throw notSimulated(`The protocol version ${version} of target groups is not simulated`);
 }
 
 /** A target group serves at most one load balancer. */

@@ -1,4 +1,4 @@
-import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, missingParameter, notSimulated, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, readTags } from "./action.ts";
@@ -30,21 +30,25 @@ const WARMUP: Bounds = [-1, Number.MAX_SAFE_INTEGER];
 const LAUNCH_MS = 10_000;
 const RETENTION = ["retain", "terminate"] as const;
 /**
- * Parameters that would change how a group behaves. Other parameters that are not read here are accepted, and have no
- * effect.
+ * Parameters that would change how a group behaves, each with the values with which it does not. Other parameters that
+ * are not read here are accepted, and have no effect.
  */
-const NOT_SIMULATED = [
-  "AvailabilityZoneDistribution",
-  "AvailabilityZoneImpairmentPolicy",
-  "CapacityRebalance",
-  "CapacityReservationSpecification",
-  "DeletionProtection",
-  "InstanceMaintenancePolicy",
-  "LaunchConfigurationName",
-  "MaxInstanceLifetime",
-  "NewInstancesProtectedFromScaleIn",
-  "TrafficSources",
-];
+const NOT_SIMULATED: Readonly<Record<string, readonly string[]>> = {
+  AvailabilityZoneDistribution: ["balanced-best-effort"],
+  AvailabilityZoneImpairmentPolicy: ["false", "IgnoreUnhealthy", "ReplaceUnhealthy"],
+  CapacityRebalance: ["false"],
+  CapacityReservationSpecification: ["default"],
+  DeletionProtection: ["none"],
+  HealthCheckType: ["EC2"],
+  // These values remove it.
+  InstanceMaintenancePolicy: ["-1"],
+  LaunchConfigurationName: [],
+  MaxInstanceLifetime: ["0"],
+  NewInstancesProtectedFromScaleIn: ["false"],
+  Operator: [],
+  TerminationPolicies: ["Default"],
+  TrafficSources: [],
+};
 
 /** Groups themselves. */
 export const scalingGroupActions: ApiActions = {
@@ -84,6 +88,7 @@ export const scalingGroupActions: ApiActions = {
       hooks,
     });
     for (const [key, value] of readTags(params)) group.tags.set(key, value);
+    for (const key of ownKeys(params)) group.ownTags.add(key);
     group.configuration = configuration;
     changeSettings(group, params);
     world.scaling.setCapacity(group, desired, world.clock.now(), "created an AutoScalingGroup");
@@ -107,7 +112,7 @@ export const scalingGroupActions: ApiActions = {
     checkSizes({ minSize, maxSize, desired });
     const configuration = readConfiguration(params);
     const place = readSubnets(params, world);
-    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId)) throw notSimulated("Another VPC");
+    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId)) throw settingNotSimulated("Another VPC");
     changeSettings(group, params);
     group.zones = place?.zones ?? group.zones;
     group.minSize = minSize;
@@ -133,16 +138,26 @@ export const scalingGroupActions: ApiActions = {
 };
 
 function checkSimulated(params: Params): void {
-  const health = text(params, "HealthCheckType") ?? "EC2";
-  if (health !== "EC2") throw notSimulated(`The health check type ${health}`);
-  const name = NOT_SIMULATED.find(
-    (one) => params[one] !== undefined && !["false", "none", ""].includes(String(params[one])),
-  );
-  if (name !== undefined) throw notSimulated(`The setting ${name}`);
+  for (const [name, harmless] of Object.entries(NOT_SIMULATED)) {
+    const values = valuesIn(params[name]).filter((value) => value !== "");
+    if (values.some((value) => !harmless.includes(value))) throw settingNotSimulated(`The setting ${name}`);
+  }
 }
 
-function notSimulated(what: string): AwsError {
-  return new AwsError("NotSimulated", `${what} of an Auto Scaling group is not simulated`, 501);
+function settingNotSimulated(what: string): AwsError {
+  return notSimulated(`${what} of an Auto Scaling group is not simulated`);
+}
+
+/** All texts in a parameter, which may be a structure or a list. */
+function valuesIn(parameter: string | Params | undefined): readonly string[] {
+  if (parameter === undefined) return [];
+  return typeof parameter === "string" ? [parameter] : Object.values(parameter).flatMap(valuesIn);
+}
+
+/** The keys of the tags that launched machines do not get. */
+function ownKeys(params: Params): ReadonlySet<string> {
+  const own = (structures(params, "Tags") ?? []).filter((tag) => text(tag, "PropagateAtLaunch") === "false");
+  return new Set(own.map((tag) => requiredText(tag, "Key")));
 }
 
 function checkSizes({ minSize, maxSize, desired }: Readonly<Record<"minSize" | "maxSize" | "desired", number>>): void {
@@ -158,10 +173,17 @@ function changeSettings(group: AutoScalingGroup, params: Params): void {
   const warmup = integer(params, "DefaultInstanceWarmup", WARMUP);
   const triggers = structure(structure(params, "InstanceLifecyclePolicy") ?? {}, "RetentionTriggers");
   const onAbandon = triggers === undefined ? undefined : oneOf(triggers, "TerminateHookAbandon", RETENTION);
+  const cooldown = integer(params, "DefaultCooldown", SECONDS);
+  const placement = text(params, "PlacementGroup");
+  const context = text(params, "Context");
   const role = text(params, "ServiceLinkedRoleARN");
   if (role !== undefined) group.serviceLinkedRoleArn = role;
   if (grace !== undefined) group.healthCheckGraceSeconds = grace;
   if (warmup !== undefined) group.defaultWarmupSeconds = warmup === -1 ? undefined : warmup;
+  if (cooldown !== undefined) group.cooldownSeconds = cooldown;
+  // An empty name removes it.
+  if (placement !== undefined) group.placementGroup = placement === "" ? undefined : placement;
+  if (context !== undefined) group.context = context;
   if (onAbandon !== undefined) group.retainsAbandoned = onAbandon === "retain";
 }
 
@@ -180,7 +202,8 @@ function readLaunches(params: Params, world: World) {
   const place = readSubnets(params, world);
   if (place === undefined) throw missingParameter("VPCZoneIdentifier");
   const { vpcId, zones } = place;
-  return { zones, blueprint: { vpcId, tags: readTags(params) as Map<string, string>, isSpot: false } };
+  // The group's own tags are copied at each launch.
+  return { zones, blueprint: { vpcId, tags: new Map<string, string>(), isSpot: false } };
 }
 
 /** The place of the group's subnets. Undefined if the call has none. */
