@@ -95,6 +95,19 @@ describe("SetSecurityGroups", () => {
     const { LoadBalancers = [] } = await v2.send(new DescribeLoadBalancersCommand({}));
     expect(LoadBalancers.map(({ SecurityGroups = [] }) => SecurityGroups)).toEqual([[id], [id], []]);
   });
+
+  test("says whether the rules of an NLB are for traffic through PrivateLink: by default they are", async () => {
+    const { region, v2, loadBalancer } = builder();
+    region.node();
+    const { id } = region.world.securityGroups.create({ name: "web", description: "web", vpcId: VPC });
+    const LoadBalancerArn = await loadBalancer("nlb", { Type: "network", SecurityGroups: [id] });
+    const about = { LoadBalancerArn, SecurityGroups: [id] };
+    const key = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    expect(await v2.send(new SetSecurityGroupsCommand(about))).toMatchObject({ [key]: "on" });
+    await v2.send(new SetSecurityGroupsCommand({ ...about, [key]: "off" }));
+    const { LoadBalancers } = await v2.send(new DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers).toMatchObject([{ [key]: "off" }]);
+  });
 });
 
 describe("a listener", () => {
@@ -227,4 +240,17 @@ describe("a classic load balancer", () => {
     await classic.send(new DeleteLoadBalancerListenersCommand({ LoadBalancerName: "old", LoadBalancerPorts: [80] }));
     expect(await ports()).toEqual([443]);
   });
+});
+
+test.each([
+  ["application", ["AnomalyDetection"], { Result: "normal", MitigationInEffect: "no" }],
+  ["application", ["All"], { Result: "normal", MitigationInEffect: "no" }],
+  ["application", [], undefined],
+  ["network", ["AnomalyDetection"], undefined],
+] as const)("the health of a target of an %s load balancer has anomalies with %o", async (type, include, expected) => {
+  const region = new SimulatedRegion();
+  const { arn: TargetGroupArn } = region.group({ name: "web", type, nodes: [region.node()] });
+  const command = new DescribeTargetHealthCommand({ TargetGroupArn, Include: [...include] });
+  const { TargetHealthDescriptions } = await region.clients().v2.send(command);
+  expect(TargetHealthDescriptions?.map(({ AnomalyDetection }) => AnomalyDetection)).toEqual([expected]);
 });

@@ -189,16 +189,16 @@ describe("a rule is refused", () => {
       message: "at least one value",
     },
     {
-      what: "with a condition that is not simulated",
-      change: () => ({ Conditions: [{ Field: "source-ip", Values: ["10.0.0.0/8"] }] }),
+      what: "with a condition on an unknown field",
+      change: () => ({ Conditions: [{ Field: "cookie", Values: ["a"] }] }),
       name: "ValidationError",
-      message: "enum value set: [path-pattern, host-header]",
+      message: "enum value set: [path-pattern, host-header, http-header, http-request-method, query-string, source-ip]",
     },
     {
       what: "with an unknown action",
       change: () => ({ Actions: [{ Type: "dance" }] }),
       name: "ValidationError",
-      message: "enum value set: [forward, fixed-response, redirect]",
+      message: "enum value set: [forward, fixed-response, redirect, authenticate-oidc",
     },
     {
       what: "that redirects to where the request came from",

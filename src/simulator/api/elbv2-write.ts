@@ -9,16 +9,16 @@ import {
 } from "../world/target-group-attributes.ts";
 import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
-import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
+import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS } from "./elbv2-change.ts";
+import { condition } from "./elbv2-conditions.ts";
 import {
   actions,
-  checkCertificates,
   checkName,
   checkProtocol,
   checkProtocols,
   checkProtocolVersion,
+  checkTransforms,
   checkUnshared,
-  condition,
   oneOf,
   readAttributes,
   readHealthCheck,
@@ -34,6 +34,7 @@ import {
 } from "./elbv2-read.ts";
 import { checkRegistration } from "./elbv2-registration.ts";
 import { checkConflicts } from "./group-conflicts.ts";
+import { readTls } from "./listener-tls.ts";
 import {
   type Params,
   PORT,
@@ -94,7 +95,7 @@ const changes: ApiActions = {
       targetType,
       ipAddressType,
       ...where,
-      ...readHealthCheck(params, { ...defaults, protocol: where.protocol }),
+      ...readHealthCheck(params, { ...defaults, protocol: where.protocol, targetType }),
     };
     const tags = readTags(params);
     const existing = [...world.targetGroups.values()].find((group) => group.name === name);
@@ -194,12 +195,9 @@ const changes: ApiActions = {
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     }
-    const certificateArns = readCertificates(params);
-    checkCertificates(protocol, certificateArns);
-    const sslPolicy = text(params, "SslPolicy");
+    const tls = readTls(params, protocol);
     const tags = readTags(params);
-    const listener =
-      existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions, certificateArns, sslPolicy });
+    const listener = existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions, ...tls });
     addTags(listener.tags, tags);
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
   },
@@ -210,6 +208,7 @@ const changes: ApiActions = {
     if (listener.rules.some((rule) => rule.priority === priority)) {
       throw new AwsError("PriorityInUse", `Priority '${priority}' is currently in use`);
     }
+    checkTransforms(params);
     const conditions = structures(params, "Conditions")?.map(condition);
     if (conditions === undefined) throw missingParameter("Conditions");
     const ruleActions = actions(params, "Actions", world);
