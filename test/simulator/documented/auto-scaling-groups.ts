@@ -297,6 +297,7 @@ export const scalingGroupRows: readonly Row[] = [
     given: [scaling("UpdateAutoScalingGroup", { AutoScalingGroupName, DefaultCooldown: 60 })],
     call: groups(),
     answers: group({ DefaultCooldown: 60 }),
+    moto: differs("missing", group({ DefaultCooldown: 300 })),
   },
   {
     says: "the activities of a deleted group are described where they are wanted",
@@ -305,5 +306,6 @@ export const scalingGroupRows: readonly Row[] = [
     given: [terminate(), scaling("DeleteAutoScalingGroup", { AutoScalingGroupName, ForceDelete: true })],
     call: scaling("DescribeScalingActivities", { IncludeDeletedGroups: true }),
     answers: { Activities: [{ AutoScalingGroupName: "workers", AutoScalingGroupState: "Deleted" }] },
+    moto: differs("missing", { Activities: [] }),
   },
 ];

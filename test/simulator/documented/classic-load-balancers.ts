@@ -61,6 +61,7 @@ export const classicBalancerRows: readonly Row[] = [
     answers: {
       LoadBalancerAttributes: { AdditionalAttributes: [{ Key: "elb.http.desyncmitigationmode", Value: "defensive" }] },
     },
+    moto: differs("missing", { LoadBalancerAttributes: { AdditionalAttributes: [] } }),
   },
   {
     says: "draining is on for as long as is set",

@@ -1,6 +1,6 @@
-import { including, refused } from "./comparison.ts";
+import { ABSENT, including, refused } from "./comparison.ts";
 import { EC2 } from "./pages.ts";
-import { ec2, type Row } from "./row.ts";
+import { differs, ec2, type Row } from "./row.ts";
 
 const ERRORS = `${EC2}/errors-overview.html`;
 const HTTP = { IpProtocol: "tcp", FromPort: 80, ToPort: 80, IpRanges: [{ CidrIp: "192.0.2.0/24" }] };
@@ -49,6 +49,7 @@ export const securityGroupRows: readonly Row[] = [
     given: [inUse, create, authorize],
     call: revoke,
     answers: { RevokedSecurityGroupRules: [{ SecurityGroupRuleId: "{rule}", FromPort: 80, IsEgress: false }] },
+    moto: differs("missing", { RevokedSecurityGroupRules: ABSENT }),
   },
   {
     says: "a rule has the tags that it is given",
@@ -86,6 +87,6 @@ export const securityGroupRows: readonly Row[] = [
     quote: "Indicates whether this is an IPv6 only subnet.",
     given: [inUse],
     call: ec2("DescribeSubnets", { Filters: [{ Name: "ipv6-native", Values: ["false"] }] }),
-    answers: { Subnets: including({ SubnetId: "{subnetA}", Ipv6Native: false, EnableDns64: false }) },
+    answers: { Subnets: including({ SubnetId: "{subnetA}", Ipv6Native: false }) },
   },
 ];
