@@ -170,6 +170,7 @@ describe("CreateAutoScalingGroup", () => {
     ["that uses capacity reservations only", { CapacityReservationSpecification: RESERVED }, "NotSimulated"],
     ["that insists on its zones", { AvailabilityZoneDistribution: BALANCED_ONLY }, "NotSimulated"],
     ["with zonal shifts", { AvailabilityZoneImpairmentPolicy: { ZonalShiftEnabled: true } }, "NotSimulated"],
+    ["with a capacity in CPUs", { DesiredCapacityType: "vcpu" }, "NotSimulated"],
     ["with another termination policy", { TerminationPolicies: ["OldestInstance"] }, "NotSimulated"],
   ])("refuses a group %s", async (_, input, name) => {
     const { create, described } = scene();

@@ -125,6 +125,9 @@ function unknownName(name: string): AwsError {
  * From `IpPermissions`, or from the flat parameters for one of them. One permission is a rule for each of its sources.
  */
 function readRules(params: Params, world: World): readonly NewRule[] {
+  // A group by its name is one of the default VPC.
+  const sourceName = text(params, "SourceSecurityGroupName");
+  if (sourceName !== undefined) throw unknownName(sourceName);
   const flat = text(params, "IpProtocol") === undefined ? undefined : [{ ...params, IpRanges: { 1: params } }];
   const permissions = structures(params, "IpPermissions") ?? flat;
   if (permissions === undefined)

@@ -26,6 +26,7 @@ import {
 } from "./elbv2-read.ts";
 import { readTls } from "./listener-tls.ts";
 import { type Bounds, integer, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
+import { checkSettings } from "./settings.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 export const PRIORITY: Bounds = [1, 50_000];
@@ -37,6 +38,7 @@ export const elbv2ChangeActions: ApiActions = {
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSubnets.html */
   SetSubnets(params, world) {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    checkSettings(params, { EnablePrefixForIpv6SourceNat: ["off"] }, "a load balancer");
     const { vpcId, zones, addresses } = placeOfSubnets(params, world.region);
     if (vpcId !== loadBalancer.vpcId)
       throw new AwsError(

@@ -274,9 +274,10 @@ function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): s
 
 export function zonesXml({ zones, vpcId, addresses }: LoadBalancer): XmlFields {
   const addressesIn = (zone: string) => {
-    const { allocationId, privateIp } = addresses.get(zone) ?? {};
-    if (allocationId === undefined && privateIp === undefined) return [];
-    return [{ AllocationId: allocationId, PrivateIPv4Address: privateIp }];
+    const address = addresses.get(zone);
+    if (address === undefined) return [];
+    const { allocationId, privateIp, ipv6 } = address;
+    return [{ AllocationId: allocationId, PrivateIPv4Address: privateIp, IPv6Address: ipv6 }];
   };
   return {
     member: zones.map((zone) => ({

@@ -45,6 +45,7 @@ import {
   text,
   texts,
 } from "./params.ts";
+import { checkSettings, type NotSimulated } from "./settings.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 /** A group of functions has no addresses: AWS accepts none of these and shows none. */
@@ -57,6 +58,12 @@ const GENEVE_PORT = 6_081;
 const VPC_ID = /^vpc-[0-9a-z]+$/;
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-tags.html */
 const TAGS_MAX = 50;
+/** Where the addresses of a load balancer come from. */
+const NOT_SIMULATED: NotSimulated = {
+  CustomerOwnedIpv4Pool: [],
+  EnablePrefixForIpv6SourceNat: ["off"],
+  IpamPools: [],
+};
 const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
 const changes: ApiActions = {
@@ -86,6 +93,7 @@ const changes: ApiActions = {
       throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
     const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
     checkProtocolVersion(params);
+    checkSettings(params, { TargetControlPort: [] }, "a target group");
     if (where.protocol === "GENEVE" && where.port !== GENEVE_PORT)
       throw validationError(`The port of a target group of the protocol 'GENEVE' must be ${GENEVE_PORT}`);
     const about = { ...where, targetType };
@@ -147,6 +155,7 @@ const changes: ApiActions = {
     const place = placeOfSubnets(params, world.region);
     if (type === "application" && place.zones.length < 2)
       throw validationError("At least two subnets in two different Availability Zones must be specified");
+    checkSettings(params, NOT_SIMULATED, "a load balancer");
     const securityGroups = readSecurityGroups(params, place.vpcId, world);
     const settings = {
       type,

@@ -1,4 +1,4 @@
-import { AwsError, missingParameter, notSimulated, validationError } from "../aws-error.ts";
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, readTags } from "./action.ts";
@@ -16,6 +16,7 @@ import {
 } from "./params.ts";
 import { namedGroup, oneOf } from "./scaling-groups.ts";
 import { hookFrom } from "./scaling-hooks.ts";
+import { checkSettings, type NotSimulated, settingNotSimulated } from "./settings.ts";
 import { type Place, placeOfSubnets } from "./subnets.ts";
 
 const NAME = /^[^\p{Cc}:]{1,255}$/u;
@@ -29,16 +30,18 @@ const WARMUP: Bounds = [-1, Number.MAX_SAFE_INTEGER];
  */
 const LAUNCH_MS = 10_000;
 const RETENTION = ["retain", "terminate"] as const;
+const GROUP = "an Auto Scaling group";
 /**
  * Parameters that would change how a group behaves, each with the values with which it does not. Other parameters that
  * are not read here are accepted, and have no effect.
  */
-const NOT_SIMULATED: Readonly<Record<string, readonly string[]>> = {
+const NOT_SIMULATED: NotSimulated = {
   AvailabilityZoneDistribution: ["balanced-best-effort"],
   AvailabilityZoneImpairmentPolicy: ["false", "IgnoreUnhealthy", "ReplaceUnhealthy"],
   CapacityRebalance: ["false"],
   CapacityReservationSpecification: ["default"],
   DeletionProtection: ["none"],
+  DesiredCapacityType: ["units"],
   HealthCheckType: ["EC2"],
   // These values remove it.
   InstanceMaintenancePolicy: ["-1"],
@@ -59,7 +62,7 @@ export const scalingGroupActions: ApiActions = {
   CreateAutoScalingGroup(params, world) {
     const name = requiredText(params, "AutoScalingGroupName");
     if (!NAME.test(name)) throw validationError(`The Auto Scaling group name '${name}' is not valid`);
-    checkSimulated(params);
+    checkSettings(params, NOT_SIMULATED, GROUP);
     if (world.autoScalingGroups.has(name))
       throw new AwsError(
         "AlreadyExists",
@@ -103,7 +106,7 @@ export const scalingGroupActions: ApiActions = {
    */
   UpdateAutoScalingGroup(params, world) {
     const group = namedGroup(params, world);
-    checkSimulated(params);
+    checkSettings(params, NOT_SIMULATED, GROUP);
     const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
     const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
     const given = integer(params, "DesiredCapacity", SIZE);
@@ -112,7 +115,8 @@ export const scalingGroupActions: ApiActions = {
     checkSizes({ minSize, maxSize, desired });
     const configuration = readConfiguration(params);
     const place = readSubnets(params, world);
-    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId)) throw settingNotSimulated("Another VPC");
+    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId))
+      throw settingNotSimulated("Another VPC", GROUP);
     changeSettings(group, params);
     group.zones = place?.zones ?? group.zones;
     group.minSize = minSize;
@@ -136,23 +140,6 @@ export const scalingGroupActions: ApiActions = {
     return undefined;
   },
 };
-
-function checkSimulated(params: Params): void {
-  for (const [name, harmless] of Object.entries(NOT_SIMULATED)) {
-    const values = valuesIn(params[name]).filter((value) => value !== "");
-    if (values.some((value) => !harmless.includes(value))) throw settingNotSimulated(`The setting ${name}`);
-  }
-}
-
-function settingNotSimulated(what: string): AwsError {
-  return notSimulated(`${what} of an Auto Scaling group is not simulated`);
-}
-
-/** All texts in a parameter, which may be a structure or a list. */
-function valuesIn(parameter: string | Params | undefined): readonly string[] {
-  if (parameter === undefined) return [];
-  return typeof parameter === "string" ? [parameter] : Object.values(parameter).flatMap(valuesIn);
-}
 
 /** The keys of the tags that launched machines do not get. */
 function ownKeys(params: Params): ReadonlySet<string> {

@@ -75,6 +75,7 @@ export interface ZoneAddress {
   /** The allocation id of an Elastic IP address. */
   readonly allocationId?: string;
   readonly privateIp?: string;
+  readonly ipv6?: string;
 }
 
 export interface LoadBalancerInput {
