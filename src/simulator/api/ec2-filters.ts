@@ -1,5 +1,5 @@
 import { AwsError } from "../aws-error.ts";
-import { matchesWildcard } from "../world/wildcard.ts";
+import { matchesWildcard } from "../world/rule-conditions.ts";
 import type { World } from "../world/world.ts";
 import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";

@@ -25,8 +25,16 @@ import {
   zonesXml,
 } from "./elbv2-read.ts";
 import { readTls } from "./listener-tls.ts";
-import { type Bounds, integer, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
-import { checkSettings } from "./settings.ts";
+import {
+  type Bounds,
+  checkSettings,
+  integer,
+  PORT,
+  requiredInteger,
+  requiredText,
+  structures,
+  text,
+} from "./params.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 export const PRIORITY: Bounds = [1, 50_000];

@@ -36,6 +36,8 @@ import { checkRegistration } from "./elbv2-registration.ts";
 import { checkConflicts } from "./group-conflicts.ts";
 import { readTls } from "./listener-tls.ts";
 import {
+  checkSettings,
+  type NotSimulated,
   type Params,
   PORT,
   requiredInteger,
@@ -45,7 +47,6 @@ import {
   text,
   texts,
 } from "./params.ts";
-import { checkSettings, type NotSimulated } from "./settings.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 /** A group of functions has no addresses: AWS accepts none of these and shows none. */

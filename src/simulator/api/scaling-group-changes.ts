@@ -5,10 +5,13 @@ import { type ApiActions, readTags } from "./action.ts";
 import { readConfiguration } from "./launch-configurations.ts";
 import {
   type Bounds,
+  checkSettings,
   integer,
+  type NotSimulated,
   type Params,
   requiredInteger,
   requiredText,
+  settingNotSimulated,
   structure,
   structures,
   text,
@@ -16,7 +19,6 @@ import {
 } from "./params.ts";
 import { namedGroup, oneOf } from "./scaling-groups.ts";
 import { hookFrom } from "./scaling-hooks.ts";
-import { checkSettings, type NotSimulated, settingNotSimulated } from "./settings.ts";
 import { type Place, placeOfSubnets } from "./subnets.ts";
 
 const NAME = /^[^\p{Cc}:]{1,255}$/u;
