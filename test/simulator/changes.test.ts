@@ -58,13 +58,17 @@ describe("SetSubnets", () => {
     const { v2, LoadBalancerArn } = inThreeZones();
     const SubnetMappings = [
       { SubnetId: subnet("a"), AllocationId: "eipalloc-1" },
-      { SubnetId: subnet("b"), PrivateIPv4Address: "10.0.32.9" },
+      { SubnetId: subnet("b"), PrivateIPv4Address: "10.0.32.9", IPv6Address: "2001:db8::9" },
     ];
     await v2.send(new SetSubnetsCommand({ LoadBalancerArn, SubnetMappings }));
     const { LoadBalancers } = await v2.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [LoadBalancerArn] }));
     expect(LoadBalancers?.[0]?.AvailabilityZones).toEqual([
       { ZoneName: "eu-west-1a", SubnetId: subnet("a"), LoadBalancerAddresses: [{ AllocationId: "eipalloc-1" }] },
-      { ZoneName: "eu-west-1b", SubnetId: subnet("b"), LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.32.9" }] },
+      {
+        ZoneName: "eu-west-1b",
+        SubnetId: subnet("b"),
+        LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.32.9", IPv6Address: "2001:db8::9" }],
+      },
     ]);
   });
 
