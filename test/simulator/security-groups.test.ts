@@ -164,6 +164,13 @@ test("an interface has the tags that it is given, and instances and interfaces a
   const byTag = { Filters: [{ Name: "tag:team", Values: ["web"] }] };
   const { NetworkInterfaces } = await ec2.send(new DescribeNetworkInterfacesCommand(byTag));
   expect(NetworkInterfaces).toMatchObject([{ NetworkInterfaceId: Resource, TagSet: Tags }]);
+  const byValue = {
+    Filters: [
+      { Name: "tag-value", Values: ["web"] },
+      { Name: "group-name", Values: ["default"] },
+    ],
+  };
+  expect((await ec2.send(new DescribeNetworkInterfacesCommand(byValue))).NetworkInterfaces).toHaveLength(1);
   const byKey = { Filters: [{ Name: "network-interface.tag-key", Values: ["team"] }] };
   expect((await ec2.send(new DescribeInstancesCommand(byKey))).Reservations).toHaveLength(1);
   await ec2.send(new DeleteTagsCommand({ Resources: [Resource], Tags }));

@@ -40,6 +40,7 @@ const FILTER_PATHS: Readonly<Record<string, string>> = {
   "availability-zone-id": "availabilityZoneId",
   description: "description",
   "group-id": "groupSet.groupId",
+  "group-name": "groupSet.groupName",
   "ipv6-addresses.ipv6-address": "ipv6AddressesSet.ipv6Address",
   "mac-address": "macAddress",
   "operator.managed": "operator.managed",
