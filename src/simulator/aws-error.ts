@@ -11,6 +11,9 @@ export class AwsError extends Error {
   }
 }
 
+/** For what AWS accepts and the simulator does not have: with a code and a status that AWS does not use for it. */
+export const notSimulated = (message: string) => new AwsError("NotSimulated", message, 501);
+
 export const validationError = (message: string) => new AwsError("ValidationError", message);
 
 /** AWS's form of message for a parameter that violates a constraint of its model. */

@@ -58,13 +58,17 @@ describe("SetSubnets", () => {
     const { v2, LoadBalancerArn } = inThreeZones();
     const SubnetMappings = [
       { SubnetId: subnet("a"), AllocationId: "eipalloc-1" },
-      { SubnetId: subnet("b"), PrivateIPv4Address: "10.0.32.9" },
+      { SubnetId: subnet("b"), PrivateIPv4Address: "10.0.32.9", IPv6Address: "2001:db8::9" },
     ];
     await v2.send(new SetSubnetsCommand({ LoadBalancerArn, SubnetMappings }));
     const { LoadBalancers } = await v2.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [LoadBalancerArn] }));
     expect(LoadBalancers?.[0]?.AvailabilityZones).toEqual([
       { ZoneName: "eu-west-1a", SubnetId: subnet("a"), LoadBalancerAddresses: [{ AllocationId: "eipalloc-1" }] },
-      { ZoneName: "eu-west-1b", SubnetId: subnet("b"), LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.32.9" }] },
+      {
+        ZoneName: "eu-west-1b",
+        SubnetId: subnet("b"),
+        LoadBalancerAddresses: [{ PrivateIPv4Address: "10.0.32.9", IPv6Address: "2001:db8::9" }],
+      },
     ]);
   });
 
@@ -94,6 +98,19 @@ describe("SetSecurityGroups", () => {
     await expect(refused).rejects.toMatchObject({ name: "InvalidConfigurationRequestException" });
     const { LoadBalancers = [] } = await v2.send(new DescribeLoadBalancersCommand({}));
     expect(LoadBalancers.map(({ SecurityGroups = [] }) => SecurityGroups)).toEqual([[id], [id], []]);
+  });
+
+  test("says whether the rules of an NLB are for traffic through PrivateLink: by default they are", async () => {
+    const { region, v2, loadBalancer } = builder();
+    region.node();
+    const { id } = region.world.securityGroups.create({ name: "web", description: "web", vpcId: VPC });
+    const LoadBalancerArn = await loadBalancer("nlb", { Type: "network", SecurityGroups: [id] });
+    const about = { LoadBalancerArn, SecurityGroups: [id] };
+    const key = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    expect(await v2.send(new SetSecurityGroupsCommand(about))).toMatchObject({ [key]: "on" });
+    await v2.send(new SetSecurityGroupsCommand({ ...about, [key]: "off" }));
+    const { LoadBalancers } = await v2.send(new DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers).toMatchObject([{ [key]: "off" }]);
   });
 });
 
@@ -227,4 +244,17 @@ describe("a classic load balancer", () => {
     await classic.send(new DeleteLoadBalancerListenersCommand({ LoadBalancerName: "old", LoadBalancerPorts: [80] }));
     expect(await ports()).toEqual([443]);
   });
+});
+
+test.each([
+  ["application", ["AnomalyDetection"], { Result: "normal", MitigationInEffect: "no" }],
+  ["application", ["All"], { Result: "normal", MitigationInEffect: "no" }],
+  ["application", [], undefined],
+  ["network", ["AnomalyDetection"], undefined],
+] as const)("the health of a target of an %s load balancer has anomalies with %o", async (type, include, expected) => {
+  const region = new SimulatedRegion();
+  const { arn: TargetGroupArn } = region.group({ name: "web", type, nodes: [region.node()] });
+  const command = new DescribeTargetHealthCommand({ TargetGroupArn, Include: [...include] });
+  const { TargetHealthDescriptions } = await region.clients().v2.send(command);
+  expect(TargetHealthDescriptions?.map(({ AnomalyDetection }) => AnomalyDetection)).toEqual([expected]);
 });

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type Action,
-  actionFor,
-  type Condition,
-  chooseGroup,
-  type Listener,
-} from "../../src/simulator/world/load-balancer.ts";
+import { type Action, actionFor, chooseGroup, type Listener } from "../../src/simulator/world/load-balancer.ts";
+import type { Condition, RuleRequest } from "../../src/simulator/world/rule-conditions.ts";
 
 const forward = (arn: string): Action => ({ type: "forward", groups: [{ arn, weight: 1 }] });
 
@@ -23,6 +18,7 @@ function listener(
     attributes: new Map(),
     certificateArns: [],
     sslPolicy: undefined,
+    alpnPolicy: undefined,
     rules: rules.map(({ priority, to, conditions }) => ({
       arn: `rule-${priority}`,
       priority,
@@ -36,7 +32,7 @@ function listener(
 const path = (...values: string[]): Condition => ({ field: "path-pattern", values });
 const host = (...values: string[]): Condition => ({ field: "host-header", values });
 
-function groupFor(of: Listener, request: { readonly host?: string; readonly path?: string }): string | undefined {
+function groupFor(of: Listener, request: Partial<RuleRequest>): string | undefined {
   const action = actionFor(of, { host: "example.com", path: "/", ...request });
   return action?.type === "forward" ? action.groups[0]?.arn : undefined;
 }
@@ -104,6 +100,35 @@ test.each([
 ])("the host $pattern and $host: $holds", ({ pattern, host: asked, holds }) => {
   const rules = listener({ priority: 1, to: "rule", conditions: [host(pattern)] });
   expect(groupFor(rules, { host: asked })).toBe(holds ? "rule" : "default");
+});
+
+const byHeader = (name: string, ...values: string[]): Condition => ({ field: "http-header", name, values });
+const byMethod = (...values: string[]): Condition => ({ field: "http-request-method", values });
+const byAddress = (...values: string[]): Condition => ({ field: "source-ip", values });
+const byQuery = (value: string, key?: string): Condition => ({
+  field: "query-string",
+  pairs: [{ value, ...(key === undefined ? {} : { key }) }],
+});
+
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+test.each<[what: string, condition: Condition, request: Partial<RuleRequest>, holds: boolean]>([
+  ["a header in any case", byHeader("User-Agent", "*chrome*"), { headers: { "user-agent": ["Chrome 1"] } }, true],
+  ["one of several headers", byHeader("X-A", "b"), { headers: { "x-a": ["a", "b"] } }, true],
+  ["another header", byHeader("X-A", "b"), { headers: { "x-b": ["b"] } }, false],
+  ["a method", byMethod("GET", "HEAD"), { method: "HEAD" }, true],
+  ["a method in another case", byMethod("get"), { method: "GET" }, false],
+  ["a key and its value", byQuery("v?", "version"), { query: "a=b&VERSION=V1" }, true],
+  ["another key", byQuery("v1", "version"), { query: "v=v1" }, false],
+  ["a value of any key", byQuery("*example*"), { query: "a=1&b=an-example" }, true],
+  ["a literal asterisk", byQuery("\\*", "a"), { query: "a=*" }, true],
+  ["a literal asterisk and another text", byQuery("\\*", "a"), { query: "a=b" }, false],
+  ["a block of addresses", byAddress("10.0.0.0/8", "2001:db8::/32"), { address: "10.1.2.3" }, true],
+  ["a block of IPv6 addresses", byAddress("10.0.0.0/8", "2001:db8::/32"), { address: "2001:db8::1" }, true],
+  ["another address", byAddress("10.0.0.0/8"), { address: "11.0.0.1" }, false],
+  ["no address", byAddress("0.0.0.0/0"), {}, false],
+])("a condition for %s", (_, condition, request, holds) => {
+  const rules = listener({ priority: 1, to: "rule", conditions: [condition] });
+  expect(groupFor(rules, request)).toBe(holds ? "rule" : "default");
 });
 
 describe("a weighted forward", () => {

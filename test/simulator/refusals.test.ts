@@ -7,8 +7,10 @@ import {
   AddTagsCommand,
   CreateListenerCommand,
   CreateLoadBalancerCommand,
+  type CreateLoadBalancerCommandInput,
   CreateRuleCommand,
   type CreateRuleCommandInput,
+  CreateTargetGroupCommand,
   DescribeTagsCommand,
   DescribeTargetHealthCommand,
   RegisterTargetsCommand,
@@ -16,6 +18,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { VPC } from "../support/simulated-region.ts";
 import { builder, forward } from "./builder.ts";
+import { oneAttempt } from "./one-attempt.ts";
 
 const ELB = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
 
@@ -189,16 +192,16 @@ describe("a rule is refused", () => {
       message: "at least one value",
     },
     {
-      what: "with a condition that is not simulated",
-      change: () => ({ Conditions: [{ Field: "source-ip", Values: ["10.0.0.0/8"] }] }),
+      what: "with a condition on an unknown field",
+      change: () => ({ Conditions: [{ Field: "cookie", Values: ["a"] }] }),
       name: "ValidationError",
-      message: "enum value set: [path-pattern, host-header]",
+      message: "enum value set: [path-pattern, host-header, http-header, http-request-method, query-string, source-ip]",
     },
     {
       what: "with an unknown action",
       change: () => ({ Actions: [{ Type: "dance" }] }),
       name: "ValidationError",
-      message: "enum value set: [forward, fixed-response, redirect]",
+      message: "enum value set: [forward, fixed-response, redirect, authenticate-oidc",
     },
     {
       what: "that redirects to where the request came from",
@@ -311,4 +314,21 @@ describe("a classic load balancer refuses", () => {
       classic.send(new ModifyLoadBalancerAttributesCommand({ LoadBalancerName: "old", LoadBalancerAttributes })),
     ).rejects.toMatchObject({ Code: "InvalidConfigurationRequest" });
   });
+});
+
+test.each<[string, Partial<CreateLoadBalancerCommandInput>]>([
+  ["a pool of addresses", { IpamPools: { Ipv4IpamPoolId: "ipam-pool-1" } }],
+  ["prefixes for UDP from IPv6", { Type: "network", EnablePrefixForIpv6SourceNat: "on" }],
+])("a load balancer with %s is refused as not simulated", async (_, input) => {
+  const { region } = builder();
+  const Subnets = ["a", "b"].map((zone) => `subnet-${VPC}-${zone}`);
+  const create = oneAttempt(region).v2.send(new CreateLoadBalancerCommand({ Name: "web", Subnets, ...input }));
+  await expect(create).rejects.toMatchObject({ name: "NotSimulated" });
+});
+
+test("a target group with a port for the control of targets is refused as not simulated", async () => {
+  const { region } = builder();
+  const input = { Name: "web", Protocol: "HTTP" as const, Port: 80, VpcId: VPC, TargetControlPort: 3_000 };
+  const create = oneAttempt(region).v2.send(new CreateTargetGroupCommand(input));
+  await expect(create).rejects.toMatchObject({ name: "NotSimulated" });
 });

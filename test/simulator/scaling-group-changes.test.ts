@@ -5,6 +5,7 @@ import {
   DeleteAutoScalingGroupCommand,
   DescribeAutoScalingGroupsCommand,
   DescribeScalingActivitiesCommand,
+  type DescribeScalingActivitiesCommandInput,
   StartInstanceRefreshCommand,
   TerminateInstanceInAutoScalingGroupCommand,
   UpdateAutoScalingGroupCommand,
@@ -25,6 +26,10 @@ const HOOK = {
   LifecycleTransition: "autoscaling:EC2_INSTANCE_TERMINATING",
   HeartbeatTimeout: 60,
 };
+
+const MAINTENANCE = { MinHealthyPercentage: 100, MaxHealthyPercentage: 200 };
+const RESERVED = { CapacityReservationPreference: "capacity-reservations-only" as const };
+const BALANCED_ONLY = { CapacityDistributionStrategy: "balanced-only" as const };
 
 /** A group of two in two zones, behind an ALB. */
 function scene() {
@@ -121,6 +126,34 @@ describe("CreateAutoScalingGroup", () => {
     expect([launched?.zone, launched?.tags.get("like")]).toEqual(["eu-west-1c", "this"]);
   });
 
+  test("keeps a tag for itself that is not for its machines", async () => {
+    const { clock, world, create, described } = scene();
+    const own = { Key: "team", Value: "web", PropagateAtLaunch: false };
+    await create({ Tags: [own, { Key: "stage", Value: "test", PropagateAtLaunch: true }] });
+    await clock.advance(60 * SECOND_MS);
+    const group = await described();
+    expect(group?.Tags).toMatchObject([own, { Key: "stage", PropagateAtLaunch: true }]);
+    const tags = world.instance(group?.Instances?.[0]?.InstanceId ?? "")?.tags;
+    expect([tags?.get("team"), tags?.get("stage")]).toEqual([undefined, "test"]);
+  });
+
+  test("keeps its cooldown, placement group and context, and takes settings that change nothing", async () => {
+    const { create, update, described } = scene();
+    await create({
+      DefaultCooldown: 60,
+      PlacementGroup: "near",
+      Context: "context",
+      TerminationPolicies: ["Default"],
+      InstanceMaintenancePolicy: { MinHealthyPercentage: -1, MaxHealthyPercentage: -1 },
+      AvailabilityZoneImpairmentPolicy: { ZonalShiftEnabled: false },
+      CapacityReservationSpecification: { CapacityReservationPreference: "default" },
+    });
+    expect(await described()).toMatchObject({ DefaultCooldown: 60, PlacementGroup: "near", Context: "context" });
+    await update({ DefaultCooldown: 0, PlacementGroup: "" });
+    expect(await described()).toMatchObject({ DefaultCooldown: 0, Context: "context" });
+    expect((await described())?.PlacementGroup).toBeUndefined();
+  });
+
   test.each<[string, Partial<CreateAutoScalingGroupCommandInput>, string]>([
     ["without anything to launch", { LaunchTemplate: undefined }, "ValidationError"],
     ["without subnets", { VPCZoneIdentifier: undefined }, "ValidationError"],
@@ -132,6 +165,13 @@ describe("CreateAutoScalingGroup", () => {
     ["of a classic load balancer that is not there", { LoadBalancerNames: ["none"] }, "ValidationError"],
     ["with health checks that are not simulated", { HealthCheckType: "ELB" }, "NotSimulated"],
     ["with a setting that is not simulated", { MaxInstanceLifetime: 86_400 }, "NotSimulated"],
+    ["with a maintenance policy", { InstanceMaintenancePolicy: MAINTENANCE }, "NotSimulated"],
+    ["with traffic sources", { TrafficSources: [{ Identifier: "arn", Type: "elbv2" }] }, "NotSimulated"],
+    ["that uses capacity reservations only", { CapacityReservationSpecification: RESERVED }, "NotSimulated"],
+    ["that insists on its zones", { AvailabilityZoneDistribution: BALANCED_ONLY }, "NotSimulated"],
+    ["with zonal shifts", { AvailabilityZoneImpairmentPolicy: { ZonalShiftEnabled: true } }, "NotSimulated"],
+    ["with a capacity in CPUs", { DesiredCapacityType: "vcpu" }, "NotSimulated"],
+    ["with another termination policy", { TerminationPolicies: ["OldestInstance"] }, "NotSimulated"],
   ])("refuses a group %s", async (_, input, name) => {
     const { create, described } = scene();
     await expect(create(input)).rejects.toMatchObject({ name });
@@ -172,6 +212,7 @@ describe("UpdateAutoScalingGroup", () => {
       AvailabilityZones: ["eu-west-1c"],
       Instances: [...["a", "b", "c"].map((letter) => ({ AvailabilityZone: `eu-west-1${letter}` }))],
     });
+    await expect(update({ InstanceMaintenancePolicy: MAINTENANCE })).rejects.toMatchObject({ name: "NotSimulated" });
     await expect(update({ VPCZoneIdentifier: "subnet-vpc-0aaaaaaaaaaaaaaaa-eu-west-1a" })).rejects.toMatchObject({
       name: "NotSimulated",
     });
@@ -239,5 +280,23 @@ describe("DeleteAutoScalingGroup", () => {
     expect(await described()).toBeUndefined();
     const running = [...world.instances.keys()].filter((id) => world.isRunning(id));
     expect(running).toEqual([]);
+  });
+
+  test("leaves the group's activities, for callers who ask for deleted groups", async () => {
+    const { clock, create, remove, scaling } = scene();
+    await create({ DesiredCapacity: 1 });
+    await clock.advance(60 * SECOND_MS);
+    await remove(true);
+    const activities = async (about: DescribeScalingActivitiesCommandInput) =>
+      (await scaling.send(new DescribeScalingActivitiesCommand(about))).Activities;
+    expect(await activities({})).toEqual([]);
+    const left = [{ AutoScalingGroupName, AutoScalingGroupState: "Deleted", StatusCode: "Successful" }];
+    expect(await activities({ IncludeDeletedGroups: true })).toMatchObject(left);
+    expect(await activities({ AutoScalingGroupName, IncludeDeletedGroups: true })).toMatchObject(left);
+    await expect(activities({ AutoScalingGroupName })).rejects.toMatchObject({ name: "ValidationError" });
+    await create({ DesiredCapacity: 1 });
+    await clock.advance(60 * SECOND_MS);
+    const both = (await activities({ AutoScalingGroupName, IncludeDeletedGroups: true })) ?? [];
+    expect(both.map((one) => one.AutoScalingGroupState)).toEqual([undefined, "Deleted"]);
   });
 });

@@ -1,4 +1,4 @@
-import { AwsError } from "../aws-error.ts";
+import { AwsError, notSimulated } from "../aws-error.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions, Caller } from "./action.ts";
 import { isAwsAction } from "./action-names.ts";
@@ -241,11 +241,6 @@ function unknownService(version: string, action: string | undefined, { authoriza
   if (signedFor !== undefined && !SIGNING_NAMES.has(signedFor))
     return notSimulated(`The service ${signedFor} is not simulated: ${action ?? path ?? "/"} was called`);
   return new AwsError("InvalidAction", `The version '${version}' is not simulated`);
-}
-
-/** With a code and a status that AWS does not use for it. */
-function notSimulated(message: string): AwsError {
-  return new AwsError("NotSimulated", message, 501);
 }
 
 /** Every answer of AWS has its time, to the second. */

@@ -1,5 +1,10 @@
 import { AwsError, classicNotFound, missingParameter } from "../aws-error.ts";
-import type { AccessLog, ClassicListener, ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import {
+  type AccessLog,
+  type ClassicListener,
+  type ClassicLoadBalancer,
+  DESYNC_MITIGATION_MODES,
+} from "../world/classic-load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
@@ -104,7 +109,12 @@ export function readListeners(params: Params): readonly ClassicListener[] {
   return listeners;
 }
 
-type Changeable = Pick<ClassicLoadBalancer, "draining" | "isCrossZone" | "idleTimeoutSeconds" | "accessLog">;
+export const DESYNC_MITIGATION_MODE = "elb.http.desyncmitigationmode";
+
+type Changeable = Pick<
+  ClassicLoadBalancer,
+  "draining" | "isCrossZone" | "idleTimeoutSeconds" | "accessLog" | "desyncMitigationMode"
+>;
 
 /** The settings of the call. Missing ones are missing here. */
 export function readAttributes(attributes: Params, { draining }: ClassicLoadBalancer): Partial<Changeable> {
@@ -136,7 +146,17 @@ export function readAttributes(attributes: Params, { draining }: ClassicLoadBala
           ),
         }),
     ...(accessLog === undefined ? {} : { accessLog: readAccessLog(accessLog) }),
+    ...Object.assign({}, ...(structures(attributes, "AdditionalAttributes") ?? []).map(readAdditional)),
   };
+}
+
+function readAdditional(attribute: Params): Pick<Changeable, "desyncMitigationMode"> {
+  const key = requiredText(attribute, "Key");
+  const value = text(attribute, "Value");
+  const mode = DESYNC_MITIGATION_MODES.find((known) => known === value);
+  if (key !== DESYNC_MITIGATION_MODE || mode === undefined)
+    throw new AwsError("InvalidConfigurationRequest", `The attribute '${key}' cannot be '${value}'`, 409);
+  return { desyncMitigationMode: mode };
 }
 
 function readAccessLog(params: Params): AccessLog {

@@ -5,7 +5,15 @@ import { digitsOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import { CLASSIC_LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
-import { classicChangeActions, find, named, readAttributes, readListeners, subnetIds } from "./classic-change.ts";
+import {
+  classicChangeActions,
+  DESYNC_MITIGATION_MODE,
+  find,
+  named,
+  readAttributes,
+  readListeners,
+  subnetIds,
+} from "./classic-change.ts";
 import { checkName } from "./elbv2-params.ts";
 import { pageOf } from "./paging.ts";
 import {
@@ -195,7 +203,8 @@ function healthCheckXml(loadBalancer: ClassicLoadBalancer): XmlFields {
   };
 }
 
-function attributesXml({ draining, isCrossZone, idleTimeoutSeconds, accessLog }: ClassicLoadBalancer): XmlFields {
+function attributesXml(loadBalancer: ClassicLoadBalancer): XmlFields {
+  const { draining, isCrossZone, idleTimeoutSeconds, accessLog, desyncMitigationMode } = loadBalancer;
   const { enabled, bucket, prefix, emitIntervalMinutes } = accessLog;
   return {
     LoadBalancerAttributes: {
@@ -208,6 +217,7 @@ function attributesXml({ draining, isCrossZone, idleTimeoutSeconds, accessLog }:
       },
       ConnectionDraining: { Enabled: draining.enabled, Timeout: draining.timeoutSeconds },
       ConnectionSettings: { IdleTimeout: idleTimeoutSeconds },
+      AdditionalAttributes: { member: [{ Key: DESYNC_MITIGATION_MODE, Value: desyncMitigationMode }] },
     },
   };
 }

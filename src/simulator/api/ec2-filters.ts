@@ -1,5 +1,5 @@
 import { AwsError } from "../aws-error.ts";
-import { matchesWildcard } from "../world/load-balancer.ts";
+import { matchesWildcard } from "../world/rule-conditions.ts";
 import type { World } from "../world/world.ts";
 import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";
@@ -43,6 +43,8 @@ function filterNamed<T>(
   tagsOf: (resource: T) => ReadonlyMap<string, string>,
 ): Shows<T> {
   if (name === "tag-key") return (resource) => [...tagsOf(resource).keys()];
+  // EC2 takes it, though its reference does not list it any more.
+  if (name === "tag-value") return (resource) => [...tagsOf(resource).values()];
   if (name.startsWith("tag:")) {
     const key = name.slice("tag:".length);
     return (resource) => [tagsOf(resource).get(key)].filter((value) => value !== undefined);

@@ -1,12 +1,21 @@
 import { type Instance, reservationIdOf } from "../world/instance.ts";
 import { filtersOn, type Shows } from "./ec2-filters.ts";
 import { attached, instanceXml, stateOf } from "./ec2-instances.ts";
+import { tagsOf } from "./ec2-interfaces.ts";
 
 /** A terminated instance has no network any more. */
 const network =
   (shows: (instance: Instance) => readonly string[]): Shows<Instance> =>
   (instance, world) =>
     stateOf(instance, world) === "terminated" ? [] : shows(instance);
+
+/** What the instance's description does not have of its interfaces. */
+function ofInterfaces(shows: (tags: ReadonlyMap<string, string>) => readonly string[]): Shows<Instance> {
+  return (instance, world) =>
+    stateOf(instance, world) === "terminated"
+      ? []
+      : attached(instance).flatMap((one) => shows(tagsOf({ one, instance }, world)));
+}
 
 /** The filters that clients use most, and those that are not part of the instance's description. */
 const OWN: readonly (readonly [string, Shows<Instance>])[] = [
@@ -29,6 +38,12 @@ const OWN: readonly (readonly [string, Shows<Instance>])[] = [
   ["owner-id", (_, { accountId }) => [accountId]],
   ["reservation-id", (instance) => [reservationIdOf(instance)]],
   ["requester-id", () => []],
+  ["metadata-options.http-protocol-ipv4", () => ["enabled"]],
+  ["network-interface.requester-managed", ofInterfaces(() => ["false"])],
+  ["network-interface.ipv6-native", ofInterfaces(() => ["false"])],
+  ["network-interface.deny-all-igw-traffic", ofInterfaces(() => ["false"])],
+  ["network-interface.tag-key", ofInterfaces((tags) => [...tags.keys()])],
+  ["network-interface.tag-value", ofInterfaces((tags) => [...tags.values()])],
 ];
 
 /** The others. */
@@ -75,7 +90,6 @@ const DESCRIBED: Readonly<Record<string, string>> = {
   "launch-time": "launchTime",
   "maintenance-options.auto-recovery": "maintenanceOptions.autoRecovery",
   "metadata-options.http-endpoint": "metadataOptions.httpEndpoint",
-  "metadata-options.http-protocol-ipv4": "metadataOptions.httpProtocolIpv4",
   "metadata-options.http-protocol-ipv6": "metadataOptions.httpProtocolIpv6",
   "metadata-options.http-put-response-hop-limit": "metadataOptions.httpPutResponseHopLimit",
   "metadata-options.http-tokens": "metadataOptions.httpTokens",
@@ -110,14 +124,12 @@ const DESCRIBED: Readonly<Record<string, string>> = {
   "network-interface.attachment.device-index": "networkInterfaceSet.attachment.deviceIndex",
   "network-interface.attachment.network-card-index": "networkInterfaceSet.attachment.networkCardIndex",
   "network-interface.attachment.status": "networkInterfaceSet.attachment.status",
-  "network-interface.deny-all-igw-traffic": "networkInterfaceSet.denyAllIgwTraffic",
   "network-interface.description": "networkInterfaceSet.description",
   "network-interface.group-id": "networkInterfaceSet.groupSet.groupId",
   "network-interface.group-name": "networkInterfaceSet.groupSet.groupName",
   "network-interface.ipv4-prefixes.ipv4-prefix": "networkInterfaceSet.ipv4PrefixSet.ipv4Prefix",
   "network-interface.ipv6-address": "networkInterfaceSet.ipv6AddressesSet.ipv6Address",
   "network-interface.ipv6-addresses.is-primary-ipv6": "networkInterfaceSet.ipv6AddressesSet.isPrimaryIpv6",
-  "network-interface.ipv6-native": "networkInterfaceSet.ipv6Native",
   "network-interface.ipv6-prefixes.ipv6-prefix": "networkInterfaceSet.ipv6PrefixSet.ipv6Prefix",
   "network-interface.mac-address": "networkInterfaceSet.macAddress",
   "network-interface.network-interface-id": "networkInterfaceSet.networkInterfaceId",
@@ -129,12 +141,9 @@ const DESCRIBED: Readonly<Record<string, string>> = {
   "network-interface.private-ip-address": "networkInterfaceSet.privateIpAddress",
   "network-interface.public-dns-name": "networkInterfaceSet.publicDnsName",
   "network-interface.requester-id": "networkInterfaceSet.requesterId",
-  "network-interface.requester-managed": "networkInterfaceSet.requesterManaged",
   "network-interface.status": "networkInterfaceSet.status",
   "network-interface.source-dest-check": "networkInterfaceSet.sourceDestCheck",
   "network-interface.subnet-id": "networkInterfaceSet.subnetId",
-  "network-interface.tag-key": "networkInterfaceSet.tagSet.key",
-  "network-interface.tag-value": "networkInterfaceSet.tagSet.value",
   "network-interface.vpc-id": "networkInterfaceSet.vpcId",
   "network-performance-options.bandwidth-weighting": "networkPerformanceOptions.bandwidthWeighting",
   "operator.managed": "operator.managed",

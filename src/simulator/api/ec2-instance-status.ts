@@ -5,6 +5,7 @@ import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
 import { ec2Page, filtersOn, matches, readFilters, readMaxResults } from "./ec2-filters.ts";
 import { existing, stateOf, stateXml } from "./ec2-instances.ts";
+import { NO_OPERATOR } from "./ec2-interfaces.ts";
 import { type Params, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -71,6 +72,7 @@ function statusXml(instance: Instance, world: World): XmlFields {
     instanceId: id,
     availabilityZone: zone,
     availabilityZoneId: zoneIdOf(zone),
+    operator: NO_OPERATOR,
     eventsSet: { item: events },
     instanceState: stateXml(instance, world),
     systemStatus: checkXml(instance, world),

@@ -6,7 +6,7 @@ import { subnetIdOf } from "../world/networks.ts";
 import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
-import { interfaceXml } from "./ec2-interfaces.ts";
+import { interfaceXml, NO_OPERATOR } from "./ec2-interfaces.ts";
 import { ec2TagSet } from "./ec2-tags.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -114,6 +114,7 @@ const OF_EVERY_INSTANCE: XmlFields = {
     instanceMetadataTags: "disabled",
   },
   enclaveOptions: { enabled: false },
+  operator: NO_OPERATOR,
   bootMode: "uefi",
   currentInstanceBootMode: "uefi",
   platformDetails: "Linux/UNIX",

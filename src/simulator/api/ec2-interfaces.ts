@@ -7,8 +7,12 @@ import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
 import { ec2Page, filtersOn, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2TagSet } from "./ec2-tags.ts";
 import { type Params, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
+
+/** No other service manages what is here. */
+export const NO_OPERATOR: XmlFields = { managed: false };
 
 /** An interface, and the instance that it or its trunk is attached to. */
 interface Attached {
@@ -36,6 +40,7 @@ const FILTER_PATHS: Readonly<Record<string, string>> = {
   "availability-zone-id": "availabilityZoneId",
   description: "description",
   "group-id": "groupSet.groupId",
+  "group-name": "groupSet.groupName",
   "ipv6-addresses.ipv6-address": "ipv6AddressesSet.ipv6Address",
   "mac-address": "macAddress",
   "operator.managed": "operator.managed",
@@ -69,7 +74,7 @@ export function describeNetworkInterfaces(params: Params, world: World): XmlFiel
   const missing = ids?.find((id) => !all.some(({ one }) => one.id === id));
   if (missing !== undefined)
     throw new AwsError("InvalidNetworkInterfaceID.NotFound", `The networkInterface ID '${missing}' does not exist`);
-  const wanted = readFilters(params, FILTERS, ({ one, instance }) => tagsOf(one, instance));
+  const wanted = readFilters(params, FILTERS, (attached) => tagsOf(attached, world));
   const matching = all
     .filter(({ one }) => ids?.includes(one.id) ?? true)
     .filter((attached) => wanted.every((filter) => matches(attached, filter, world)));
@@ -77,14 +82,16 @@ export function describeNetworkInterfaces(params: Params, world: World): XmlFiel
   return { networkInterfaceSet: { item: items.map((attached) => wholeXml(attached, world)) }, nextToken };
 }
 
-/** EKS's controller writes the trunk of a branch into its tags. */
-function tagsOf({ type, trunkId = "" }: NetworkInterface, { tags }: Instance): ReadonlyMap<string, string> {
-  if (type !== "branch") return new Map();
-  const ofCluster = [...tags].filter(([key]) => key.startsWith("kubernetes.io/cluster/"));
+/** Those of CreateTags. EKS's controller also writes the trunk of a branch into its tags. */
+export function tagsOf({ one, instance }: Attached, { networks }: World): ReadonlyMap<string, string> {
+  const given = networks.tagsOf(one.id);
+  if (one.type !== "branch") return given;
+  const ofCluster = [...instance.tags].filter(([key]) => key.startsWith("kubernetes.io/cluster/"));
   return new Map([
-    ["vpcresources.k8s.aws/trunk-eni-id", trunkId],
+    ["vpcresources.k8s.aws/trunk-eni-id", one.trunkId ?? ""],
     ["eks:eni:owner", "eks-vpc-resource-controller"],
     ...ofCluster,
+    ...given,
   ]);
 }
 
@@ -95,7 +102,7 @@ function wholeXml({ one, instance }: Attached, world: World): XmlFields {
     availabilityZone: instance.zone,
     availabilityZoneId: zoneIdOf(instance.zone),
     requesterManaged: false,
-    tagSet: { item: [...tagsOf(one, instance)].map(([key, value]) => ({ key, value })) },
+    tagSet: ec2TagSet(tagsOf({ one, instance }, world)),
     attachment:
       one.type === "branch"
         ? undefined
@@ -128,6 +135,7 @@ function interfaceFields(one: NetworkInterface, instance: Instance, { region }: 
   const nameOf = (address: string) => (address === privateIp ? name : privateNameOf(address, region));
   return {
     description: "",
+    operator: NO_OPERATOR,
     macAddress: macOf(one),
     privateDnsName: one.privateIps.slice(0, 1).map(nameOf),
     networkInterfaceId: one.id,

@@ -264,7 +264,15 @@ function subnetXml({ id, vpcId, zone, cidr }: Subnet, world: World): XmlFields {
     availabilityZoneId: zoneIdOf(zone),
     defaultForAz: false,
     mapPublicIpOnLaunch: true,
+    mapCustomerOwnedIpOnLaunch: false,
     assignIpv6AddressOnCreation: false,
+    enableDns64: false,
+    ipv6Native: false,
+    privateDnsNameOptionsOnLaunch: {
+      hostnameType: "ip-name",
+      enableResourceNameDnsARecord: false,
+      enableResourceNameDnsAAAARecord: false,
+    },
     tagSet: ec2TagSet(world.networks.tagsOf(id)),
   };
 }

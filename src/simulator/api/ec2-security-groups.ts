@@ -1,13 +1,11 @@
 import { AwsError } from "../aws-error.ts";
-import type { RuleSource, SecurityGroup, SecurityGroupRule } from "../world/security-groups.ts";
+import type { NewRule, RuleSource, SecurityGroup, SecurityGroupRule } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
-import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2Page, filtersOn, matches, readFilters, type Shows } from "./ec2-filters.ts";
 import { ec2TagSet, readTagSpecifications } from "./ec2-tags.ts";
 import { type Params, structures, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
-
-type NewRule = Omit<SecurityGroupRule, "id">;
 
 /** Security groups, as far as controllers create them for load balancers. */
 export const ec2SecurityGroupActions: ApiActions = {
@@ -16,6 +14,8 @@ export const ec2SecurityGroupActions: ApiActions = {
     const ids = texts(params, "GroupId");
     const names = texts(params, "GroupName");
     const { all } = world.securityGroups;
+    const unknown = names?.find((wanted) => !all.some(({ name }) => name === wanted));
+    if (unknown !== undefined) throw unknownName(unknown);
     const chosen = ids?.map((id) => world.securityGroups.get(id)) ?? all;
     const wanted = readFilters(params, FILTERS, ({ tags }) => tags);
     const matching = chosen
@@ -50,17 +50,43 @@ export const ec2SecurityGroupActions: ApiActions = {
   /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html */
   AuthorizeSecurityGroupIngress(params, world) {
     const group = named(params, world);
-    const added = world.securityGroups.authorize(group, readRules(params, world));
+    const tags = readTagSpecifications(params, "security-group-rule");
+    const added = world.securityGroups.authorize(group, readRules(params, world), tags);
     return { return: true, securityGroupRuleSet: { item: added.map((rule) => ruleXml(rule, group, world)) } };
   },
 
-  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html */
+  /**
+   * By the ids of rules, or by what they allow.
+   * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
+   */
   RevokeSecurityGroupIngress(params, world) {
+    const { securityGroups } = world;
     const group = named(params, world);
-    world.securityGroups.revoke(group, readRules(params, world));
-    return { return: true };
+    const ids = texts(params, "SecurityGroupRuleId");
+    const rules =
+      ids === undefined ? securityGroups.find(group, readRules(params, world)) : securityGroups.findByIds(group, ids);
+    securityGroups.revoke(group, rules);
+    return { return: true, revokedSecurityGroupRuleSet: { item: rules.map((rule) => revokedXml(rule, group)) } };
   },
 };
+
+const INGRESS = "ipPermissions";
+const EGRESS = "ipPermissionsEgress";
+
+/** Where in the description each filter by rule looks. */
+const rulePaths = (permissions: typeof INGRESS | typeof EGRESS, prefix = "") =>
+  Object.fromEntries(
+    [
+      ["cidr", "ipRanges.cidrIp"],
+      ["from-port", "fromPort"],
+      ["group-id", "groups.groupId"],
+      ["ipv6-cidr", "ipv6Ranges.cidrIpv6"],
+      ["prefix-list-id", "prefixListIds.prefixListId"],
+      ["protocol", "ipProtocol"],
+      ["to-port", "toPort"],
+      ["user-id", "groups.userId"],
+    ].map(([name, path]) => [`${prefix}ip-permission.${name}`, `${permissions}.${path}`]),
+  );
 
 const FILTERS: ReadonlyMap<string, Shows<SecurityGroup>> = new Map<string, Shows<SecurityGroup>>([
   ["group-id", ({ id }) => [id]],
@@ -68,8 +94,14 @@ const FILTERS: ReadonlyMap<string, Shows<SecurityGroup>> = new Map<string, Shows
   ["description", ({ description }) => [description]],
   ["vpc-id", ({ vpcId }) => [vpcId]],
   ["owner-id", (_, { accountId }) => [accountId]],
-  ["ip-permission.group-id", ({ ingress }) => ingress.flatMap(({ groupId }) => groupId ?? [])],
-  ["ip-permission.cidr", ({ ingress }) => ingress.flatMap(({ cidrIp }) => cidrIp ?? [])],
+  [
+    "ip-permission.group-name",
+    ({ ingress }, { securityGroups }) =>
+      ingress.flatMap(({ groupId }) => (groupId === undefined ? [] : [securityGroups.nameOf(groupId)])),
+  ],
+  // The only rule for outbound traffic allows all of it.
+  ["egress.ip-permission.group-name", () => []],
+  ...filtersOn({ ...rulePaths(INGRESS), ...rulePaths(EGRESS, "egress.") }, groupXml),
 ]);
 
 function required(params: Params, name: string): string {
@@ -82,14 +114,20 @@ function required(params: Params, name: string): string {
 function named(params: Params, world: World): SecurityGroup {
   const id = text(params, "GroupId");
   if (id !== undefined) return world.securityGroups.get(id);
-  const name = required(params, "GroupName");
-  throw new AwsError("InvalidGroup.NotFound", `The security group '${name}' does not exist in default VPC`);
+  throw unknownName(required(params, "GroupName"));
+}
+
+function unknownName(name: string): AwsError {
+  return new AwsError("InvalidGroup.NotFound", `The security group '${name}' does not exist in default VPC`);
 }
 
 /**
  * From `IpPermissions`, or from the flat parameters for one of them. One permission is a rule for each of its sources.
  */
 function readRules(params: Params, world: World): readonly NewRule[] {
+  // A group by its name is one of the default VPC.
+  const sourceName = text(params, "SourceSecurityGroupName");
+  if (sourceName !== undefined) throw unknownName(sourceName);
   const flat = text(params, "IpProtocol") === undefined ? undefined : [{ ...params, IpRanges: { 1: params } }];
   const permissions = structures(params, "IpPermissions") ?? flat;
   if (permissions === undefined)
@@ -148,8 +186,8 @@ function groupXml(group: SecurityGroup, world: World): XmlFields {
     groupDescription: group.description,
     vpcId: group.vpcId,
     securityGroupArn: arnOf(group, world),
-    ipPermissions: { item: permissionsXml(group.ingress, world) },
-    ipPermissionsEgress: { item: [all] },
+    [INGRESS]: { item: permissionsXml(group.ingress, world) },
+    [EGRESS]: { item: [all] },
     tagSet: ec2TagSet(group.tags),
   };
 }
@@ -181,10 +219,22 @@ function permissionsXml(rules: readonly SecurityGroupRule[], world: World): read
 function ruleXml(rule: SecurityGroupRule, group: SecurityGroup, world: World): XmlFields {
   const { groupId } = rule;
   return {
-    securityGroupRuleId: rule.id,
+    ...ruleFields(rule, group),
     securityGroupRuleArn: world.arn("ec2", `security-group-rule/${rule.id}`),
-    groupId: group.id,
     groupOwnerId: world.accountId,
+    referencedGroupInfo: groupId === undefined ? undefined : { groupId, userId: world.accountId },
+    tagSet: ec2TagSet(rule.tags),
+  };
+}
+
+function revokedXml(rule: SecurityGroupRule, group: SecurityGroup): XmlFields {
+  return { ...ruleFields(rule, group), referencedGroupId: rule.groupId };
+}
+
+function ruleFields(rule: SecurityGroupRule, group: SecurityGroup): XmlFields {
+  return {
+    securityGroupRuleId: rule.id,
+    groupId: group.id,
     isEgress: false,
     ipProtocol: rule.protocol,
     fromPort: rule.fromPort ?? -1,
@@ -192,8 +242,6 @@ function ruleXml(rule: SecurityGroupRule, group: SecurityGroup, world: World): X
     cidrIpv4: rule.cidrIp,
     cidrIpv6: rule.cidrIpv6,
     prefixListId: rule.prefixListId,
-    referencedGroupInfo: groupId === undefined ? undefined : { groupId, userId: world.accountId },
     description: rule.description,
-    tagSet: {},
   };
 }

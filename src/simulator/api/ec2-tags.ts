@@ -1,5 +1,6 @@
-import { AwsError } from "../aws-error.ts";
+import { AwsError, notSimulated } from "../aws-error.ts";
 import { routeTableIdOf } from "../world/networks.ts";
+import type { SecurityGroupRule } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
@@ -41,6 +42,9 @@ export const ec2TagActions: ApiActions = {
   },
 };
 
+/** The prefixes of ids of the resources that have tags here. */
+const WITH_TAGS: ReadonlySet<string> = new Set(["i", "sg", "sgr", "vpc", "rtb", "subnet", "eni"]);
+
 interface Tag {
   readonly resourceId: string;
   readonly resourceType: string;
@@ -61,18 +65,32 @@ interface Tagged {
   readonly tags: ReadonlyMap<string, string>;
 }
 
-/** Everything of EC2 that can have tags here, but for the interfaces of pods. */
-export function allEc2Tagged({ instances, securityGroups, networks }: World): readonly Tagged[] {
+/** Everything of EC2 that can have tags here, but for the tags that EKS gives to the interfaces of pods. */
+export function allEc2Tagged(world: World): readonly Tagged[] {
+  const { instances, securityGroups, networks } = world;
   const ofNetworks = (type: string, ids: readonly string[]) =>
     ids.map((id) => ({ type, id, tags: networks.tagsOf(id) }));
   const subnetIds = networks.subnets.map(({ id }) => id);
   return [
     ...[...instances.values()].map(({ id, tags }) => ({ type: "instance", id, tags })),
     ...securityGroups.all.map(({ id, tags }) => ({ type: "security-group", id, tags })),
+    ...rulesIn(world).map(({ id, tags }) => ({ type: "security-group-rule", id, tags })),
+    ...ofNetworks("network-interface", interfaceIdsIn(world)),
     ...ofNetworks("vpc", networks.vpcIds),
     ...ofNetworks("subnet", subnetIds),
     ...ofNetworks("route-table", networks.vpcIds.map(routeTableIdOf)),
   ];
+}
+
+function rulesIn({ securityGroups }: World): readonly SecurityGroupRule[] {
+  return securityGroups.all.flatMap(({ ingress }) => ingress);
+}
+
+/** Interfaces end with their instance. */
+function interfaceIdsIn({ instances, clock, timing }: World): readonly string[] {
+  return [...instances.values()]
+    .filter((instance) => instance.state(clock.now(), timing) !== "terminated")
+    .flatMap(({ interfaces }) => interfaces.map(({ id }) => id));
 }
 
 function allTags(world: World): readonly Tag[] {
@@ -115,8 +133,13 @@ function tagsOf(id: string, world: World): Map<string, string> {
   if (instance !== undefined) return instance.tags;
   if (id.startsWith("i-")) throw new AwsError("InvalidInstanceID.NotFound", `The instance ID '${id}' does not exist`);
   if (id.startsWith("sg-")) return world.securityGroups.get(id).tags;
+  const rule = rulesIn(world).find((one) => one.id === id);
+  if (rule !== undefined) return rule.tags;
   const { networks } = world;
-  const known = [...networks.vpcIds, ...networks.vpcIds.map(routeTableIdOf), ...networks.subnets.map((one) => one.id)];
-  if (known.includes(id)) return networks.tagsOf(id);
+  const ofNetworks = [networks.vpcIds, networks.vpcIds.map(routeTableIdOf), networks.subnets.map((one) => one.id)];
+  if ([...ofNetworks, interfaceIdsIn(world)].some((ids) => ids.includes(id))) return networks.tagsOf(id);
+  const kind = /^([a-z-]+)-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.exec(id)?.[1];
+  if (kind !== undefined && !WITH_TAGS.has(kind))
+    throw notSimulated(`Tags of resources with ids like '${kind}-…' are not simulated`);
   throw new AwsError("InvalidID", `The ID '${id}' is not valid`);
 }

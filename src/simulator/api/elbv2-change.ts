@@ -2,19 +2,39 @@ import { AwsError, missingParameter } from "../aws-error.ts";
 import type { Rule } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
+import { condition } from "./elbv2-conditions.ts";
 import {
   actions,
-  checkCertificates,
   checkProtocol,
   checkProtocols,
+  checkTransforms,
   checkUnshared,
-  condition,
   oneOf,
   readAttributes,
   readHealthCheck,
 } from "./elbv2-params.ts";
-import { attributesXml, findListener, findRule, listenerXml, ruleXml, targetGroupXml, zonesXml } from "./elbv2-read.ts";
-import { type Bounds, integer, type Params, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
+import {
+  attributesXml,
+  ENFORCEMENT,
+  enforcementOf,
+  findListener,
+  findRule,
+  listenerXml,
+  ruleXml,
+  targetGroupXml,
+  zonesXml,
+} from "./elbv2-read.ts";
+import { readTls } from "./listener-tls.ts";
+import {
+  type Bounds,
+  checkSettings,
+  integer,
+  PORT,
+  requiredInteger,
+  requiredText,
+  structures,
+  text,
+} from "./params.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 export const PRIORITY: Bounds = [1, 50_000];
@@ -26,6 +46,7 @@ export const elbv2ChangeActions: ApiActions = {
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSubnets.html */
   SetSubnets(params, world) {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    checkSettings(params, { EnablePrefixForIpv6SourceNat: ["off"] }, "a load balancer");
     const { vpcId, zones, addresses } = placeOfSubnets(params, world.region);
     if (vpcId !== loadBalancer.vpcId)
       throw new AwsError(
@@ -53,8 +74,11 @@ export const elbv2ChangeActions: ApiActions = {
         "InvalidConfigurationRequest",
         `You cannot set security groups on the load balancer '${loadBalancer.arn}': it was created without any`,
       );
+    const enforcement = text(params, ENFORCEMENT);
+    if (enforcement !== undefined && type === "network")
+      loadBalancer.enforcesOnPrivateLink = oneOf(enforcement, ["on", "off"], "enforcement");
     loadBalancer.securityGroups = ids;
-    return { SecurityGroupIds: { member: ids } };
+    return { SecurityGroupIds: { member: ids }, [ENFORCEMENT]: enforcementOf(loadBalancer) };
   },
 
   SetIpAddressType(params, world) {
@@ -82,12 +106,9 @@ export const elbv2ChangeActions: ApiActions = {
         structures(params, "DefaultActions") === undefined
           ? listener.defaultActions
           : actions(params, "DefaultActions", world),
-      certificateArns:
-        structures(params, "Certificates") === undefined ? listener.certificateArns : readCertificates(params),
-      sslPolicy: text(params, "SslPolicy") ?? listener.sslPolicy,
+      ...readTls(params, protocol ?? listener.protocol, listener),
     };
     checkProtocols(changed.defaultActions, loadBalancer, world);
-    checkCertificates(changed.protocol, changed.certificateArns);
     checkUnshared(changed.defaultActions, loadBalancer, world);
     Object.assign(listener, changed);
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
@@ -109,6 +130,7 @@ export const elbv2ChangeActions: ApiActions = {
 
   ModifyRule(params, world) {
     const { rule, loadBalancer } = changeableRule(requiredText(params, "RuleArn"), world);
+    checkTransforms(params);
     const conditions = structures(params, "Conditions")?.map(condition) ?? rule.conditions;
     const ruleActions = structures(params, "Actions") === undefined ? rule.actions : actions(params, "Actions", world);
     checkProtocols(ruleActions, loadBalancer, world);
@@ -149,10 +171,6 @@ export const elbv2ChangeActions: ApiActions = {
     return { TargetGroups: { member: [targetGroupXml(group, world)] } };
   },
 };
-
-export function readCertificates(params: Params): readonly string[] {
-  return (structures(params, "Certificates") ?? []).map((one) => requiredText(one, "CertificateArn"));
-}
 
 /** The default rule can't be changed by these calls. */
 function changeableRule(arn: string, world: World) {

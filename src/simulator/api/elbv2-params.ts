@@ -1,12 +1,23 @@
-import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, missingParameter, notSimulated, validationError } from "../aws-error.ts";
 import { attributeProblem } from "../world/attribute-values.ts";
 import type { HealthCheck } from "../world/health.ts";
-import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
+import type { Action, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
 import { isLoop, type Redirect, UNCHANGED } from "../world/redirect.ts";
 import { isApplicationProtocol, loadBalancerTypeFor, type Probe } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
-import { type Bounds, integer, type Params, requiredText, structure, structures, text, texts } from "./params.ts";
+import { type Bounds, integer, type Params, requiredText, structure, structures, text } from "./params.ts";
 
+/** All actions of AWS. The last three let only known users pass. */
+const ACTION_TYPES = [
+  "forward",
+  "fixed-response",
+  "redirect",
+  "authenticate-oidc",
+  "authenticate-cognito",
+  "jwt-validation",
+] as const;
+const ORDER: Bounds = [1, 50_000];
+const STICKINESS_SECONDS: Bounds = [1, 604_800];
 const WEIGHT: Bounds = [0, 999];
 const INTERVAL_SECONDS: Bounds = [5, 300];
 const TIMEOUT_SECONDS: Bounds = [2, 120];
@@ -20,14 +31,17 @@ const PROTOCOL_VERSIONS = ["HTTP1", "HTTP2", "GRPC"] as const;
 export function actions(params: Params, name: string, world: World): readonly Action[] {
   const list = structures(params, name);
   if (list === undefined) throw missingParameter(name);
-  return list.map((action) => readAction(action, world));
+  const read = list.map((action) => {
+    const order = integer(action, "Order", ORDER);
+    return { ...readAction(action, world), ...(order === undefined ? {} : { order }) };
+  });
+  return read.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0));
 }
 
 /** The simulated load balancers only speak HTTP/1.1. A group for another version would not do what it promises. */
 export function checkProtocolVersion(params: Params): void {
   const version = oneOf(text(params, "ProtocolVersion") ?? "HTTP1", PROTOCOL_VERSIONS, "protocolVersion");
-  if (version !== "HTTP1")
-    throw new AwsError("NotSimulated", `The protocol version ${version} of target groups is not simulated`, 501);
+  if (version !== "HTTP1") throw notSimulated(`The protocol version ${version} of target groups is not simulated`);
 }
 
 /** A target group serves at most one load balancer. */
@@ -58,14 +72,8 @@ export function checkProtocols(list: readonly Action[], { type }: LoadBalancer, 
     );
 }
 
-/** For listeners that decrypt. */
-export function checkCertificates(protocol: string, arns: readonly string[]): void {
-  if ((protocol === "HTTPS" || protocol === "TLS") && arns.length === 0)
-    throw validationError(`A certificate must be specified for ${protocol} listeners`);
-}
-
 function readAction(params: Params, world: World): Action {
-  const type = oneOf(requiredText(params, "Type"), ["forward", "fixed-response", "redirect"], "type");
+  const type = oneOf(requiredText(params, "Type"), ACTION_TYPES, "type");
   switch (type) {
     case "forward": {
       const config = structure(params, "ForwardConfig");
@@ -76,7 +84,7 @@ function readAction(params: Params, world: World): Action {
       }));
       const forward = groups.length > 0 ? groups : [{ arn: requiredText(params, "TargetGroupArn"), weight: 1 }];
       for (const { arn } of forward) world.targetGroup(arn);
-      return { type, groups: forward };
+      return { type, groups: forward, ...readStickiness(config) };
     }
     case "fixed-response": {
       const config = structure(params, "FixedResponseConfig") ?? {};
@@ -92,9 +100,27 @@ function readAction(params: Params, world: World): Action {
       const config = structure(params, "RedirectConfig") ?? {};
       return { type, statusCode: requiredText(config, "StatusCode"), ...readRedirect(config) };
     }
+    case "authenticate-oidc":
+    case "authenticate-cognito":
+    case "jwt-validation":
+      throw notSimulated(`The action ${type} is not simulated`);
     default:
       return type satisfies never;
   }
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupStickinessConfig.html */
+function readStickiness(config: Params = {}): { readonly stickinessSeconds?: number } {
+  const stickiness = structure(config, "TargetGroupStickinessConfig") ?? {};
+  if (text(stickiness, "Enabled") === "true")
+    throw notSimulated("The stickiness of the target groups of an action is not simulated");
+  const stickinessSeconds = integer(stickiness, "DurationSeconds", STICKINESS_SECONDS);
+  return stickinessSeconds === undefined ? {} : { stickinessSeconds };
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-transforms.html */
+export function checkTransforms(params: Params): void {
+  if (structures(params, "Transforms") !== undefined) throw notSimulated("Transforms of rules are not simulated");
 }
 
 function readRedirect(config: Params): Redirect {
@@ -114,14 +140,6 @@ function readRedirect(config: Params): Redirect {
   return redirect;
 }
 
-export function condition(params: Params): Condition {
-  const field = oneOf(requiredText(params, "Field"), ["path-pattern", "host-header"], "field");
-  const config = structure(params, field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig");
-  const values = texts(params, "Values") ?? (config && texts(config, "Values")) ?? [];
-  if (values.length === 0) throw validationError("A condition must specify at least one value");
-  return { field, values };
-}
-
 /** The health check settings of the call, merged over the existing ones. */
 export function readHealthCheck(
   params: Params,
@@ -129,7 +147,13 @@ export function readHealthCheck(
     healthCheck,
     probe,
     protocol: ofGroup,
-  }: { readonly healthCheck: HealthCheck; readonly probe: Probe; readonly protocol: string },
+    targetType,
+  }: {
+    readonly healthCheck: HealthCheck;
+    readonly probe: Probe;
+    readonly protocol: string;
+    readonly targetType: string;
+  },
 ): { readonly healthCheck: HealthCheck; readonly probe: Probe } {
   const protocol = text(params, "HealthCheckProtocol");
   const matcher = structure(params, "Matcher");
@@ -141,6 +165,9 @@ export function readHealthCheck(
       `Health check protocol 'TCP' is not supported for target groups of the protocol '${ofGroup}'`,
     );
   const isHttp = checked !== "TCP";
+  const enabled = text(params, "HealthCheckEnabled");
+  if (enabled === "false" && targetType !== "lambda")
+    throw validationError(`Health check enabled must be true for target groups with target type '${targetType}'`);
   return {
     healthCheck: {
       intervalMs:
@@ -149,6 +176,9 @@ export function readHealthCheck(
       unhealthyThreshold: integer(params, "UnhealthyThresholdCount", THRESHOLD) ?? healthCheck.unhealthyThreshold,
     },
     probe: {
+      ...(targetType === "lambda"
+        ? { enabled: enabled === undefined ? probe.enabled === true : enabled === "true" }
+        : {}),
       protocol: checked,
       port: text(params, "HealthCheckPort") ?? probe.port,
       timeoutSeconds: integer(params, "HealthCheckTimeoutSeconds", TIMEOUT_SECONDS) ?? probe.timeoutSeconds,

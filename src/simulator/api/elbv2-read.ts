@@ -7,7 +7,7 @@ import {
   validationError,
 } from "../aws-error.ts";
 import { domainOf, HOSTED_ZONE_ID, isArnOf, numberedDnsName } from "../world/arn.ts";
-import type { Action, Condition, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
+import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { UNCHANGED } from "../world/redirect.ts";
 import type { TargetGroup } from "../world/target-group.ts";
@@ -15,12 +15,18 @@ import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
+import { conditionXml } from "./elbv2-conditions.ts";
+import { oneOf } from "./elbv2-params.ts";
+import { tlsXml } from "./listener-tls.ts";
 import { pageOf } from "./paging.ts";
 import { atMost, requiredText, structures, targetDescription, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 const ARNS_PER_CALL_MAX = 20;
 
+const INCLUDED = ["AnomalyDetection", "All"];
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AnomalyDetection.html */
+const NO_ANOMALY = { Result: "normal", MitigationInEffect: "no" };
 const NO_OVERRIDE = {
   State: "no_override",
   Reason: "AdministrativeOverride.NoOverride",
@@ -80,6 +86,11 @@ export const elbv2ReadActions: ApiActions = {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const named = structures(params, "Targets")?.map((target) => targetDescription(target, group));
     const now = world.clock.now();
+    const included = texts(params, "Include") ?? [];
+    const withAnomalies =
+      isApplicationProtocol(group.protocol) &&
+      group.targetType !== "lambda" &&
+      included.some((one) => oneOf(one, INCLUDED, "include") !== undefined);
     const described =
       named === undefined
         ? group.listed(now).map((target) => ({ described: target, target }))
@@ -104,6 +115,7 @@ export const elbv2ReadActions: ApiActions = {
             },
             HealthCheckPort: String(port ?? group.port),
             TargetHealth: { State: health.state, Reason: health.reason, Description: health.description },
+            AnomalyDetection: withAnomalies ? NO_ANOMALY : undefined,
             AdministrativeOverride: target !== undefined && group.isShifted(target, now) ? ZONAL_SHIFT : NO_OVERRIDE,
           };
         }),
@@ -242,7 +254,15 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     AvailabilityZones: zonesXml(loadBalancer),
     SecurityGroups: { member: loadBalancer.securityGroups },
     IpAddressType: loadBalancer.ipAddressType,
+    [ENFORCEMENT]: enforcementOf(loadBalancer),
   };
+}
+
+export const ENFORCEMENT = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSecurityGroups.html */
+export function enforcementOf({ type, securityGroups, enforcesOnPrivateLink }: LoadBalancer): string | undefined {
+  return type === "network" && securityGroups.length > 0 ? enforcesOnPrivateLink : undefined;
 }
 
 /** For an NLB and a GWLB it contains the digits of their ARN, for an ALB a number. */
@@ -254,9 +274,10 @@ function dnsNameOf({ arn, name, type, scheme }: LoadBalancer, region: string): s
 
 export function zonesXml({ zones, vpcId, addresses }: LoadBalancer): XmlFields {
   const addressesIn = (zone: string) => {
-    const { allocationId, privateIp } = addresses.get(zone) ?? {};
-    if (allocationId === undefined && privateIp === undefined) return [];
-    return [{ AllocationId: allocationId, PrivateIPv4Address: privateIp }];
+    const address = addresses.get(zone);
+    if (address === undefined) return [];
+    const { allocationId, privateIp, ipv6 } = address;
+    return [{ AllocationId: allocationId, PrivateIPv4Address: privateIp, IPv6Address: ipv6 }];
   };
   return {
     member: zones.map((zone) => ({
@@ -276,7 +297,7 @@ export function targetGroupXml(group: TargetGroup, world: World): XmlFields {
     Protocol: isLambda ? undefined : group.protocol,
     Port: isLambda ? undefined : group.port,
     VpcId: isLambda ? undefined : group.vpcId,
-    HealthCheckEnabled: !isLambda,
+    HealthCheckEnabled: group.probe.enabled ?? true,
     HealthCheckIntervalSeconds: group.healthCheck.intervalMs / 1_000,
     HealthyThresholdCount: group.healthCheck.healthyThreshold,
     UnhealthyThresholdCount: group.healthCheck.unhealthyThreshold,
@@ -298,8 +319,7 @@ export function listenerXml({ listener, loadBalancer }: ListenerOf): XmlFields {
     LoadBalancerArn: loadBalancer.arn,
     Port: listener.port,
     Protocol: listener.protocol,
-    Certificates: { member: listener.certificateArns.slice(0, 1).map((CertificateArn) => ({ CertificateArn })) },
-    SslPolicy: listener.sslPolicy,
+    ...tlsXml(listener),
     DefaultActions: { member: listener.defaultActions.map(actionXml) },
   };
 }
@@ -314,32 +334,27 @@ export function ruleXml(rule: DescribedRule): XmlFields {
   };
 }
 
-/** AWS describes the values in both forms that a call may use. */
-function conditionXml({ field, values }: Condition): XmlFields {
-  const config = { Values: { member: values } };
-  return { Field: field, ...config, [field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig"]: config };
-}
-
 /** AWS describes a forward to one group in both of its forms. */
 function actionXml(action: Action): XmlFields {
+  const common = { Type: action.type, Order: action.order };
   switch (action.type) {
     case "forward": {
       const [only, ...others] = action.groups;
       return {
-        Type: action.type,
+        ...common,
         TargetGroupArn: others.length === 0 ? only?.arn : undefined,
         ForwardConfig: {
           TargetGroups: { member: action.groups.map(({ arn, weight }) => ({ TargetGroupArn: arn, Weight: weight })) },
-          TargetGroupStickinessConfig: { Enabled: false },
+          TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: action.stickinessSeconds },
         },
       };
     }
     case "fixed-response": {
       const { statusCode: StatusCode, body: MessageBody, contentType: ContentType } = action;
-      return { Type: action.type, FixedResponseConfig: { StatusCode, MessageBody, ContentType } };
+      return { ...common, FixedResponseConfig: { StatusCode, MessageBody, ContentType } };
     }
     case "redirect":
-      return { Type: action.type, RedirectConfig: redirectXml(action) };
+      return { ...common, RedirectConfig: redirectXml(action) };
     default:
       return action satisfies never;
   }

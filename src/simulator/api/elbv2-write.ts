@@ -9,16 +9,16 @@ import {
 } from "../world/target-group-attributes.ts";
 import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
-import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
+import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS } from "./elbv2-change.ts";
+import { condition } from "./elbv2-conditions.ts";
 import {
   actions,
-  checkCertificates,
   checkName,
   checkProtocol,
   checkProtocols,
   checkProtocolVersion,
+  checkTransforms,
   checkUnshared,
-  condition,
   oneOf,
   readAttributes,
   readHealthCheck,
@@ -34,7 +34,10 @@ import {
 } from "./elbv2-read.ts";
 import { checkRegistration } from "./elbv2-registration.ts";
 import { checkConflicts } from "./group-conflicts.ts";
+import { readTls } from "./listener-tls.ts";
 import {
+  checkSettings,
+  type NotSimulated,
   type Params,
   PORT,
   requiredInteger,
@@ -56,6 +59,12 @@ const GENEVE_PORT = 6_081;
 const VPC_ID = /^vpc-[0-9a-z]+$/;
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-tags.html */
 const TAGS_MAX = 50;
+/** Where the addresses of a load balancer come from. */
+const NOT_SIMULATED: NotSimulated = {
+  CustomerOwnedIpv4Pool: [],
+  EnablePrefixForIpv6SourceNat: ["off"],
+  IpamPools: [],
+};
 const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
 const changes: ApiActions = {
@@ -85,6 +94,7 @@ const changes: ApiActions = {
       throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
     const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
     checkProtocolVersion(params);
+    checkSettings(params, { TargetControlPort: [] }, "a target group");
     if (where.protocol === "GENEVE" && where.port !== GENEVE_PORT)
       throw validationError(`The port of a target group of the protocol 'GENEVE' must be ${GENEVE_PORT}`);
     const about = { ...where, targetType };
@@ -94,7 +104,7 @@ const changes: ApiActions = {
       targetType,
       ipAddressType,
       ...where,
-      ...readHealthCheck(params, { ...defaults, protocol: where.protocol }),
+      ...readHealthCheck(params, { ...defaults, protocol: where.protocol, targetType }),
     };
     const tags = readTags(params);
     const existing = [...world.targetGroups.values()].find((group) => group.name === name);
@@ -146,6 +156,7 @@ const changes: ApiActions = {
     const place = placeOfSubnets(params, world.region);
     if (type === "application" && place.zones.length < 2)
       throw validationError("At least two subnets in two different Availability Zones must be specified");
+    checkSettings(params, NOT_SIMULATED, "a load balancer");
     const securityGroups = readSecurityGroups(params, place.vpcId, world);
     const settings = {
       type,
@@ -194,12 +205,9 @@ const changes: ApiActions = {
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     }
-    const certificateArns = readCertificates(params);
-    checkCertificates(protocol, certificateArns);
-    const sslPolicy = text(params, "SslPolicy");
+    const tls = readTls(params, protocol);
     const tags = readTags(params);
-    const listener =
-      existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions, certificateArns, sslPolicy });
+    const listener = existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions, ...tls });
     addTags(listener.tags, tags);
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
   },
@@ -210,6 +218,7 @@ const changes: ApiActions = {
     if (listener.rules.some((rule) => rule.priority === priority)) {
       throw new AwsError("PriorityInUse", `Priority '${priority}' is currently in use`);
     }
+    checkTransforms(params);
     const conditions = structures(params, "Conditions")?.map(condition);
     if (conditions === undefined) throw missingParameter("Conditions");
     const ruleActions = actions(params, "Actions", world);

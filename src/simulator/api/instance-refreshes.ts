@@ -1,4 +1,4 @@
-import { AwsError, validationError } from "../aws-error.ts";
+import { AwsError, notSimulated, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { InstanceRefresh, LaunchConfiguration, RefreshPreferences } from "../world/instance-refresh.ts";
 import type { World } from "../world/world.ts";
@@ -95,7 +95,7 @@ function noActiveRefresh({ name }: AutoScalingGroup): AwsError {
 function readPreferences(params: Params, group: AutoScalingGroup): RefreshPreferences {
   for (const name of NOT_SIMULATED)
     if (params[name] !== undefined && params[name] !== "false")
-      throw new AwsError("NotSimulated", `The preference ${name} of an instance refresh is not simulated`, 501);
+      throw notSimulated(`The preference ${name} of an instance refresh is not simulated`);
   const min = integer(params, "MinHealthyPercentage", PERCENT);
   const max = integer(params, "MaxHealthyPercentage", MOST_PERCENT);
   if (max !== undefined && min === undefined)

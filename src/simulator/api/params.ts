@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { AwsError, constraintError, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, constraintError, missingParameter, notSimulated, validationError } from "../aws-error.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 
 /** Parameters of the query protocol, nested: `Targets.member.1.Id=x` is `{ Targets: { member: { 1: { Id: "x" } } } }`. */
@@ -98,6 +98,27 @@ function entries(params: Params, name: string): (string | Params)[] | undefined 
 
 function malformed(name: string): never {
   throw new AwsError("MalformedInput", `'${name}' is not a list of what this action takes`);
+}
+
+/** Settings that are not simulated, each with the values with which it changes nothing. */
+export type NotSimulated = Readonly<Record<string, readonly string[]>>;
+
+/** Refuses a call that has one of these settings, unless with a value that changes nothing. `of`: as in `an Auto Scaling group`. */
+export function checkSettings(params: Params, settings: NotSimulated, of: string): void {
+  for (const [name, harmless] of Object.entries(settings)) {
+    const values = valuesIn(params[name]).filter((value) => value !== "");
+    if (values.some((value) => !harmless.includes(value))) throw settingNotSimulated(`The setting ${name}`, of);
+  }
+}
+
+export function settingNotSimulated(what: string, of: string): AwsError {
+  return notSimulated(`${what} of ${of} is not simulated`);
+}
+
+/** All texts in a parameter, which may be a structure or a list. */
+function valuesIn(parameter: string | Params | undefined): readonly string[] {
+  if (parameter === undefined) return [];
+  return typeof parameter === "string" ? [parameter] : Object.values(parameter).flatMap(valuesIn);
 }
 
 export const PORT: Bounds = [1, 65_535];

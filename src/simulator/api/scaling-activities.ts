@@ -15,11 +15,8 @@ const ACTIVITIES_PER_PAGE = 100;
  */
 export function describeScalingActivities(params: Params, world: World): XmlFields {
   const ids = texts(params, "ActivityIds");
-  const groups =
-    text(params, "AutoScalingGroupName") === undefined
-      ? [...world.autoScalingGroups.values()]
-      : [namedGroup(params, world)];
   const now = world.clock.now();
+  const groups = [...deletedGroups(params, world), ...existingGroups(params, world)];
   const rank = (activity: ScalingActivity) => (statusOf(activity, now) === "Successful" ? 1 : 0);
   const chosen = groups
     .flatMap((group) => group.activities.asOf(now).map((activity) => ({ group, activity })))
@@ -34,13 +31,32 @@ export function describeScalingActivities(params: Params, world: World): XmlFiel
   };
 }
 
+/** A deleted group is found by its name too, whether or not there is another one of that name. */
+function existingGroups(params: Params, world: World): readonly AutoScalingGroup[] {
+  if (text(params, "AutoScalingGroupName") === undefined) return [...world.autoScalingGroups.values()];
+  const isDeleted = deletedGroups(params, world).length > 0;
+  const named = [...world.autoScalingGroups.values()].filter((group) => isNamed(group, params));
+  return isDeleted ? named : [namedGroup(params, world)];
+}
+
+function deletedGroups(params: Params, { scaling }: World): readonly AutoScalingGroup[] {
+  if (text(params, "IncludeDeletedGroups") !== "true") return [];
+  return scaling.deleted.filter((group) => isNamed(group, params));
+}
+
+function isNamed({ name, arn }: AutoScalingGroup, params: Params): boolean {
+  const wanted = text(params, "AutoScalingGroupName");
+  return wanted === undefined || wanted === name || wanted === arn;
+}
+
 /** As in the answer to the call that has begun it: it is not over yet, however little there is to do. */
 export function begunActivityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock }: World): XmlFields {
   return xmlOf(activity, group, activity.progress(clock.now()));
 }
 
-export function activityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock }: World): XmlFields {
-  return xmlOf(activity, group, statusOf(activity, clock.now()));
+export function activityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock, scaling }: World): XmlFields {
+  const fields = xmlOf(activity, group, statusOf(activity, clock.now()));
+  return scaling.deleted.includes(group) ? { ...fields, AutoScalingGroupState: "Deleted" } : fields;
 }
 
 function xmlOf(activity: ScalingActivity, group: AutoScalingGroup, status: ActivityStatus): XmlFields {

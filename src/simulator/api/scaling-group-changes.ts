@@ -5,10 +5,13 @@ import { type ApiActions, readTags } from "./action.ts";
 import { readConfiguration } from "./launch-configurations.ts";
 import {
   type Bounds,
+  checkSettings,
   integer,
+  type NotSimulated,
   type Params,
   requiredInteger,
   requiredText,
+  settingNotSimulated,
   structure,
   structures,
   text,
@@ -29,22 +32,28 @@ const WARMUP: Bounds = [-1, Number.MAX_SAFE_INTEGER];
  */
 const LAUNCH_MS = 10_000;
 const RETENTION = ["retain", "terminate"] as const;
+const GROUP = "an Auto Scaling group";
 /**
- * Parameters that would change how a group behaves. Other parameters that are not read here are accepted, and have no
- * effect.
+ * Parameters that would change how a group behaves, each with the values with which it does not. Other parameters that
+ * are not read here are accepted, and have no effect.
  */
-const NOT_SIMULATED = [
-  "AvailabilityZoneDistribution",
-  "AvailabilityZoneImpairmentPolicy",
-  "CapacityRebalance",
-  "CapacityReservationSpecification",
-  "DeletionProtection",
-  "InstanceMaintenancePolicy",
-  "LaunchConfigurationName",
-  "MaxInstanceLifetime",
-  "NewInstancesProtectedFromScaleIn",
-  "TrafficSources",
-];
+const NOT_SIMULATED: NotSimulated = {
+  AvailabilityZoneDistribution: ["balanced-best-effort"],
+  AvailabilityZoneImpairmentPolicy: ["false", "IgnoreUnhealthy", "ReplaceUnhealthy"],
+  CapacityRebalance: ["false"],
+  CapacityReservationSpecification: ["default"],
+  DeletionProtection: ["none"],
+  DesiredCapacityType: ["units"],
+  HealthCheckType: ["EC2"],
+  // These values remove it.
+  InstanceMaintenancePolicy: ["-1"],
+  LaunchConfigurationName: [],
+  MaxInstanceLifetime: ["0"],
+  NewInstancesProtectedFromScaleIn: ["false"],
+  Operator: [],
+  TerminationPolicies: ["Default"],
+  TrafficSources: [],
+};
 
 /** Groups themselves. */
 export const scalingGroupActions: ApiActions = {
@@ -55,7 +64,7 @@ export const scalingGroupActions: ApiActions = {
   CreateAutoScalingGroup(params, world) {
     const name = requiredText(params, "AutoScalingGroupName");
     if (!NAME.test(name)) throw validationError(`The Auto Scaling group name '${name}' is not valid`);
-    checkSimulated(params);
+    checkSettings(params, NOT_SIMULATED, GROUP);
     if (world.autoScalingGroups.has(name))
       throw new AwsError(
         "AlreadyExists",
@@ -84,6 +93,7 @@ export const scalingGroupActions: ApiActions = {
       hooks,
     });
     for (const [key, value] of readTags(params)) group.tags.set(key, value);
+    for (const key of ownKeys(params)) group.ownTags.add(key);
     group.configuration = configuration;
     changeSettings(group, params);
     world.scaling.setCapacity(group, desired, world.clock.now(), "created an AutoScalingGroup");
@@ -98,7 +108,7 @@ export const scalingGroupActions: ApiActions = {
    */
   UpdateAutoScalingGroup(params, world) {
     const group = namedGroup(params, world);
-    checkSimulated(params);
+    checkSettings(params, NOT_SIMULATED, GROUP);
     const minSize = integer(params, "MinSize", SIZE) ?? group.minSize;
     const maxSize = integer(params, "MaxSize", SIZE) ?? group.maxSize;
     const given = integer(params, "DesiredCapacity", SIZE);
@@ -107,7 +117,8 @@ export const scalingGroupActions: ApiActions = {
     checkSizes({ minSize, maxSize, desired });
     const configuration = readConfiguration(params);
     const place = readSubnets(params, world);
-    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId)) throw notSimulated("Another VPC");
+    if (place !== undefined && place.vpcId !== (group.vpcId ?? place.vpcId))
+      throw settingNotSimulated("Another VPC", GROUP);
     changeSettings(group, params);
     group.zones = place?.zones ?? group.zones;
     group.minSize = minSize;
@@ -132,17 +143,10 @@ export const scalingGroupActions: ApiActions = {
   },
 };
 
-function checkSimulated(params: Params): void {
-  const health = text(params, "HealthCheckType") ?? "EC2";
-  if (health !== "EC2") throw notSimulated(`The health check type ${health}`);
-  const name = NOT_SIMULATED.find(
-    (one) => params[one] !== undefined && !["false", "none", ""].includes(String(params[one])),
-  );
-  if (name !== undefined) throw notSimulated(`The setting ${name}`);
-}
-
-function notSimulated(what: string): AwsError {
-  return new AwsError("NotSimulated", `${what} of an Auto Scaling group is not simulated`, 501);
+/** The keys of the tags that launched machines do not get. */
+function ownKeys(params: Params): ReadonlySet<string> {
+  const own = (structures(params, "Tags") ?? []).filter((tag) => text(tag, "PropagateAtLaunch") === "false");
+  return new Set(own.map((tag) => requiredText(tag, "Key")));
 }
 
 function checkSizes({ minSize, maxSize, desired }: Readonly<Record<"minSize" | "maxSize" | "desired", number>>): void {
@@ -158,10 +162,17 @@ function changeSettings(group: AutoScalingGroup, params: Params): void {
   const warmup = integer(params, "DefaultInstanceWarmup", WARMUP);
   const triggers = structure(structure(params, "InstanceLifecyclePolicy") ?? {}, "RetentionTriggers");
   const onAbandon = triggers === undefined ? undefined : oneOf(triggers, "TerminateHookAbandon", RETENTION);
+  const cooldown = integer(params, "DefaultCooldown", SECONDS);
+  const placement = text(params, "PlacementGroup");
+  const context = text(params, "Context");
   const role = text(params, "ServiceLinkedRoleARN");
   if (role !== undefined) group.serviceLinkedRoleArn = role;
   if (grace !== undefined) group.healthCheckGraceSeconds = grace;
   if (warmup !== undefined) group.defaultWarmupSeconds = warmup === -1 ? undefined : warmup;
+  if (cooldown !== undefined) group.cooldownSeconds = cooldown;
+  // An empty name removes it.
+  if (placement !== undefined) group.placementGroup = placement === "" ? undefined : placement;
+  if (context !== undefined) group.context = context;
   if (onAbandon !== undefined) group.retainsAbandoned = onAbandon === "retain";
 }
 
@@ -180,7 +191,8 @@ function readLaunches(params: Params, world: World) {
   const place = readSubnets(params, world);
   if (place === undefined) throw missingParameter("VPCZoneIdentifier");
   const { vpcId, zones } = place;
-  return { zones, blueprint: { vpcId, tags: readTags(params) as Map<string, string>, isSpot: false } };
+  // The group's own tags are copied at each launch.
+  return { zones, blueprint: { vpcId, tags: new Map<string, string>(), isSpot: false } };
 }
 
 /** The place of the group's subnets. Undefined if the call has none. */

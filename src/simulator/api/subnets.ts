@@ -49,9 +49,11 @@ function placeOf(subnet: string, region: string): { readonly vpcId: string; read
 function addressOf(mapping: Params): ZoneAddress {
   const allocationId = text(mapping, "AllocationId");
   const privateIp = text(mapping, "PrivateIPv4Address");
+  const ipv6 = text(mapping, "IPv6Address");
   return {
     ...(allocationId === undefined ? {} : { allocationId }),
     ...(privateIp === undefined ? {} : { privateIp }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { AwsError, validationError } from "../aws-error.ts";
+import { notSimulated, validationError } from "../aws-error.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { allEc2Tagged } from "./ec2-tags.ts";
@@ -29,7 +29,7 @@ export const taggingActions: ApiActions = {
     const filters = atMost(structures(params, "TagFilters") ?? [], LIMITS.tagFilters, "tagFilters").map(tagFilter);
     const types = atMost(texts(params, "ResourceTypeFilters") ?? [], LIMITS.types, "resourceTypeFilters");
     if (text(params, "ExcludeCompliantResources") === "true" || text(params, "IncludeComplianceDetails") === "true")
-      throw new AwsError("NotSimulated", "Tag policies are not simulated: ask without compliance details", 501);
+      throw notSimulated("Tag policies are not simulated: ask without compliance details");
     const chosen = allTagged(world)
       .filter(({ arn }) => arns?.includes(arn) ?? true)
       .filter(({ arn }) => types.length === 0 || types.some((type) => isOfType(arn, type)))

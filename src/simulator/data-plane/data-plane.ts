@@ -216,10 +216,11 @@ export class DataPlane {
     return { host: this.#host, port: this.#firstPort === 0 ? 0 : this.#firstPort + this.#entrances.size };
   }
 
-  #routeRequest(listener: Listener, { path, query, client, ...request }: RoutedRequest): Route {
+  #routeRequest(listener: Listener, request: RoutedRequest): Route {
     // Clients name the port in `Host` only because it is the simulator's own.
+    const { path, query, client } = request;
     const host = request.host.replace(/:\d+$/, "");
-    const action = actionFor(listener, { host, path });
+    const action = actionFor(listener, { ...request, host });
     if (action === undefined) return { to: "none", status: 503 };
     if (action.type === "fixed-response") {
       const { statusCode, body = "", contentType } = action;

@@ -40,8 +40,12 @@ export interface RoutedRequest {
   readonly path: string;
   /** Without the question mark. */
   readonly query: string;
-  /** The client's port. */
+  readonly method: string;
+  /** The values of each header, by its name in small letters. */
+  readonly headers: Readonly<Record<string, readonly string[] | undefined>>;
+  /** The client's port, and its address. */
   readonly client: number;
+  readonly address: string | undefined;
 }
 
 /** The current values of the listener's and the load balancer's attributes. */
@@ -136,7 +140,10 @@ export class HttpBalancer {
     if (refusal !== undefined) return { to: "none", status: refusal };
     const [path = "/", query = ""] = split(request.url ?? "/");
     const { host = "" } = request.headers;
-    return this.#options.route({ host, path, query, client: request.socket.remotePort ?? 0 });
+    const { method = "GET", headersDistinct: headers, socket } = request;
+    // A server for both families sees clients of IPv4 by their addresses in IPv6.
+    const address = socket.remoteAddress?.replace(/^::ffff:/, "");
+    return this.#options.route({ host, path, query, method, headers, client: socket.remotePort ?? 0, address });
   }
 
   #closeIfOld({ socket }: IncomingMessage, response: ServerResponse): void {

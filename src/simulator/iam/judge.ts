@@ -1,4 +1,4 @@
-import { matchesWildcard } from "../world/load-balancer.ts";
+import { matchesWildcard } from "../world/rule-conditions.ts";
 import type { PolicyStatement } from "./policy.ts";
 import type { Resource } from "./resources.ts";
 

@@ -61,6 +61,11 @@ export class AutoScalingGroup {
   /** How long failed health checks of a new member are ignored. */
   healthCheckGraceSeconds = 300;
   defaultWarmupSeconds: number | undefined;
+  /** Of simple scaling policies, which are not simulated. */
+  cooldownSeconds = 300;
+  placementGroup: string | undefined;
+  /** A text that AWS keeps for a caller, without a meaning. */
+  context: string | undefined;
   /** The ARN of the role that a caller has set. Undefined: AWS's own role, which every account has. */
   serviceLinkedRoleArn: string | undefined;
   /** The configuration of instances that it launches. Undefined: they are like its members. */

@@ -39,6 +39,8 @@ const BY_HEALTH = "in response to an EC2 instance status check failure";
 /** The Auto Scaling groups of a region, and the scale-ins of their members. */
 export class AutoScaling {
   readonly groups = new Map<string, AutoScalingGroup>();
+  /** The groups that were deleted, the newest last. AWS shows their activities for six weeks. */
+  readonly deleted: AutoScalingGroup[] = [];
   /** Scale-ins whose machine is booting from its new root volume. */
   readonly #replacing = new WeakSet<ScaleIn>();
   readonly #world: Surroundings;
@@ -81,6 +83,7 @@ export class AutoScaling {
   remove(group: AutoScalingGroup, now: number): void {
     const members = group.members(now);
     this.groups.delete(group.name);
+    this.deleted.push(group);
     for (const { instance } of members) this.#world.terminateInstance(instance, now);
   }
 

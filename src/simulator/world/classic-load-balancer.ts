@@ -51,6 +51,10 @@ export interface AccessLog {
   readonly emitIntervalMinutes?: number;
 }
 
+/** https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_AdditionalAttribute.html */
+export const DESYNC_MITIGATION_MODES = ["monitor", "defensive", "strictest"] as const;
+export type DesyncMitigationMode = (typeof DESYNC_MITIGATION_MODES)[number];
+
 interface ClassicRegistration extends Spell {
   /** When a read first found that draining had ended, in milliseconds since the epoch. */
   endedAt: number | undefined;
@@ -77,6 +81,8 @@ export class ClassicLoadBalancer {
   isCrossZone: boolean;
   idleTimeoutSeconds = 60;
   accessLog: AccessLog = { enabled: false };
+  /** It is kept, and has no effect. */
+  desyncMitigationMode: DesyncMitigationMode = "defensive";
   readonly tags = new Map<string, string>();
   draining = DEFAULT_DRAINING;
   healthCheckTarget: string;

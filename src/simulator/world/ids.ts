@@ -46,7 +46,7 @@ export type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"
   Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
 export type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
 export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions"> &
-  Partial<Pick<Listener, "certificateArns" | "sslPolicy">> & {
+  Partial<Pick<Listener, "certificateArns" | "sslPolicy" | "alpnPolicy">> & {
     /** The idle timeout of TCP flows through an NLB or a GWLB. Absent: 350. */
     readonly idleTimeoutSeconds?: number;
   };

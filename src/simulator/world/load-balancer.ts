@@ -1,4 +1,5 @@
 import type { Redirect } from "./redirect.ts";
+import { type Condition, holds, type RuleRequest } from "./rule-conditions.ts";
 import { defaultIdOf } from "./security-groups.ts";
 import { CROSS_ZONE } from "./target-group-attributes.ts";
 import { ZonalShifts } from "./zonal-shifts.ts";
@@ -11,20 +12,24 @@ export interface WeightedGroup {
 }
 
 /** The action of a listener or a rule for a request. */
-export type Action =
-  | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
+export type Action = {
+  /** As the call that made it has it. The actions themselves are in this order. */
+  readonly order?: number;
+} & (
+  | {
+      readonly type: "forward";
+      readonly groups: readonly WeightedGroup[];
+      /** The duration of the stickiness of groups, which is not enabled. */
+      readonly stickinessSeconds?: number;
+    }
   | {
       readonly type: "fixed-response";
       readonly statusCode: string;
       readonly body?: string | undefined;
       readonly contentType?: string | undefined;
     }
-  | ({ readonly type: "redirect"; readonly statusCode: string } & Partial<Redirect>);
-
-export interface Condition {
-  readonly field: "path-pattern" | "host-header";
-  readonly values: readonly string[];
-}
+  | ({ readonly type: "redirect"; readonly statusCode: string } & Partial<Redirect>)
+);
 
 export interface Rule {
   readonly arn: string;
@@ -48,6 +53,19 @@ export interface Listener {
   /** For HTTPS and TLS, the default certificate first. */
   certificateArns: readonly string[];
   sslPolicy: string | undefined;
+  /** Only for TLS. */
+  alpnPolicy: string | undefined;
+}
+
+/**
+ * Of listeners that are not made in the console.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+ */
+export const DEFAULT_SSL_POLICY = "ELBSecurityPolicy-2016-08";
+
+/** Whether listeners of the protocol decrypt. */
+export function isEncrypted(protocol: string): boolean {
+  return protocol === "HTTPS" || protocol === "TLS";
 }
 
 export type Scheme = "internet-facing" | "internal";
@@ -57,6 +75,7 @@ export interface ZoneAddress {
   /** The allocation id of an Elastic IP address. */
   readonly allocationId?: string;
   readonly privateIp?: string;
+  readonly ipv6?: string;
 }
 
 export interface LoadBalancerInput {
@@ -94,6 +113,8 @@ export class LoadBalancer {
   addresses: ReadonlyMap<string, ZoneAddress>;
   securityGroups: readonly string[];
   ipAddressType: string;
+  /** Whether the rules of its security groups are for traffic through PrivateLink too. Only for an NLB that has some. */
+  enforcesOnPrivateLink: "on" | "off" = "on";
   readonly tags = new Map<string, string>();
   readonly listeners: Listener[] = [];
   readonly attributes: Map<string, string>;
@@ -224,10 +245,7 @@ function forwardsTo(groupArn: string, actions: readonly Action[]): boolean {
 /**
  * The action of the first rule, by priority, whose conditions are all true for the request, or else the default action.
  */
-export function actionFor(
-  listener: Listener,
-  request: { readonly host: string; readonly path: string },
-): Action | undefined {
+export function actionFor(listener: Listener, request: RuleRequest): Action | undefined {
   const rules = [...listener.rules].sort((a, b) => a.priority - b.priority);
   const rule = rules.find(({ conditions }) => conditions.every((condition) => holds(condition, request)));
   return (rule?.actions ?? listener.defaultActions).at(-1);
@@ -243,26 +261,4 @@ export function chooseGroup(groups: readonly WeightedGroup[], ticket: number): s
     rest -= weight;
   }
   return undefined;
-}
-
-function holds(condition: Condition, { host, path }: { readonly host: string; readonly path: string }): boolean {
-  switch (condition.field) {
-    case "path-pattern":
-      return condition.values.some((value) => matchesWildcard(value, path));
-    case "host-header":
-      return condition.values.some((value) => matchesWildcard(value.toLowerCase(), host.toLowerCase()));
-    default:
-      return condition.field satisfies never;
-  }
-}
-
-/** AWS's wildcards: `*` for any characters, `?` for exactly one. */
-export function matchesWildcard(pattern: string, text: string): boolean {
-  // Most patterns have no wildcard, and are compared a hundred thousand times.
-  if (!pattern.includes("*") && !pattern.includes("?")) return pattern === text;
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${source}$`, "s").test(text);
 }

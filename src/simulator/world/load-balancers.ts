@@ -3,8 +3,10 @@ import type { Clock } from "../clock.ts";
 import { isArnOf } from "./arn.ts";
 import type { Ids, NewListener, NewLoadBalancer, NewRule } from "./ids.ts";
 import {
+  DEFAULT_SSL_POLICY,
   defaultListenerAttributes,
   IDLE_TIMEOUT,
+  isEncrypted,
   type Listener,
   LoadBalancer,
   type LoadBalancerType,
@@ -46,7 +48,7 @@ export class LoadBalancers {
 
   addListener(loadBalancer: LoadBalancer, input: NewListener): Listener {
     const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
-    const { idleTimeoutSeconds, certificateArns = [], sslPolicy, ...settings } = input;
+    const { idleTimeoutSeconds, certificateArns = [], sslPolicy, alpnPolicy, ...settings } = input;
     const attributes = defaultListenerAttributes(loadBalancer.type, input.protocol);
     if (idleTimeoutSeconds !== undefined) attributes.set(IDLE_TIMEOUT, String(idleTimeoutSeconds));
     const listener: Listener = {
@@ -57,7 +59,8 @@ export class LoadBalancers {
       tags: new Map(),
       attributes,
       certificateArns,
-      sslPolicy,
+      sslPolicy: sslPolicy ?? (isEncrypted(input.protocol) ? DEFAULT_SSL_POLICY : undefined),
+      alpnPolicy,
     };
     loadBalancer.listeners.push(listener);
     return listener;

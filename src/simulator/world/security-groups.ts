@@ -17,7 +17,11 @@ export interface SecurityGroupRule extends RuleSource {
   readonly fromPort?: number;
   readonly toPort?: number;
   readonly description?: string;
+  readonly tags: Map<string, string>;
 }
+
+/** A rule in a call, before it has an id. */
+export type NewRule = Omit<SecurityGroupRule, "id" | "tags">;
 
 export interface SecurityGroup {
   readonly id: string;
@@ -56,7 +60,7 @@ export class SecurityGroups {
     if (known !== undefined) return known;
     // It allows traffic from its own members.
     // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
-    const within = { id: this.#newRuleId(), protocol: "-1", groupId: id };
+    const within = { id: this.#newRuleId(), protocol: "-1", groupId: id, tags: new Map<string, string>() };
     return this.#add({ id, name: "default", description: "default VPC security group", vpcId, ingress: [within] });
   }
 
@@ -98,26 +102,42 @@ export class SecurityGroups {
     this.#byId.delete(group.id);
   }
 
-  /** Adds all rules. If one exists already, adds none and throws AWS's error. */
-  authorize(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
+  /** Adds all rules, each with these tags. If one exists already, adds none and throws AWS's error. */
+  authorize(
+    group: SecurityGroup,
+    rules: readonly NewRule[],
+    tags: ReadonlyMap<string, string>,
+  ): readonly SecurityGroupRule[] {
     for (const rule of rules) {
       if (group.ingress.some((known) => isSameRule(known, rule)))
         throw new AwsError("InvalidPermission.Duplicate", `the specified rule "${textOf(rule)}" already exists`);
     }
-    const added = rules.map((rule) => ({ ...rule, id: this.#newRuleId() }));
+    const added = rules.map((rule) => ({ ...rule, id: this.#newRuleId(), tags: new Map(tags) }));
     group.ingress.push(...added);
     return added;
   }
 
-  /** Removes the rules, and returns them. */
-  revoke(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
-    const found = rules.map((rule) => {
+  /** Throws AWS's error if one of the rules is not there. */
+  find(group: SecurityGroup, rules: readonly NewRule[]): readonly SecurityGroupRule[] {
+    return rules.map((rule) => {
       const known = group.ingress.find((one) => isSameRule(one, rule));
       if (known !== undefined) return known;
       throw new AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
     });
-    for (const rule of found) group.ingress.splice(group.ingress.indexOf(rule), 1);
-    return found;
+  }
+
+  /** As `find`, by the ids of rules. */
+  findByIds(group: SecurityGroup, ids: readonly string[]): readonly SecurityGroupRule[] {
+    return ids.map((id) => {
+      const known = group.ingress.find((one) => one.id === id);
+      if (known !== undefined) return known;
+      const message = `The security group rule ID '${id}' does not exist`;
+      throw new AwsError("InvalidSecurityGroupRuleId.NotFound", message);
+    });
+  }
+
+  revoke(group: SecurityGroup, rules: readonly SecurityGroupRule[]): void {
+    for (const rule of new Set(rules)) group.ingress.splice(group.ingress.indexOf(rule), 1);
   }
 
   #add(input: Omit<SecurityGroup, "tags">): SecurityGroup {
@@ -137,12 +157,12 @@ export function defaultIdOf(vpcId: string): string {
 }
 
 /** Whether two rules allow the same traffic. The descriptions may differ. */
-function isSameRule(one: Omit<SecurityGroupRule, "id">, other: Omit<SecurityGroupRule, "id">): boolean {
+function isSameRule(one: NewRule, other: NewRule): boolean {
   const parts = ["protocol", "fromPort", "toPort", "cidrIp", "cidrIpv6", "prefixListId", "groupId"] as const;
   return parts.every((part) => one[part] === other[part]);
 }
 
-function textOf({ protocol, fromPort, toPort, cidrIp, cidrIpv6, groupId }: Omit<SecurityGroupRule, "id">): string {
+function textOf({ protocol, fromPort, toPort, cidrIp, cidrIpv6, groupId }: NewRule): string {
   const ports = fromPort === undefined ? "" : `, from port: ${fromPort}, to port: ${toPort}`;
   return `peer: ${cidrIp ?? cidrIpv6 ?? groupId}, ${protocol.toUpperCase()}${ports}, ALLOW`;
 }

@@ -109,6 +109,8 @@ export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<
 
 /** The request of a health check. Only for kube-proxy does it decide what the machine answers (`asksKubeProxy`). */
 export interface Probe {
+  /** Default: true. Only groups of functions can be without health checks. */
+  readonly enabled?: boolean;
   readonly protocol: string;
   /** A number, or `traffic-port`. */
   readonly port: string;
@@ -149,7 +151,7 @@ export function defaultProbe({
   readonly targetType: string;
 }): Probe {
   const byHttp = { protocol: "HTTP", port: "traffic-port", path: "/", matcher: "200" };
-  if (targetType === "lambda") return { ...byHttp, timeoutSeconds: 30 };
+  if (targetType === "lambda") return { ...byHttp, enabled: false, timeoutSeconds: 30 };
   if (isApplicationProtocol(protocol)) return { ...byHttp, timeoutSeconds: 5 };
   if (protocol === "GENEVE") return { protocol: "TCP", port: "80", timeoutSeconds: 5 };
   return { protocol: "TCP", port: "traffic-port", timeoutSeconds: 10 };

@@ -113,8 +113,8 @@ const NOT_SIMULATED: readonly Row[] = [
     LAUNCH_CONFIGURATION,
   ],
   ["autoscaling DescribeTrafficSources 0", "TrafficSources.length", "Target groups of VPC Lattice are not simulated."],
-  ["ec2 CreateTags 0", "InvalidID", IMAGES],
-  ["ec2 DeleteTags 0", "InvalidID", IMAGES],
+  ["ec2 CreateTags 0", "NotSimulated", IMAGES],
+  ["ec2 DeleteTags 0", "NotSimulated", IMAGES],
   [
     "ec2 DescribeNetworkInterfaces 0",
     ["NetworkInterfaces[0].Association", "NetworkInterfaces[0].PrivateIpAddresses[0].Association"],

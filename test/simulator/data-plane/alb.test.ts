@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Condition } from "../../../src/simulator/world/rule-conditions.ts";
 import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { allowIdle, carry } from "./carried.ts";
@@ -312,4 +313,30 @@ test("an ALB's target that its Auto Scaling group terminates answers until its h
   expect(processes.get(leaving.id)?.killed).toBe(false);
   await clock.advance(1);
   expect(processes.get(leaving.id)?.killed).toBe(true);
+});
+
+test("an ALB chooses the group by method, header, query and address of a request", async () => {
+  const region = new SimulatedRegion();
+  const { world } = region;
+  region.group({ name: "web", nodes: [region.node()] });
+  const [listener] = [...world.loadBalancers.values()][0]?.listeners ?? [];
+  if (listener === undefined) throw new Error("no listener");
+  const conditions: readonly Condition[] = [
+    { field: "http-request-method", values: ["PUT"] },
+    { field: "http-header", name: "X-Team", values: ["web*"] },
+    { field: "query-string", pairs: [{ key: "version", value: "v?" }] },
+    { field: "source-ip", values: ["127.0.0.9/32"] },
+  ];
+  conditions.forEach((condition, index) => {
+    const action = { type: "fixed-response", statusCode: String(410 + index) } as const;
+    world.addRule(listener, { priority: index + 1, conditions: [condition], actions: [action] });
+  });
+  const url = (await carryInside(world)).url("web-lb");
+  const statusOf = async (path: string, options: Parameters<typeof send>[1]) =>
+    (await send(`${url}${path}`, options)).status;
+  expect(await statusOf("/", { method: "PUT" })).toBe(410);
+  expect(await statusOf("/", { headers: { "x-team": "Web-1" } })).toBe(411);
+  expect(await statusOf("/?a=b&Version=V2", {})).toBe(412);
+  expect(await statusOf("/", { localAddress: "127.0.0.9" })).toBe(413);
+  expect(await statusOf("/?version=2", { headers: { "x-team": "api" } })).toBe(200);
 });

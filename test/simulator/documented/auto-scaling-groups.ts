@@ -291,4 +291,21 @@ export const scalingGroupRows: readonly Row[] = [
     answers: { Activities: [{ Description: "Terminating EC2 instance: {member}" }] },
     moto: differs("other value", { Activities: [] }),
   },
+  {
+    says: "the cooldown of a group is changed",
+    page: `${SCALING}/API_UpdateAutoScalingGroup.html`,
+    given: [scaling("UpdateAutoScalingGroup", { AutoScalingGroupName, DefaultCooldown: 60 })],
+    call: groups(),
+    answers: group({ DefaultCooldown: 60 }),
+    moto: differs("missing", group({ DefaultCooldown: 300 })),
+  },
+  {
+    says: "the activities of a deleted group are described where they are wanted",
+    page: `${SCALING}/API_DescribeScalingActivities.html`,
+    quote: "Indicates whether to include scaling activity from deleted Auto Scaling groups.",
+    given: [terminate(), scaling("DeleteAutoScalingGroup", { AutoScalingGroupName, ForceDelete: true })],
+    call: scaling("DescribeScalingActivities", { IncludeDeletedGroups: true }),
+    answers: { Activities: [{ AutoScalingGroupName: "workers", AutoScalingGroupState: "Deleted" }] },
+    moto: differs("missing", { Activities: [] }),
+  },
 ];

@@ -53,6 +53,17 @@ export const classicBalancerRows: readonly Row[] = [
     moto: differs("missing", { LoadBalancerAttributes: { ConnectionDraining: { Timeout: ABSENT } } }),
   },
   {
+    says: "a new load balancer mitigates desynchronization in its defensive mode",
+    page: `${CLASSIC}/API_AdditionalAttribute.html`,
+    quote: "The default is defensive.",
+    given: [create()],
+    call: classic("DescribeLoadBalancerAttributes", { LoadBalancerName: "new" }),
+    answers: {
+      LoadBalancerAttributes: { AdditionalAttributes: [{ Key: "elb.http.desyncmitigationmode", Value: "defensive" }] },
+    },
+    moto: differs("missing", { LoadBalancerAttributes: { AdditionalAttributes: [] } }),
+  },
+  {
     says: "draining is on for as long as is set",
     page: `${CLASSIC}/API_ModifyLoadBalancerAttributes.html`,
     call: drainFor(120),

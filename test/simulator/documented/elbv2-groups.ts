@@ -99,6 +99,21 @@ export const groupRows: readonly Row[] = [
     }),
   },
   {
+    says: "a group of functions is checked where that is wanted",
+    page: CREATE,
+    quote: "If the target type is lambda, health checks are disabled by default but can be enabled.",
+    call: elbv2("CreateTargetGroup", { Name: "functions", TargetType: "lambda", HealthCheckEnabled: true }),
+    answers: described({ HealthCheckEnabled: true }),
+  },
+  {
+    says: "a group of instances is always checked",
+    page: CREATE,
+    quote: "If the target type is instance, ip, or alb, health checks are always enabled and can't be disabled.",
+    call: createGroup({ HealthCheckEnabled: false }),
+    answers: refused("ValidationError"),
+    moto: UNCHECKED,
+  },
+  {
     says: "a group without a VPC is refused",
     page: CREATE,
     quote: "If the target is a Lambda function, this parameter does not apply. Otherwise, this parameter is required.",

@@ -290,4 +290,18 @@ export const listenerRows: readonly Row[] = [
     call: listener({ Port: undefined }, "{made}"),
     answers: refused("ValidationError"),
   },
+  {
+    says: "a rule has a condition on the method of requests",
+    page: `${ELBV2}/API_RuleCondition.html`,
+    quote: "[ALB] Matches on the HTTP request method.",
+    call: rule(5, { Conditions: [{ Field: "http-request-method", HttpRequestMethodConfig: { Values: ["GET"] } }] }),
+    answers: rules({ Conditions: [{ Field: "http-request-method", HttpRequestMethodConfig: { Values: ["GET"] } }] }),
+  },
+  {
+    says: "the order of an action is kept",
+    page: `${ELBV2}/API_Action.html`,
+    quote: "The order for the action.",
+    call: rule(5, { Actions: [{ Type: "forward", TargetGroupArn: "{web}", Order: 1 }] }),
+    answers: rules({ Actions: [{ Type: "forward", Order: 1 }] }),
+  },
 ];

@@ -3,6 +3,7 @@ import { hookRows } from "./auto-scaling-hooks.ts";
 import { classicRows } from "./classic-instances.ts";
 import { classicBalancerRows } from "./classic-load-balancers.ts";
 import { instanceRows } from "./ec2-instances.ts";
+import { securityGroupRows } from "./ec2-security-groups.ts";
 import { statusRows } from "./ec2-status.ts";
 import { balancerAttributeRows } from "./elbv2-balancer-attributes.ts";
 import { drainingRows } from "./elbv2-draining.ts";
@@ -29,6 +30,7 @@ export const ROWS: readonly Row[] = [
   ...classicBalancerRows,
   ...instanceRows,
   ...statusRows,
+  ...securityGroupRows,
   ...hookRows,
   ...scalingGroupRows,
 ];
