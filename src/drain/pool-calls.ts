@@ -135,7 +135,7 @@ export class PollSchedule {
       const state = states.get(registration.target) ?? "absent";
       if (progress === undefined || (state !== "draining" && state !== "absent")) continue;
       const { since, lastPoll = since, wasAbsent, wasBack } = progress;
-      // Where absence ends the hold, as with classic load balancers, a list of all may lack those that drain.
+      // Where absence ends the hold, a list of all targets may lack those that still drain.
       if (state === "absent" && terms.endsWhenAbsentMs !== undefined) continue;
       const wasDeregisteredAgain = state === "draining" && wasAbsent === true;
       // What is noted of our own deregistration is dated before it: the read is the cloud's word only if it was sent later.

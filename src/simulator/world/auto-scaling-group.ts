@@ -61,7 +61,7 @@ export class AutoScalingGroup {
   /** How long failed health checks of a new member are ignored. */
   healthCheckGraceSeconds = 300;
   defaultWarmupSeconds: number | undefined;
-  /** Of simple scaling policies, which are not simulated. */
+  /** The default cooldown of simple scaling policies, which are not simulated. */
   cooldownSeconds = 300;
   placementGroup: string | undefined;
   /** A text that AWS keeps for a caller, without a meaning. */

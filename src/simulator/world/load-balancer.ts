@@ -58,7 +58,7 @@ export interface Listener {
 }
 
 /**
- * Of listeners that are not made in the console.
+ * The policy of listeners that are created without one, except in the console.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
  */
 export const DEFAULT_SSL_POLICY = "ELBSecurityPolicy-2016-08";

@@ -15,7 +15,7 @@ export type Condition =
   | { readonly field: "http-header"; readonly name: string; readonly values: readonly string[] }
   | { readonly field: "query-string"; readonly pairs: readonly QueryPair[] };
 
-/** What rules look at in a request. */
+/** The parts of a request that the conditions of rules check. */
 export interface RuleRequest {
   readonly host: string;
   readonly path: string;
