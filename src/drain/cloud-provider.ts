@@ -66,10 +66,7 @@ export function useOf({ kind, id }: Pool): string {
 export interface PoolTerms {
   /** The deregistration delay: how long requests in flight may take, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
-  /**
-   * How long it may continue to send traffic, counted from the acknowledgement, in milliseconds. Or at most, with
-   * `endsWhenAbsentMs`.
-   */
+  /** How long it may send traffic after the acknowledgement, in milliseconds. With `endsWhenAbsentMs`: at most. */
   readonly holdMs: number;
   /**
    * The hold of a target that is not listed any more, so that `drainMs` is over since an unknown time, in milliseconds from when
@@ -182,6 +179,8 @@ export interface FoundRegistrations {
   readonly warning?: string;
 }
 
+/** `at`: when it was first missing, in milliseconds since the epoch. */
+export type Vanished = { readonly registration: Registration; readonly at: number };
 export type Remembered = FoundRegistrations & { readonly asOf: number; readonly knownSince: number };
 
 /** What was known of a node at `asOf`, in milliseconds since the epoch. */
@@ -311,9 +310,7 @@ export interface CloudProvider {
    */
   knownHealth(pool: Pool): PoolHealth | undefined;
 
-  /**
-   * Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. Empty if the pool has vanished.
-   */
+  /** Health of the pool's targets as of `notBefore` (milliseconds since the epoch) or later. Empty if the pool is gone. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /**
@@ -332,7 +329,10 @@ export interface CloudProvider {
    */
   holdOfUnlistedMs(node: Node): number;
 
-  /** Whether a pool near the node may have targets by address, as far as the pools were listed. True if they were not. */
+  /** The node's registrations that reads have lacked since `at`, and whose pools may still send traffic to them. */
+  vanished(node: Node): readonly Vanished[];
+
+  /** Whether a listed pool near the node may have targets by address. True if none was listed. */
   mayHoldAddresses(node: Node): boolean;
 
   /** How the pool releases targets. Undefined: the pool has vanished, and has released all of them. */

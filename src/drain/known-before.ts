@@ -1,4 +1,4 @@
-import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
+import { keyOf, type Node, type Registration, type Vanished } from "./cloud-provider.ts";
 import type { Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
 import { OUTCOMES } from "./outcome.ts";
@@ -49,6 +49,7 @@ export class KnownBefore {
   readonly #resumed: OwnLife | undefined;
   readonly #begunAt: number;
   readonly #unreleased: Unreleased;
+  readonly #ledger: KnowledgeOptions["ledger"];
   /** Keys of the registrations that an earlier life has released. */
   readonly #released: ReadonlySet<string>;
   /** By key: registrations that an earlier life found live, and did nothing else about. */
@@ -59,6 +60,7 @@ export class KnownBefore {
     this.#run = run;
     this.#resumed = resumed;
     this.#begunAt = now;
+    this.#ledger = ledger;
     const { past = [], pastOf, open = [] } = resumed ?? {};
     // An earlier life has already taken over what the drains before it were still holding.
     this.#unreleased =
@@ -101,6 +103,23 @@ export class KnownBefore {
    */
   ofUnlisted(one: Registration): Past | undefined {
     return this.#resumed === undefined ? this.#unreleased.get(keyOf(one))?.past : { ...HOLDING, since: this.#begunAt };
+  }
+
+  /**
+   * Those that another program has deregistered before this drain began, as a controller of the cluster does. It is unknown
+   * when. What vanished since an earlier drain began was deregistered by that drain, and was held.
+   */
+  byOthers(vanished: readonly Vanished[]): readonly Vanished[] {
+    const drains = this.#ledger?.remembered(this.#run.node.id) ?? [];
+    const known = drains.filter(({ drain, hasSearched, end }) => {
+      return drain !== this.#run.id && hasSearched && end?.status !== "refused";
+    });
+    return vanished.filter(({ at }) => known.every(({ startedAt }) => at < startedAt));
+  }
+
+  /** How long it has to be held: the load balancer's delay is over. */
+  ofVanished({ at }: Vanished): Past {
+    return { ...HOLDING, since: at, isEarlier: true };
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   type PoolTerms,
   type Registration,
   type Remembered,
+  type Vanished,
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -77,6 +78,7 @@ export interface Machines {
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
 export class AwsProvider implements CloudProvider, Machines {
   readonly #aws: AwsAccess;
+  readonly #clock: Clock;
   readonly #options: AwsProviderOptions;
   readonly #machines: Machines;
   readonly #zones: InstanceZones;
@@ -93,6 +95,7 @@ export class AwsProvider implements CloudProvider, Machines {
 
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
+    this.#clock = clock;
     this.#options = options;
     this.#machines = options.machines ?? this;
     this.#releases = new ReleaseTerms(options.allowances);
@@ -213,6 +216,13 @@ export class AwsProvider implements CloudProvider, Machines {
     const { pools } = this.#index;
     const around = [...pools.groupsOf(node), ...pools.classicsOf(node)];
     return around.reduce((longest, { pool }) => Math.max(longest, this.termsAfterDelay(pool).holdMs), 0);
+  }
+
+  vanished(node: Node): readonly Vanished[] {
+    const now = this.#clock.now();
+    return this.#index
+      .vanished(node)
+      .filter(({ registration, at }) => now < at + this.termsAfterDelay(registration.pool).holdMs);
   }
 
   mayHoldAddresses(node: Node): boolean {

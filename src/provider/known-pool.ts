@@ -38,6 +38,8 @@ export interface TargetRead {
   readonly number: number;
   /** One for each id and port. */
   readonly targets: readonly ListedTarget[];
+  /** The pool does not exist any more. */
+  readonly isGone?: true;
 }
 
 /** The targets of a pool, with their health. */

@@ -7,6 +7,7 @@ import {
   type Pool,
   type Registration,
   type Remembered,
+  type Vanished,
 } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { compareUrgency, type Urgency } from "../drain/urgency.ts";
@@ -21,6 +22,7 @@ import { Pools, type PoolsOptions } from "./pools.ts";
 import { Searches } from "./searches.ts";
 import { type TargetGroup, unlessKnown } from "./target-group.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
+import { VanishedTargets } from "./vanished-targets.ts";
 
 /** A drain does not begin with a list of pools that is older than this. */
 const LIST_KEPT_MS = 150_000;
@@ -66,6 +68,7 @@ export class MembershipIndex {
   readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #memory = new Memory(() => this.pools, this.#members);
   readonly #searches = new Searches();
+  readonly #vanished = new VanishedTargets();
   /** Groups whose read for searches was not sent yet. */
   readonly #asked = new Set<string>();
   #scanning = newAbort();
@@ -131,6 +134,11 @@ export class MembershipIndex {
     return this.#options.remembers ? this.#memory.lastKnown(node, isMeant) : undefined;
   }
 
+  /** The node's registrations by its id that the reads of their groups have lacked for a while. */
+  vanished({ id }: Node): readonly Vanished[] {
+    return this.#vanished.of(id);
+  }
+
   /** Every instance that is registered by its id, as far as it is remembered. */
   instances(): ReadonlySet<string> {
     const ids = new Set([...this.#members.ids()].filter((id) => id.startsWith("i-")));
@@ -151,7 +159,7 @@ export class MembershipIndex {
   }
 
   /** Passes a read of a group on to running searches, and remembers it. */
-  #learned(groupId: string, { at, number, targets }: TargetRead): void {
+  #learned(groupId: string, { at, number, targets, isGone }: TargetRead): void {
     const group = this.pools.groups.get(groupId);
     // The group may be gone by now, and a later read may be answered first.
     if (group === undefined || number <= group.readNumber) return;
@@ -168,6 +176,11 @@ export class MembershipIndex {
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
       if (group.isWhole) registrations.push(group.asNoted(registration, number));
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
+    }
+    if (group.isWhole && isGone !== true) {
+      for (const { target } of registrations) before.delete(target);
+      for (const target of before.keys()) if (group.wasOwn(target)) before.delete(target);
+      this.#vanished.learn(before.values(), registrations, at);
     }
     group.registrations = registrations;
     // Nothing was registered with a new group before.

@@ -14,6 +14,7 @@ import type {
   PoolTerms,
   Registration,
   Remembered,
+  Vanished,
 } from "../drain/cloud-provider.ts";
 import type { CloudState } from "../drain/cloud-state.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
@@ -117,6 +118,18 @@ export class PlacesProvider implements CloudProvider, Machines {
   knownStrictHealth(pool: Pool): PoolHealth | undefined {
     const place = this.#pools.find(pool);
     return place?.provider.knownStrictHealth(asWithin(pool, place));
+  }
+
+  vanished(node: Node): readonly Vanished[] {
+    return this.#places
+      .flatMap(({ provider }) => provider.vanished(node))
+      .map((one) => {
+        const [registration = one.registration] = asOfPlace({
+          registrations: [one.registration],
+          elsewhere: [],
+        }).registrations;
+        return { ...one, registration };
+      });
   }
 
   holdOfUnlistedMs(node: Node): number {

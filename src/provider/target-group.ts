@@ -80,6 +80,8 @@ export class TargetGroup implements KnownPool {
    * it.
    */
   readonly #endedBy = new Map<string, number>();
+  /** The targets that this process has deregistered, as long as reads list them. */
+  readonly #ownListed = new Set<string>();
 
   constructor(pool: AwsPool, context: PoolContext) {
     this.pool = pool;
@@ -116,7 +118,10 @@ export class TargetGroup implements KnownPool {
   deregistered(targets: ReadonlySet<string>): void {
     // Reads that were answered since then say nothing about a time before them.
     for (const [target, number] of this.#endedBy) if (number < this.readNumber) this.#endedBy.delete(target);
-    for (const target of targets) this.#endedBy.set(target, this.#context.reads.last);
+    for (const target of targets) {
+      this.#endedBy.set(target, this.#context.reads.last);
+      this.#ownListed.add(target);
+    }
     this.registrations = this.registrations.map((registration) =>
       targets.has(registration.target) ? withStatus(registration, DEREGISTERED) : registration,
     );
@@ -179,7 +184,14 @@ export class TargetGroup implements KnownPool {
    */
   asNoted(registration: Registration, read: number): Registration {
     const isOld = read <= (this.#endedBy.get(registration.target) ?? 0);
-    return isOld ? withStatus(registration, DEREGISTERED) : registration;
+    if (isOld) return withStatus(registration, DEREGISTERED);
+    if (registration.state !== "draining") this.#ownListed.delete(registration.target);
+    return registration;
+  }
+
+  /** A read lacks the target. Returns whether this process has deregistered it. */
+  wasOwn(target: string): boolean {
+    return this.#ownListed.delete(target);
   }
 
   #input(batch: readonly Registration[]) {
@@ -192,6 +204,7 @@ export class TargetGroup implements KnownPool {
     let at = 0;
     let number = 0;
     let targets: readonly ListedTarget[] = [];
+    let isGone = false;
     try {
       // It names no target, because AWS answers differently about a named target that is gone.
       const { TargetHealthDescriptions = [] } = await aws.caller.call(DESCRIBE_HEALTH, by, async () => {
@@ -210,8 +223,9 @@ export class TargetGroup implements KnownPool {
       targets = joinedByName(TargetHealthDescriptions.filter(({ TargetHealth }) => stateOf(TargetHealth) !== "absent"));
     } catch (error) {
       if (!isPoolGone(error)) throw error;
+      isGone = true;
     }
-    const read = { at, number, targets };
+    const read = { at, number, targets, ...(isGone && ({ isGone } as const)) };
     onRead(id, read);
     return read;
   }

@@ -164,6 +164,10 @@ export class ModelCloud implements CloudProvider {
     return true;
   }
 
+  vanished(): readonly [] {
+    return [];
+  }
+
   holdOfUnlistedMs(): number {
     return Math.max(0, ...this.#options.world.pools.map(({ kind }) => RELEASES.afterDelay(kind).holdMs));
   }

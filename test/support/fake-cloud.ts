@@ -14,6 +14,7 @@ import {
   type Registration,
   type RegistrationState,
   type Remembered,
+  type Vanished,
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { LoadBalancerKind } from "../../src/drain/load-balancer-kinds.ts";
@@ -85,6 +86,8 @@ export class FakeCloud implements CloudProvider {
   remembersAll = false;
   /** For how long every pool has been remembered then, in milliseconds. */
   rememberedForMs = 3_600_000;
+  /** What other programs have deregistered, and reads lack. */
+  vanishedTargets: readonly Vanished[] = [];
   /** Whether it tells how pools fare without being asked. */
   knowsHealth = false;
   /** Targets that can't be registered. */
@@ -219,6 +222,10 @@ export class FakeCloud implements CloudProvider {
 
   termsAfterDelay({ kind }: Pool): PoolTerms {
     return RELEASES.afterDelay(kind);
+  }
+
+  vanished(): readonly Vanished[] {
+    return this.vanishedTargets;
   }
 
   holdOfUnlistedMs(): number {

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { SimulatedRegion } from "../support/simulated-region.ts";
+import { warmEngine } from "../support/warm-engine.ts";
+
+/** A node of which a controller deregisters the target of one group, whose load balancer is of this type. */
+async function scene(type: "application" | "network", seconds: number) {
+  const region = new SimulatedRegion();
+  const nodes = [region.node(), region.node()] as const;
+  const protocol = type === "network" ? "TCP" : "HTTP";
+  const group = region.group({ name: "web", nodes, delaySeconds: 0, type, protocol });
+  const engine = await warmEngine(region, { MIN_HEALTHY: "0" });
+  region.world.deregisterTarget(group, { id: nodes[0].id });
+  // The index reads the group in the meantime, and AWS lists the target no more.
+  await region.clock.advance(seconds * 1_000);
+  return { region, engine, node: nodes[0], group };
+}
+
+describe("a target that a controller has deregistered, and that AWS lists no more when the drain begins,", () => {
+  test("is held for as long as its NLB may send traffic", async () => {
+    const { region, engine, node } = await scene("network", 100);
+    const from = region.clock.elapsedMs;
+    expect(await region.clock.run(engine.ask(node))).toMatchObject({
+      status: "drained",
+      registrations: [{ state: "released", registration: { pool: { name: "web" } } }],
+    });
+    const heldMs = region.clock.elapsedMs - from;
+    // 210 s from when the index missed it: at most 35 s after the deregistration.
+    expect(heldMs).toBeGreaterThanOrEqual(110_000);
+    expect(heldMs).toBeLessThanOrEqual(150_000);
+    expect(region.callsOf("DeregisterTargets")).toHaveLength(0);
+  });
+
+  test("is not held any more when that time is over", async () => {
+    const { region, engine, node } = await scene("network", 300);
+    const from = region.clock.elapsedMs;
+    expect(await region.clock.run(engine.ask(node))).toMatchObject({ status: "nothing-registered" });
+    expect(region.clock.elapsedMs - from).toBeLessThan(10_000);
+  });
+
+  test("is not held for an ALB, which has stopped by then", async () => {
+    const { region, engine, node } = await scene("application", 100);
+    const from = region.clock.elapsedMs;
+    expect(await region.clock.run(engine.ask(node))).toMatchObject({ status: "nothing-registered" });
+    expect(region.clock.elapsedMs - from).toBeLessThan(10_000);
+  });
+
+  test("is deregistered where it was registered again", async () => {
+    const { region, engine, node, group } = await scene("network", 100);
+    region.world.registerTarget(group, { id: node.id }, { settled: true });
+    await region.clock.advance(60_000);
+    expect(await region.clock.run(engine.ask(node))).toMatchObject({ status: "drained" });
+    expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
+  });
+});
+
+test("what a drain has deregistered and held is not held again by a later request", async () => {
+  const region = new SimulatedRegion();
+  const nodes = [region.node(), region.node()] as const;
+  region.group({ name: "web", nodes, delaySeconds: 0, type: "network", protocol: "TCP" });
+  const engine = await warmEngine(region, { MIN_HEALTHY: "0" });
+  expect(await region.clock.run(engine.ask(nodes[0]))).toMatchObject({ status: "drained" });
+  await region.clock.advance(1_000);
+  const from = region.clock.elapsedMs;
+  expect(await region.clock.run(engine.ask(nodes[0]))).toMatchObject({ status: "nothing-registered" });
+  expect(region.clock.elapsedMs - from).toBeLessThan(10_000);
+});
