@@ -247,9 +247,12 @@ export function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 
-/** `at`: in milliseconds since the epoch. */
+/**
+ * `at`: in milliseconds since the epoch. Rounded as in the ledger: a running drain and its record show the same time, to the
+ * millisecond.
+ */
 export function moment(at: number): string {
-  return new Date(at).toISOString();
+  return new Date(Math.round(at)).toISOString();
 }
 
 /** The fields of `GuardedPool`. Empty: the health of the pool could not be read. */
