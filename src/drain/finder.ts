@@ -64,16 +64,9 @@ export class Finder {
       }
     });
     // Registrations that the cloud does not list any more, but may still send traffic to.
-    const unlisted = { registrations: before.unlisted, elsewhere: [] };
-    const held = run.found(unlisted, run.known(), (one) => before.ofUnlisted(one));
-    const vanished = new Map(before.byOthers(cloud.vanished(run.node)).map((one) => [one.registration, one]));
-    const registrations = [
-      ...held,
-      ...run.found({ registrations: [...vanished.keys()], elsewhere: [] }, run.known(), (one) => {
-        const gone = vanished.get(one);
-        return gone && before.ofVanished(gone);
-      }),
-    ];
+    const unlisted = before.unlisted(cloud.vanished(run.node));
+    const found = { registrations: [...unlisted.keys()], elsewhere: [] };
+    const registrations = run.found(found, run.known(), (one) => unlisted.get(one));
     if (registrations.length === 0) return true;
     await recordFound(run, registrations, []);
     signal.throwIfAborted();

@@ -91,35 +91,31 @@ export class KnownBefore {
   }
 
   /**
-   * The registrations that have to be held although the cloud does not list them any more, unless a search finds them.
+   * The registrations that have to be held although the cloud does not list them any more, unless a search finds them, and what is
+   * known about each. `vanished`: those that the reads of the index lack.
    */
-  get unlisted(): readonly Registration[] {
-    return this.#resumed?.open ?? [...this.#unreleased.values()].map(({ registration }) => registration);
-  }
-
-  /**
-   * A registration that an earlier life has found and that is gone was deregistered at an unknown time. It is held as
-   * if that were the time of the restart.
-   */
-  ofUnlisted(one: Registration): Past | undefined {
-    return this.#resumed === undefined ? this.#unreleased.get(keyOf(one))?.past : { ...HOLDING, since: this.#begunAt };
+  unlisted(vanished: readonly Vanished[]): ReadonlyMap<Registration, Past> {
+    // One that an earlier life has found and that is gone was deregistered at an unknown time. It is held as if that were the
+    // time of the restart.
+    const open = this.#resumed?.open.map((one) => [one, { ...HOLDING, since: this.#begunAt }] as const);
+    const known = open ?? [...this.#unreleased.values()].map(({ registration, past }) => [registration, past] as const);
+    const keys = new Set(known.map(([registration]) => keyOf(registration)));
+    const others = this.#byOthers(vanished)
+      .filter(({ registration }) => !keys.has(keyOf(registration)))
+      .map(({ registration, at }) => [registration, { ...HOLDING, since: at, isEarlier: true }] as const);
+    return new Map<Registration, Past>([...known, ...others]);
   }
 
   /**
    * Those that another program has deregistered before this drain began, as a controller of the cluster does. It is unknown
    * when. What vanished since an earlier drain began was deregistered by that drain, and was held.
    */
-  byOthers(vanished: readonly Vanished[]): readonly Vanished[] {
+  #byOthers(vanished: readonly Vanished[]): readonly Vanished[] {
     const drains = this.#ledger?.remembered(this.#run.node.id) ?? [];
     const known = drains.filter(({ drain, hasSearched, end }) => {
       return drain !== this.#run.id && hasSearched && end?.status !== "refused";
     });
     return vanished.filter(({ at }) => known.every(({ startedAt }) => at < startedAt));
-  }
-
-  /** How long it has to be held: the load balancer's delay is over. */
-  ofVanished({ at }: Vanished): Past {
-    return { ...HOLDING, since: at, isEarlier: true };
   }
 
   /**

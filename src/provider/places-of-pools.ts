@@ -79,7 +79,7 @@ export function asOfPlace<F extends FoundRegistrations>(found: F): F {
   return { ...found, registrations: registrations.map(outOf), elsewhere: elsewhere.map(outOf) };
 }
 
-function outOf(registration: Registration): Registration {
+export function outOf(registration: Registration): Registration {
   const { pool } = registration;
   return hasArn(pool) ? registration : { ...registration, pool: { ...pool, id: `${pool.place}/${pool.name}` } };
 }

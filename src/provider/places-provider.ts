@@ -22,7 +22,7 @@ import type { NodeReference } from "../drain/request.ts";
 import type { AuditPools, PoolAudit } from "./audit.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
 import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
-import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
+import { asOf, asOfPlace, asWithin, inPlace, outOf, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
 import { SearchesOfPlaces } from "./searches-of-places.ts";
 
 /** One account and region. Its name is unique, and the same after a restart. */
@@ -121,15 +121,8 @@ export class PlacesProvider implements CloudProvider, Machines {
   }
 
   vanished(node: Node): readonly Vanished[] {
-    return this.#places
-      .flatMap(({ provider }) => provider.vanished(node))
-      .map((one) => {
-        const [registration = one.registration] = asOfPlace({
-          registrations: [one.registration],
-          elsewhere: [],
-        }).registrations;
-        return { ...one, registration };
-      });
+    const all = this.#places.flatMap(({ provider }) => provider.vanished(node));
+    return all.map(({ registration, at }) => ({ registration: outOf(registration), at }));
   }
 
   holdOfUnlistedMs(node: Node): number {

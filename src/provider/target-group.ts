@@ -118,13 +118,13 @@ export class TargetGroup implements KnownPool {
   deregistered(targets: ReadonlySet<string>): void {
     // Reads that were answered since then say nothing about a time before them.
     for (const [target, number] of this.#endedBy) if (number < this.readNumber) this.#endedBy.delete(target);
-    for (const target of targets) {
-      this.#endedBy.set(target, this.#context.reads.last);
-      this.#ownListed.add(target);
-    }
-    this.registrations = this.registrations.map((registration) =>
-      targets.has(registration.target) ? withStatus(registration, DEREGISTERED) : registration,
-    );
+    for (const target of targets) this.#endedBy.set(target, this.#context.reads.last);
+    this.registrations = this.registrations.map((registration) => {
+      if (!targets.has(registration.target)) return registration;
+      // Only where all members are stored do reads tell which of them are gone.
+      if (this.isWhole) this.#ownListed.add(registration.target);
+      return withStatus(registration, DEREGISTERED);
+    });
   }
 
   register(take: Take, by: CallFor): Promise<void> {

@@ -9,7 +9,7 @@ const KEPT_MS = 900_000;
  * some time. Only instances: addresses change hands with every pod.
  */
 export class VanishedTargets {
-  /** By instance id, the registrations by their keys. The longest known are first. */
+  /** By instance id, the registrations by their keys. The instance of which one vanished last is last, here and there. */
   readonly #byId = new Map<string, Map<string, Vanished>>();
 
   /** `gone`: those that other programs have deregistered since the read before. `listed`: those that are listed. */
@@ -21,7 +21,8 @@ export class VanishedTargets {
       if (isIP(id) !== 0) continue;
       const left = { ...registration, state: "draining", detail: "not listed any more", isHealthy: false } as const;
       const known = this.#byId.get(id) ?? new Map<string, Vanished>();
-      this.#byId.set(id, known.set(keyOf(left), { registration: left, at }));
+      moveToEnd(known, keyOf(left), { registration: left, at });
+      moveToEnd(this.#byId, id, known);
     }
     this.#forgetBefore(at - KEPT_MS);
   }
@@ -30,10 +31,17 @@ export class VanishedTargets {
     return [...(this.#byId.get(id)?.values() ?? [])];
   }
 
+  /** This runs at each read of a group, so it ends at the first one that is kept. */
   #forgetBefore(time: number): void {
     for (const [id, known] of this.#byId) {
-      for (const [key, { at }] of known) if (at < time) known.delete(key);
-      if (known.size === 0) this.#byId.delete(id);
+      const last = [...known.values()].at(-1);
+      if (last !== undefined && last.at >= time) return;
+      this.#byId.delete(id);
     }
   }
+}
+
+function moveToEnd<K, V>(map: Map<K, V>, key: K, value: V): void {
+  map.delete(key);
+  map.set(key, value);
 }

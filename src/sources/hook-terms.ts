@@ -4,7 +4,7 @@ import {
   type DescribeLifecycleHooksCommandOutput,
 } from "@aws-sdk/client-auto-scaling";
 import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, onAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { withLimit } from "../drain/limit.ts";
 import type { LifecycleAction } from "./announcement.ts";
@@ -130,9 +130,8 @@ export class KnownHookTerms {
 function endWithCallers({ abort, callers }: Known, signal: AbortSignal): void {
   if (callers.has(signal) || signal.aborted) return;
   callers.add(signal);
-  const over = () => {
+  onAbort(signal, () => {
     callers.delete(signal);
     if (callers.size === 0) abort.abort(new Error("no drain needs the terms of the hook"));
-  };
-  signal.addEventListener("abort", over, { once: true });
+  });
 }

@@ -86,11 +86,8 @@ export const elbv2ReadActions: ApiActions = {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const named = structures(params, "Targets")?.map((target) => targetDescription(target, group));
     const now = world.clock.now();
-    const included = texts(params, "Include") ?? [];
-    const withAnomalies =
-      isApplicationProtocol(group.protocol) &&
-      group.targetType !== "lambda" &&
-      included.some((one) => oneOf(one, INCLUDED, "include") !== undefined);
+    const included = (texts(params, "Include") ?? []).map((one) => oneOf(one, INCLUDED, "include"));
+    const withAnomalies = included.length > 0 && isApplicationProtocol(group.protocol) && group.targetType !== "lambda";
     const described =
       named === undefined
         ? group.listed(now).map((target) => ({ described: target, target }))

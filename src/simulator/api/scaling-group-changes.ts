@@ -19,6 +19,7 @@ import {
 } from "./params.ts";
 import { namedGroup, oneOf } from "./scaling-groups.ts";
 import { hookFrom } from "./scaling-hooks.ts";
+import { setTag } from "./scaling-tags.ts";
 import { type Place, placeOfSubnets } from "./subnets.ts";
 
 const NAME = /^[^\p{Cc}:]{1,255}$/u;
@@ -92,8 +93,9 @@ export const scalingGroupActions: ApiActions = {
       classics: (texts(params, "LoadBalancerNames") ?? []).map((one) => classicNamed(one, world)),
       hooks,
     });
-    for (const [key, value] of readTags(params)) group.tags.set(key, value);
-    for (const key of ownKeys(params)) group.ownTags.add(key);
+    // No key twice.
+    readTags(params);
+    for (const tag of structures(params, "Tags") ?? []) setTag(group, tag);
     group.configuration = configuration;
     changeSettings(group, params);
     world.scaling.setCapacity(group, desired, world.clock.now(), "created an AutoScalingGroup");
@@ -142,12 +144,6 @@ export const scalingGroupActions: ApiActions = {
     return undefined;
   },
 };
-
-/** The keys of the tags that launched machines do not get. */
-function ownKeys(params: Params): ReadonlySet<string> {
-  const own = (structures(params, "Tags") ?? []).filter((tag) => text(tag, "PropagateAtLaunch") === "false");
-  return new Set(own.map((tag) => requiredText(tag, "Key")));
-}
 
 function checkSizes({ minSize, maxSize, desired }: Readonly<Record<"minSize" | "maxSize" | "desired", number>>): void {
   if (minSize > maxSize) throw validationError("Max bound, must be greater than or equal to min bound");

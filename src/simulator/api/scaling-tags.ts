@@ -11,11 +11,7 @@ const RESOURCE_TYPE = "auto-scaling-group";
 export const scalingTagActions: ApiActions = {
   /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html */
   CreateOrUpdateTags(params, world) {
-    for (const { group, tag, key } of tagsOf(params, world)) {
-      group.tags.set(key, text(tag, "Value") ?? "");
-      if (text(tag, "PropagateAtLaunch") === "false") group.ownTags.add(key);
-      else group.ownTags.delete(key);
-    }
+    for (const { group, tag } of tagsOf(params, world)) setTag(group, tag);
     return undefined;
   },
 
@@ -33,6 +29,14 @@ export const scalingTagActions: ApiActions = {
     return undefined;
   },
 };
+
+/** Sets a tag as a call gives it. Machines that are launched get it too, unless the call says otherwise. */
+export function setTag(group: AutoScalingGroup, tag: Params): void {
+  const key = requiredText(tag, "Key");
+  group.tags.set(key, text(tag, "Value") ?? "");
+  if (text(tag, "PropagateAtLaunch") === "false") group.ownTags.add(key);
+  else group.ownTags.delete(key);
+}
 
 interface TagOfGroup {
   readonly group: AutoScalingGroup;

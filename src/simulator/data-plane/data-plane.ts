@@ -217,10 +217,8 @@ export class DataPlane {
   }
 
   #routeRequest(listener: Listener, request: RoutedRequest): Route {
-    // Clients name the port in `Host` only because it is the simulator's own.
-    const { path, query, client } = request;
-    const host = request.host.replace(/:\d+$/, "");
-    const action = actionFor(listener, { ...request, host });
+    const { host, path, query, client } = request;
+    const action = actionFor(listener, request);
     if (action === undefined) return { to: "none", status: 503 };
     if (action.type === "fixed-response") {
       const { statusCode, body = "", contentType } = action;

@@ -140,10 +140,17 @@ export class HttpBalancer {
     if (refusal !== undefined) return { to: "none", status: refusal };
     const [path = "/", query = ""] = split(request.url ?? "/");
     const { host = "" } = request.headers;
-    const { method = "GET", headersDistinct: headers, socket } = request;
+    const { method = "GET", socket } = request;
     // A server for both families sees clients of IPv4 by their addresses in IPv6.
     const address = socket.remoteAddress?.replace(/^::ffff:/, "");
-    return this.#options.route({ host, path, query, method, headers, client: socket.remotePort ?? 0, address });
+    return this.#options.route({
+      // Clients name the port only because it is the simulator's own.
+      ...{ host: host.replace(/:\d+$/, ""), path, query, method, client: socket.remotePort ?? 0, address },
+      // Most rules do not look at them, and Node makes this form of them when it is first read.
+      get headers() {
+        return request.headersDistinct;
+      },
+    });
   }
 
   #closeIfOld({ socket }: IncomingMessage, response: ServerResponse): void {
