@@ -8,16 +8,7 @@ import {
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
-export const DRAINING = {
-  State: "draining",
-  Reason: "Target.DeregistrationInProgress",
-  Description: "Target deregistration is in progress",
-};
-export const NOT_REGISTERED = {
-  State: "unused",
-  Reason: "Target.NotRegistered",
-  Description: "Target is not registered to the target group",
-};
+export { DRAINING, NOT_REGISTERED } from "./documented/elbv2-calls.ts";
 export const HEALTHY = { State: "healthy" };
 
 /** One target group, asked and changed as AWS's clients do it. */

@@ -39,6 +39,16 @@ class Elbv2Scene {
     if (action.startsWith("Modify")) this.#setAttributes();
   }
 
+  /** The resource of the example's ARN, made at the first call. */
+  #once<T extends { readonly arn: string }>(known: Map<string, T>, arn: string, make: () => T): T {
+    const before = known.get(arn);
+    if (before !== undefined) return before;
+    const made = make();
+    known.set(arn, made);
+    this.#scene.call(arn, made.arn);
+    return made;
+  }
+
   /** Those of other regions can be no thing of this one. */
   #arnsIn(value: Json): readonly string[] {
     const prefix = `arn:aws:elasticloadbalancing:${this.#scene.world.region}:`;
@@ -46,76 +56,64 @@ class Elbv2Scene {
   }
 
   #balancer(arn: string): LoadBalancer {
-    const known = this.#balancers.get(arn);
-    if (known !== undefined) return known;
-    const { world, vpcId, example } = this.#scene;
-    const [, type = "app", name = ""] = /:loadbalancer\/(\w+)\/([^/]+)\//.exec(arn) ?? [];
-    const described = this.#shown("LoadBalancerArn", arn);
-    const subnets = idsIn(described["AvailabilityZones"] ?? [], "subnet");
-    const groups = idsIn(described["SecurityGroups"] ?? [], "sg").map((id) => this.#scene.nameOf(id));
-    const made = world.addLoadBalancer({
-      name,
-      type: TYPES[type as keyof typeof TYPES],
-      vpcId,
-      ...(subnets.length > 0 ? { zones: zonesOf(this.#scene, subnets) } : {}),
-      ...(example.action.startsWith("Describe") && groups.length > 0 ? { securityGroups: groups } : {}),
+    return this.#once(this.#balancers, arn, () => {
+      const { world, vpcId, example } = this.#scene;
+      const [, type = "app", name = ""] = /:loadbalancer\/(\w+)\/([^/]+)\//.exec(arn) ?? [];
+      const described = this.#shown("LoadBalancerArn", arn);
+      const subnets = idsIn(described["AvailabilityZones"] ?? [], "subnet");
+      const groups = idsIn(described["SecurityGroups"] ?? [], "sg").map((id) => this.#scene.nameOf(id));
+      return world.addLoadBalancer({
+        name,
+        type: TYPES[type as keyof typeof TYPES],
+        vpcId,
+        ...(subnets.length > 0 ? { zones: zonesOf(this.#scene, subnets) } : {}),
+        ...(example.action.startsWith("Describe") && groups.length > 0 ? { securityGroups: groups } : {}),
+      });
     });
-    this.#balancers.set(arn, made);
-    this.#scene.call(arn, made.arn);
-    return made;
   }
 
   /** `arn:…:listener/app/NAME/DIGITS/DIGITS` */
   #listener(arn: string): Listener {
-    const known = this.#listeners.get(arn);
-    if (known !== undefined) return known;
-    const balancer = this.#balancer(arn.replace(":listener/", ":loadbalancer/").replace(/\/[^/]+$/, ""));
-    const before = this.#before("ListenerArn", arn);
-    const made = this.#scene.world.addListener(balancer, {
-      protocol: String(before["Protocol"] ?? "HTTP"),
-      port: Number(before["Port"] ?? 80),
-      defaultActions: this.#actions(before["DefaultActions"]),
-      certificateArns: textsIn(before["Certificates"] ?? []),
-      sslPolicy: typeof before["SslPolicy"] === "string" ? before["SslPolicy"] : undefined,
+    return this.#once(this.#listeners, arn, () => {
+      const balancer = this.#balancer(arn.replace(":listener/", ":loadbalancer/").replace(/\/[^/]+$/, ""));
+      const before = this.#before("ListenerArn", arn);
+      return this.#scene.world.addListener(balancer, {
+        protocol: String(before["Protocol"] ?? "HTTP"),
+        port: Number(before["Port"] ?? 80),
+        defaultActions: this.#actions(before["DefaultActions"]),
+        certificateArns: textsIn(before["Certificates"] ?? []),
+        sslPolicy: typeof before["SslPolicy"] === "string" ? before["SslPolicy"] : undefined,
+      });
     });
-    this.#listeners.set(arn, made);
-    this.#scene.call(arn, made.arn);
-    return made;
   }
 
   #rule(arn: string): Rule {
-    const known = this.#rules.get(arn);
-    if (known !== undefined) return known;
-    const listener = this.#listener(arn.replace(":listener-rule/", ":listener/").replace(/\/[^/]+$/, ""));
-    const before = this.#before("RuleArn", arn);
-    const conditions = objectsWith(before["Conditions"] ?? [], "Field");
-    const values = conditions.flatMap((condition) => textsIn(condition["Values"] ?? []));
-    const made = this.#scene.world.addRule(listener, {
-      priority: Number(before["Priority"] ?? 1_000),
-      conditions: [{ field: "path-pattern", values: values.length > 0 ? values : ["/before"] }],
-      actions: this.#actions(before["Actions"]),
+    return this.#once(this.#rules, arn, () => {
+      const listener = this.#listener(arn.replace(":listener-rule/", ":listener/").replace(/\/[^/]+$/, ""));
+      const before = this.#before("RuleArn", arn);
+      const conditions = objectsWith(before["Conditions"] ?? [], "Field");
+      const values = conditions.flatMap((condition) => textsIn(condition["Values"] ?? []));
+      return this.#scene.world.addRule(listener, {
+        priority: Number(before["Priority"] ?? 1_000),
+        conditions: [{ field: "path-pattern", values: values.length > 0 ? values : ["/before"] }],
+        actions: this.#actions(before["Actions"]),
+      });
     });
-    this.#rules.set(arn, made);
-    this.#scene.call(arn, made.arn);
-    return made;
   }
 
   #group(arn: string): TargetGroup {
-    const known = this.#groups.get(arn);
-    if (known !== undefined) return known;
-    const { world, vpcId } = this.#scene;
-    const [, name = ""] = /:targetgroup\/([^/]+)\//.exec(arn) ?? [];
-    const before = this.#before("TargetGroupArn", arn);
-    const made = world.addTargetGroup({
-      name,
-      vpcId,
-      protocol: String(before["Protocol"] ?? "HTTP"),
-      port: Number(before["Port"] ?? 80),
-      targetType: "instance",
+    return this.#once(this.#groups, arn, () => {
+      const { world, vpcId } = this.#scene;
+      const [, name = ""] = /:targetgroup\/([^/]+)\//.exec(arn) ?? [];
+      const before = this.#before("TargetGroupArn", arn);
+      return world.addTargetGroup({
+        name,
+        vpcId,
+        protocol: String(before["Protocol"] ?? "HTTP"),
+        port: Number(before["Port"] ?? 80),
+        targetType: "instance",
+      });
     });
-    this.#groups.set(arn, made);
-    this.#scene.call(arn, made.arn);
-    return made;
   }
 
   /** Forwards to the group of the example, or to one that was there before. */
