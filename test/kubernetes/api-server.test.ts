@@ -213,6 +213,17 @@ test("a connection that the server has closed meanwhile is replaced, and the req
   });
 });
 
+test("the request is sent again as often as the server has closed a kept connection, as at its restart", async () => {
+  const { clock, fake, server } = await scene(busy());
+  await clock.run(Promise.all(Array.from({ length: 3 }, () => server.get(NODE, never))));
+  expect(fake.connections).toBe(3);
+  let asked = 0;
+  fake.intercept = () => (asked++ < 3 ? "drop" : undefined);
+  await clock.run(server.mergePatch(NODE, {}, never));
+  expect(asked).toBe(4);
+  expect(fake.connections).toBe(4);
+});
+
 test("an answer that is cut off is an error, and is not repeated", async () => {
   const { fake, server } = await scene();
   fake.intercept = () => ({ status: 200, body: "{}", headers: { "content-length": "100" } });
