@@ -132,11 +132,15 @@ async function elsewhere(
     return undefined;
   };
   let [waitedSince, taken] = [clock.now(), 0];
+  let last: string | undefined;
   for (let tries = 0; !end.aborted; tries += 1) {
     if (route.term !== undefined && here !== undefined) {
       await here();
       return undefined;
     }
+    const identity = route.leader?.identity ?? last;
+    // A new leader may have ended before this request reached it: the next one can then take as long as that one did.
+    if (identity !== last) [waitedSince, last] = [clock.now(), identity];
     const passed = await tried(context, options);
     if (passed instanceof Response) return passed;
     if (passed === "taken") [waitedSince, taken] = [clock.now(), taken + 1];

@@ -112,6 +112,24 @@ describe("a replica that stands by", () => {
     expect(clock.now() - began).toBeLessThan(32_000);
   });
 
+  test("waits half a minute from the last leader on, if that one ends before it can be reached", async () => {
+    const clock = new VirtualClock();
+    const [one, last] = [await replica("one", { clock }), await replica("last")];
+    last.route.lead(leading());
+    const waiting = one.ask("/who");
+    for (const identity of ["first", "second"]) {
+      await clock.advance(20_000);
+      one.route.heard({ identity, address: "http://127.0.0.1:1" });
+    }
+    await clock.advance(20_000);
+    one.route.heard(last.record);
+    expect(await (await clock.run(waiting)).json()).toMatchObject({ name: "last" });
+    one.route.heard({ identity: "gone", address: "http://127.0.0.1:1" });
+    const began = clock.now();
+    expect((await clock.run(one.ask("/who"))).status).toBe(503);
+    expect(clock.now() - began).toBeLessThan(32_000);
+  });
+
   test("asks the next leader where the first one goes before it has answered, with the same body", async () => {
     const [first, next, other] = [await replica("first"), await replica("next"), await replica("other")];
     first.route.lead(leading());
