@@ -162,7 +162,7 @@ test(
   TIMEOUT_MS,
 );
 
-test(
+test.runIf(ALL_CASES)(
   "so it is when the process dies before it has heard of AWS's acceptance, and when the next ones die as well",
   async () => {
     const faults = await faultsOf({
@@ -179,7 +179,7 @@ test(
   TIMEOUT_MS,
 );
 
-test(
+test.runIf(ALL_CASES)(
   "so it is when the process dies while the ledger is written anew",
   async () => {
     const text = Array.from({ length: ENDED_BEFORE }, (_, index) => {

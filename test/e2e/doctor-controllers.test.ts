@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { FindingCode } from "../../src/doctor/finding.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import { ALL_CASES } from "../support/cases.ts";
 import { disrupt, scaleDown } from "../support/cluster-actors.ts";
 import { ClusterScene, reasonsOf } from "../support/cluster-scene.ts";
 import { SHORT_SPARES } from "../support/departure-pools.ts";
@@ -109,7 +110,7 @@ describe("a deletion delay of cluster-autoscaler that is shorter than a hold", (
   });
 });
 
-describe("a termination grace period of Karpenter that is shorter than a hold", () => {
+describe.runIf(ALL_CASES)("a termination grace period of Karpenter that is shorter than a hold", () => {
   test("is found, and loses requests", async () => {
     expect(await outcome(DISRUPTION, false)).toEqual(LOST);
   });

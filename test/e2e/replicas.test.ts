@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ALL_CASES } from "../support/cases.ts";
 import type { Child } from "../support/child-process.ts";
 import { SHORT, SHORT_SPARES } from "../support/departure-pools.ts";
 import { DepartureScene, linesOf, REQUESTS_MIN } from "../support/departure-scene.ts";
@@ -40,7 +41,7 @@ function nodesOf(child: Child, message: string): readonly string[] {
   return linesOf(child, message).map(({ node = "" }) => node);
 }
 
-test("two replicas on one queue: of what each event asks, delivered twice, there is one effect, and no request is lost", async () => {
+test.runIf(ALL_CASES)("two replicas on one queue: of what each event asks, delivered twice, there is one effect, and no request is lost", async () => {
   const running = await scaleIn({ duplicateEvery: 1 });
   await expectAllWell(running);
   for (const replica of running.replicas) expect(nodesOf(replica, "termination announced")).not.toEqual([]);

@@ -108,9 +108,9 @@ function departedFrom({ nodes, books }: DepartureScene, pool: string): readonly 
 test("EC2 takes 10 of 20 nodes back at once: nothing is lost but what no notice of this length can save, and less than without us", {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const [withUs, without] = await Promise.all([reclaim(true), reclaim(false)]);
+  const [withUs, without] = await Promise.all([reclaim(true), ALL_CASES ? reclaim(false) : undefined]);
   const { scene, causes, unsaved } = withUs;
-  console.log(tableOf({ "with the service": withUs, "without it": without }));
+  console.log(tableOf({ "with the service": withUs, ...(without && { "without it": without }) }));
 
   // All that could be done was done, and in time.
   const warnedAt = (scene.nodes[0]?.terminatedAt ?? 0) - NOTICE_MS;
@@ -130,6 +130,7 @@ test("EC2 takes 10 of 20 nodes back at once: nothing is lost but what no notice 
   expect(Object.values(causes).filter((count) => count > 0)).toHaveLength(3);
   expect(causes["in flight on an ALB's target at its death"]).toBeLessThanOrEqual(LONG_REQUESTS);
 
+  if (without === undefined) return;
   expect(without.causes["any other"]).toBe(without.lost);
   for (const pool of ["web", "legacy", "tcp"] as const) expect(without.byPool[pool]).toBeGreaterThan(0);
   expect(withUs.lost).toBeLessThan(without.lost);

@@ -1,11 +1,20 @@
-import { AwsError, notSimulated, validationError } from "../aws-error.ts";
+import { AwsError, validationError } from "../aws-error.ts";
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { InstanceRefresh, LaunchConfiguration, RefreshPreferences } from "../world/instance-refresh.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
 import { readConfiguration, templateOf } from "./launch-configurations.ts";
 import { recordsOf } from "./paging.ts";
-import { type Bounds, integer, type Params, structure, text, texts } from "./params.ts";
+import {
+  type Bounds,
+  checkSettings,
+  integer,
+  type NotSimulated,
+  type Params,
+  structure,
+  text,
+  texts,
+} from "./params.ts";
 import { namedGroup, oneOf } from "./scaling-groups.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -15,7 +24,7 @@ const MOST_PERCENT: Bounds = [100, 200];
 const PAUSE_SECONDS: Bounds = [0, 172_800];
 const SECONDS: Bounds = [0, Number.MAX_SAFE_INTEGER];
 const DEFAULTS = { minHealthyPercentage: 90, checkpointDelaySeconds: 3_600 };
-const NOT_SIMULATED = ["AutoRollback", "AlarmSpecification"];
+const NOT_SIMULATED: NotSimulated = { AutoRollback: ["false"], AlarmSpecification: [] };
 const STRATEGIES = ["Rolling", "ReplaceRootVolume"] as const;
 const STANDBY = ["Terminate", "Ignore", "Wait"] as const;
 const PROTECTED = ["Refresh", "Ignore", "Wait"] as const;
@@ -93,9 +102,7 @@ function noActiveRefresh({ name }: AutoScalingGroup): AwsError {
 }
 
 function readPreferences(params: Params, group: AutoScalingGroup): RefreshPreferences {
-  for (const name of NOT_SIMULATED)
-    if (params[name] !== undefined && params[name] !== "false")
-      throw notSimulated(`The preference ${name} of an instance refresh is not simulated`);
+  checkSettings(params, NOT_SIMULATED, "an instance refresh");
   const min = integer(params, "MinHealthyPercentage", PERCENT);
   const max = integer(params, "MaxHealthyPercentage", MOST_PERCENT);
   if (max !== undefined && min === undefined)
