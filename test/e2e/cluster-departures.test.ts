@@ -217,13 +217,16 @@ describe("a third of the nodes leaves, whose pods get traffic with externalTraff
     expectPodsHeld(scene);
   });
 
-  test.runIf(ALL_CASES)("with the eviction gate and the annotation, cluster-autoscaler's evictions wait, and no request is lost", async () => {
-    const [run, scene] = await autoscaler(true);
-    expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
-    expectHeld(scene);
-    expectPodsHeld(scene);
-  });
+  test.runIf(ALL_CASES)(
+    "with the eviction gate and the annotation, cluster-autoscaler's evictions wait, and no request is lost",
+    async () => {
+      const [run, scene] = await autoscaler(true);
+      expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
+      expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
+      expectHeld(scene);
+      expectPodsHeld(scene);
+    },
+  );
 
   test.runIf(ALL_CASES)("with the holder alone requests are lost", async () => {
     const [run, scene] = await karpenter("without the gate");

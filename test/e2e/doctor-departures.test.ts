@@ -72,23 +72,26 @@ test("a hook that nothing hears of is found, and costs requests; with the rule a
   ]);
 });
 
-test.runIf(ALL_CASES)("a group without a termination hook is found, and costs requests; with the hook of its command, nothing is found and nothing lost", async () => {
-  const results = [];
-  for (const isMended of [false, true]) {
-    const scene = await DepartureScene.open({ nodes: 4, timing: SHORT });
-    scene.workers.hooks = [];
-    const report = await doctor(scene);
-    expect(codesOf(report)).toContain("group-without-hook");
-    if (isMended) await mended(scene, report, "group-without-hook");
-    const service = await scene.startInside();
-    results.push([codesOf(await doctor(scene)).includes("group-without-hook"), await lossesOf(scene, 0)]);
-    await ended(service);
-  }
-  expect(results).toEqual([
-    [true, expect.toSatisfy((lost: number) => lost > 0)],
-    [false, 0],
-  ]);
-});
+test.runIf(ALL_CASES)(
+  "a group without a termination hook is found, and costs requests; with the hook of its command, nothing is found and nothing lost",
+  async () => {
+    const results = [];
+    for (const isMended of [false, true]) {
+      const scene = await DepartureScene.open({ nodes: 4, timing: SHORT });
+      scene.workers.hooks = [];
+      const report = await doctor(scene);
+      expect(codesOf(report)).toContain("group-without-hook");
+      if (isMended) await mended(scene, report, "group-without-hook");
+      const service = await scene.startInside();
+      results.push([codesOf(await doctor(scene)).includes("group-without-hook"), await lossesOf(scene, 0)]);
+      await ended(service);
+    }
+    expect(results).toEqual([
+      [true, expect.toSatisfy((lost: number) => lost > 0)],
+      [false, 0],
+    ]);
+  },
+);
 
 /** More than the receives after which the commands of the finding give a message up. */
 const RECEIVES_MAX = 35;

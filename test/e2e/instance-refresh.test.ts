@@ -58,12 +58,15 @@ test("an instance refresh replaces all nodes under traffic: no request is lost, 
   );
 });
 
-test.runIf(ALL_CASES)("an instance refresh loses requests without the service: the hooks time out, and nothing was deregistered elsewhere", async () => {
-  const { opened, refresh } = await scene();
-  await refresh();
-  const { losses } = await opened.endTraffic();
+test.runIf(ALL_CASES)(
+  "an instance refresh loses requests without the service: the hooks time out, and nothing was deregistered elsewhere",
+  async () => {
+    const { opened, refresh } = await scene();
+    await refresh();
+    const { losses } = await opened.endTraffic();
 
-  expect(losses.length).toBeGreaterThan(0);
-  // Auto Scaling has taken them out of its own target group, and of no other.
-  expect(new Set(opened.books.map(({ pool }) => pool))).toEqual(new Set(["web"]));
-});
+    expect(losses.length).toBeGreaterThan(0);
+    // Auto Scaling has taken them out of its own target group, and of no other.
+    expect(new Set(opened.books.map(({ pool }) => pool))).toEqual(new Set(["web"]));
+  },
+);

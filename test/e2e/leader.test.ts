@@ -118,18 +118,21 @@ test.each(PIECES)(
   },
 );
 
-test.runIf(ALL_CASES)("two leaders that are killed one after the other: the third replica goes on with the drain", async () => {
-  const { scene, first, second, deregistered } = await pair({ NLB_PROPAGATION: "30" });
-  const third = await scene.start({ NLB_PROPAGATION: "30" });
-  await scene.standsBy(third);
-  const told = third.service.drain();
-  await scene.killWhen(first, deregistered(1));
-  const next = await scene.leader([second, third]);
-  if (next === second) await scene.killWhen(second, () => second.service.child.output.includes('"drain resumed"'));
-  const answer = await told;
-  expect(await scene.leader([third])).toBe(third);
-  await expectDrainedOnce(scene, third, answer);
-});
+test.runIf(ALL_CASES)(
+  "two leaders that are killed one after the other: the third replica goes on with the drain",
+  async () => {
+    const { scene, first, second, deregistered } = await pair({ NLB_PROPAGATION: "30" });
+    const third = await scene.start({ NLB_PROPAGATION: "30" });
+    await scene.standsBy(third);
+    const told = third.service.drain();
+    await scene.killWhen(first, deregistered(1));
+    const next = await scene.leader([second, third]);
+    if (next === second) await scene.killWhen(second, () => second.service.child.output.includes('"drain resumed"'));
+    const answer = await told;
+    expect(await scene.leader([third])).toBe(third);
+    await expectDrainedOnce(scene, third, answer);
+  },
+);
 
 test("a leader that is stopped for longer than its lease does nothing when it goes on, and stands by", async () => {
   const { scene, first, second, deregistered } = await pair();

@@ -41,11 +41,14 @@ function nodesOf(child: Child, message: string): readonly string[] {
   return linesOf(child, message).map(({ node = "" }) => node);
 }
 
-test.runIf(ALL_CASES)("two replicas on one queue: of what each event asks, delivered twice, there is one effect, and no request is lost", async () => {
-  const running = await scaleIn({ duplicateEvery: 1 });
-  await expectAllWell(running);
-  for (const replica of running.replicas) expect(nodesOf(replica, "termination announced")).not.toEqual([]);
-});
+test.runIf(ALL_CASES)(
+  "two replicas on one queue: of what each event asks, delivered twice, there is one effect, and no request is lost",
+  async () => {
+    const running = await scaleIn({ duplicateEvery: 1 });
+    await expectAllWell(running);
+    for (const replica of running.replicas) expect(nodesOf(replica, "termination announced")).not.toEqual([]);
+  },
+);
 
 test("one of two replicas is killed in the middle of a scale-in: the other goes on, and no request is lost", async () => {
   const running = await scaleIn();

@@ -23,15 +23,18 @@ async function roll(policy: TrafficPolicy, by: "drain --evict" | "kubectl drain"
   return run;
 }
 
-describe.each<TrafficPolicy>(ALL_CASES ? ["Local", "Cluster"] : ["Local"])("with externalTrafficPolicy %s", (policy) => {
-  test("no request is lost while all nodes are drained with --evict, terminated and replaced", async () => {
-    const run = await roll(policy, "drain --evict");
-    expect(run.unsaved).toEqual([]);
-    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
-  });
+describe.each<TrafficPolicy>(ALL_CASES ? ["Local", "Cluster"] : ["Local"])(
+  "with externalTrafficPolicy %s",
+  (policy) => {
+    test("no request is lost while all nodes are drained with --evict, terminated and replaced", async () => {
+      const run = await roll(policy, "drain --evict");
+      expect(run.unsaved).toEqual([]);
+      expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
+    });
 
-  test.runIf(ALL_CASES)("requests are lost with kubectl drain alone", async () => {
-    const run = await roll(policy, "kubectl drain");
-    expect(run.lost).toBeGreaterThan(0);
-  });
-});
+    test.runIf(ALL_CASES)("requests are lost with kubectl drain alone", async () => {
+      const run = await roll(policy, "kubectl drain");
+      expect(run.lost).toBeGreaterThan(0);
+    });
+  },
+);
