@@ -41,6 +41,11 @@ export function stampAt(at: number, { boot, bootedAt, cloudAheadMs }: StampClock
   return { boot, up: Math.round(at - bootedAt()), ...(cloud !== undefined && { cloud: Math.round(cloud) }) };
 }
 
+/** When an entry was written, without the rest of it. */
+export function stampedAt({ at, clock }: Stamped): Stamped {
+  return clock === undefined ? { at } : { at, clock };
+}
+
 /**
  * How much time has passed between two entries, of one process or of two. Undefined: both have stamps that can't be
  * compared. Entries of versions without stamps have only their own times.

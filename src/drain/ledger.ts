@@ -1,4 +1,4 @@
-import type { ClockStamp, Stamped } from "./clock-stamp.ts";
+import { type ClockStamp, type Stamped, stampedAt } from "./clock-stamp.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError, DrainErrorCode } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
@@ -109,8 +109,8 @@ export interface DrainSummary {
   readonly drain: string;
   readonly node: Pick<Node, "id" | "name" | "network" | "cluster">;
   readonly startedAt: number;
-  /** The stamp of its first entry. */
-  readonly clock?: ClockStamp;
+  /** Its first entry, which may have been written minutes after its start. Absent: `startedAt` is by this process's clock. */
+  readonly first?: Stamped;
   /** The reasons that the callers gave. */
   readonly reasons: readonly string[];
   /** Absent while the drain runs. */
@@ -152,8 +152,8 @@ export interface RememberedDrain {
   readonly drain: string;
   /** When its first request arrived, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The stamp of its first entry. */
-  readonly clock?: ClockStamp | undefined;
+  /** As in `DrainSummary`. */
+  readonly first?: Stamped;
   /** Every pool was read, and what was registered was written down, so that nothing before that is unknown. */
   readonly hasSearched: boolean;
   /** The ids of the events that asked for it and that no process had tried before. */
@@ -241,7 +241,7 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
       const node = { id, name, network, ...(cluster === undefined ? {} : { cluster }) };
       const { reason } = entry.request;
       const reasons = reason === undefined ? [] : [reason];
-      return { drain: entry.drain, node, startedAt: entry.startedAt, ...stampOf(entry), reasons };
+      return { drain: entry.drain, node, startedAt: entry.startedAt, first: stampedAt(entry), reasons };
     }
     case "joined": {
       const { reason } = entry.request;
@@ -249,7 +249,7 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
       return { ...summary, reasons: [...summary.reasons, reason] };
     }
     case "ended":
-      return summary && { ...summary, end: { at: entry.at, ...stampOf(entry), status: entry.outcome.status } };
+      return summary && { ...summary, end: { ...stampedAt(entry), status: entry.outcome.status } };
     case "cancelled":
       return summary && { ...summary, undo: "running" };
     case "undone":
@@ -257,8 +257,4 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
     default:
       return summary;
   }
-}
-
-function stampOf({ clock }: LedgerEntry): { readonly clock?: ClockStamp } {
-  return clock === undefined ? {} : { clock };
 }

@@ -1,4 +1,4 @@
-import type { ClockStamp, Stamped } from "./clock-stamp.ts";
+import { type Stamped, stampedAt } from "./clock-stamp.ts";
 import { keyOf, type Registration } from "./cloud-provider.ts";
 import type { HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
@@ -14,7 +14,7 @@ const FIRST_TRIES_MAX = 200;
 export class DrainMemory implements RememberedDrain {
   readonly drain: string;
   readonly startedAt: number;
-  readonly clock: ClockStamp | undefined;
+  readonly first: Stamped;
   /** By number. Emptied when it is not needed any more. */
   #found: (Registration | undefined)[] = [];
   #firstTries: readonly string[] = [];
@@ -24,11 +24,11 @@ export class DrainMemory implements RememberedDrain {
   #lostHeldUntil: number | undefined;
   #registeredAgain: readonly string[] = [];
 
-  constructor({ drain, startedAt, clock, request }: Extract<LedgerEntry, { type: "accepted" }>) {
-    this.drain = drain;
-    this.startedAt = startedAt;
-    this.clock = clock;
-    this.#asked(request);
+  constructor(accepted: Extract<LedgerEntry, { type: "accepted" }>) {
+    this.drain = accepted.drain;
+    this.startedAt = accepted.startedAt;
+    this.first = stampedAt(accepted);
+    this.#asked(accepted.request);
   }
 
   get hasSearched(): boolean {
@@ -96,8 +96,9 @@ export class DrainMemory implements RememberedDrain {
     if (this.#firstTries.length < FIRST_TRIES_MAX) this.#firstTries = [...this.#firstTries, event];
   }
 
-  #ended({ at, clock }: Stamped, { status, registrations, searched }: RecordedOutcome): void {
-    this.#end = { at, ...(clock && { clock }), status };
+  #ended(entry: Stamped, { status, registrations, searched }: RecordedOutcome): void {
+    const { at } = entry;
+    this.#end = { ...stampedAt(entry), status };
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
     this.#held = registrations.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
       if (state !== "holding") return [];

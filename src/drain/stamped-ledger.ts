@@ -1,12 +1,5 @@
 import type { Clock } from "./clock.ts";
-import {
-  type ClockStamp,
-  type ElapsedBasis,
-  elapsedBetween,
-  type StampClocks,
-  type Stamped,
-  stampAt,
-} from "./clock-stamp.ts";
+import { type ElapsedBasis, elapsedBetween, type StampClocks, type Stamped, stampAt } from "./clock-stamp.ts";
 import type { DrainSummary, Ledger, LedgerEntry, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -130,24 +123,25 @@ export class StampedLedger implements Ledger {
     /** By boot: the time of the last entry. */
     const lastAt = new Map<string | undefined, number>();
     for (const { at, clock } of entries) lastAt.set(clock?.boot, Math.max(at, lastAt.get(clock?.boot) ?? at));
-    return entries.map(({ clock, ...entry }) => {
-      const shiftMs = this.#shiftOf(stamped(entry.at, clock), now, lastAt.get(clock?.boot));
+    return entries.map((read) => {
+      const { clock, ...entry } = read;
+      const shiftMs = this.#shiftOf(read, now, lastAt.get(clock?.boot));
       return shiftMs === 0 ? entry : moved(entry, shiftMs);
     });
   }
 
-  #summary({ clock, end, ...summary }: DrainSummary, now: Required<Stamped>): DrainSummary {
+  #summary({ first, end, ...summary }: DrainSummary, now: Required<Stamped>): DrainSummary {
     const { startedAt } = summary;
     return {
       ...summary,
-      startedAt: startedAt + this.#shiftOf(stamped(startedAt, clock), now),
+      startedAt: startedAt + this.#shiftOf(first ?? { at: startedAt }, now),
       ...(end && { end: { at: end.at + this.#shiftOf(end, now), status: end.status } }),
     };
   }
 
   #memory(memory: RememberedDrain, now: Required<Stamped>): RememberedDrain {
-    const { startedAt, clock, end } = memory;
-    const begun = this.#shiftOf(stamped(startedAt, clock), now);
+    const { startedAt, first, end } = memory;
+    const begun = this.#shiftOf(first ?? { at: startedAt }, now);
     return new MovedMemory(memory, begun, end === undefined ? 0 : this.#shiftOf(end, now));
   }
 
@@ -183,10 +177,6 @@ export class StampedLedger implements Ledger {
     const shiftMs = withinADay(Math.min(now, lastWritten.at) - lastWritten.entryAt);
     return Math.abs(shiftMs) < WRITTEN_ACCURACY_MS ? 0 : shiftMs;
   }
-}
-
-function stamped(at: number, clock: ClockStamp | undefined): Stamped {
-  return clock === undefined ? { at } : { at, clock };
 }
 
 /** A memory with the times of this process's clock. It follows its drain, as the memory does. */

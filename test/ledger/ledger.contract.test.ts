@@ -68,7 +68,8 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     ledger.note(first.next({ type: "joined", request: { askedAt: 1_600, reason: "spot" } }));
     ledger.note(first.ended());
     const node = { id: "i-0123456789abcdef0", name: "ip-10-0-0-1.internal", network: "vpc-1" };
-    expect(ledger.list(10)).toEqual([
+    // Readers of `StampedLedger` do not get to see when the first entry was written.
+    expect(ledger.list(10).map(({ first: _, ...summary }) => summary)).toEqual([
       { drain: "d-2", node, startedAt: 2_000, reasons: [] },
       { drain: "d-1", node, startedAt: 1_000, reasons: ["upgrade", "spot"], end: { at: 1_004, status: "drained" } },
     ]);

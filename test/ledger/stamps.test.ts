@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type ClockStamp, elapsedBetween } from "../../src/drain/clock-stamp.ts";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import { type ClockDifference, StampedLedger } from "../../src/drain/stamped-ledger.ts";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { EntriesOf, stateDir } from "../support/ledger-entries.ts";
@@ -60,6 +61,29 @@ test("every entry that is written has a stamp, and no reader gets to see it", as
     clock: { boot: expect.any(String), up: HOUR_MS },
   });
   expect([...heard, ...((await stamped.read("d-2", never)) ?? [])]).toEqual([entry, entry]);
+});
+
+test("a drain whose first entry was written long after its start, as under throttling, keeps its start for every process", async () => {
+  const memory = new MemoryLedger();
+  const differences: ClockDifference[] = [];
+  /** A process of the same boot, whose clock is ahead. */
+  const processAhead = (ms: number) =>
+    new StampedLedger(memory, {
+      clock: new VirtualClock(NOW + ms),
+      clocks: { boot: "a", bootedAt: () => NOW + ms - HOUR_MS, cloudAheadMs: () => undefined },
+      onDifference: (difference) => differences.push(difference),
+    });
+  const own = processAhead(0);
+  const startedAt = NOW - 90_000;
+  const accepted = { ...new EntriesOf("d-1", startedAt).accepted(), at: NOW };
+  await own.append(accepted);
+  const nodeId = accepted.type === "accepted" ? accepted.node.id : "";
+  const starts = (ledger: StampedLedger) =>
+    [...ledger.list(1), ...ledger.listOf(nodeId), ...ledger.remembered(nodeId)].map((each) => each.startedAt);
+  expect(starts(own)).toEqual(Array(3).fill(startedAt));
+  expect(differences).toEqual([]);
+  expect(starts(processAhead(HOUR_MS))).toEqual(Array(3).fill(startedAt + HOUR_MS));
+  expect(differences).toEqual([{ shiftMs: HOUR_MS, basis: "boot" }]);
 });
 
 describe("the time between two entries", () => {
