@@ -30,9 +30,9 @@ export default defineConfig({
     setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
     globalSetup: ["test/support/build-bundles.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
-    // All files together wait twice as long for programs and for time to pass as they compute. Three workers more than
+    // All files together wait four times as long for programs and for time to pass as they compute. Six workers more than
     // cores keep two cores busy; each costs three CPU seconds for what it loads.
-    maxWorkers: availableParallelism() + 3,
+    maxWorkers: availableParallelism() + 6,
     // Tests make and drop many small objects. A larger young generation is collected less often.
     execArgv: ["--max-semi-space-size=64"],
     sequence: { sequencer: Order },
