@@ -49,8 +49,16 @@ function resourceLines(findings: readonly FindingReport[], look: Look): readonly
   return [
     "",
     look.paint("title", `${kind} ${name}${where}${long}`),
+    ...accountLines(findings, place),
     ...findings.flatMap((one) => findingLines(one, look)),
   ];
+}
+
+/** Two accounts may have resources of the same name, and the AWS CLI changes the one of its own credentials. */
+function accountLines(findings: readonly FindingReport[], place = ""): readonly string[] {
+  const [account = "", region] = place.split("/");
+  const hasCommand = findings.some(({ mend }) => mend.some((line) => line.startsWith("aws ")));
+  return region !== undefined && hasCommand ? [`  Run the commands with credentials of account ${account}.`] : [];
 }
 
 function findingLines({ code, cost, evidence, mend, advice, page }: FindingReport, look: Look): readonly string[] {

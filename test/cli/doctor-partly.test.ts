@@ -118,6 +118,10 @@ test("with AWS_PLACES, the pools and Auto Scaling groups of every account are lo
     { code: "group-without-hook", resource: { name: "workers", place } },
   ]);
   for (const { mend } of report.findings) expect(mend[0]).toContain("--region eu-west-1");
+  const text = (await runHere(["doctor"], { AWS_ENDPOINT_URL: url, AWS_PLACES })).stdout;
+  const account = `Run the commands with credentials of account ${HUB}.`;
+  expect(text).toContain(`auto-scaling-group workers in ${place}\n  ${account}\n  group-without-hook: `);
+  expect(text.split(account)).toHaveLength(3);
   const scaling = calls.filter(({ action }) => action === "DescribeAutoScalingGroups");
-  expect(scaling.map(({ accountId }) => accountId).sort()).toEqual([own.accountId, HUB].sort());
+  expect(scaling.map(({ accountId }) => accountId).sort()).toEqual([own.accountId, own.accountId, HUB, HUB].sort());
 });
