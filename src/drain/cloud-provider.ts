@@ -127,6 +127,8 @@ export interface Registration {
   readonly state: RegistrationState;
   /** The state in the cloud's own words: `unhealthy (Target.Timeout)`. */
   readonly detail: string;
+  /** When a read listed it as live last, where it is draining, in milliseconds since the epoch. Absent: not known. */
+  readonly liveAt?: number;
   /** Whether the pool sends traffic to it now, according to the cloud. */
   readonly isHealthy: boolean;
   /** It may get traffic: the cloud does not say. The guard counts it when it leaves, and not when it stays. */
@@ -155,11 +157,6 @@ export function idOf(target: string): string {
   const isBracketed = target.startsWith("[");
   const end = target.search(isBracketed ? /\]/ : /[: ]/);
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
-}
-
-/** The order in which people read them: by kind of load balancer, not by the time of finding. */
-export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
-  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
 }
 
 /** The same of pools. */

@@ -44,8 +44,8 @@ const OWN_FORMS = {
     return { type, node, startedAt: request.askedAt, request };
   },
   joined: ({ type, request }) => ({ type, request: recordedRequest(request) }),
-  // The journal sets the number.
-  found: (step) => ({ ...step, first: 0 }),
+  // The journal sets the number. When a target was live last decides nothing in a later process.
+  found: (step) => ({ ...step, registrations: step.registrations.map(({ liveAt: _, ...one }) => one), first: 0 }),
   planned: ({ type, plan: { longestHoldMs, limit, warnings }, dryRun }) =>
     dryRun ? undefined : { type, longestHoldMs, limit: { reason: limit.reason, at: Math.round(limit.at) }, warnings },
   deregistered: ({ type, registration, foundDraining, since, isEarlier }, numberOf) => ({

@@ -30,8 +30,10 @@ export interface DrainGuardOptions {
   readonly onFailure: (error: DrainError) => void;
   /** Called when a target stays registered until the machine goes. */
   readonly keeps: () => void;
-  /** What an earlier process has begun to deregister. Its decision stands, and counts for all other drains. */
-  readonly decided?: readonly Registration[];
+  /** What an earlier process has begun to deregister. It counts for all other drains. */
+  readonly begun?: readonly Registration[];
+  /** An earlier process has let a voluntary drain proceed. That decision is about all pools, and it stands. */
+  readonly isDecided?: boolean;
 }
 
 /**
@@ -51,11 +53,9 @@ export class DrainGuard {
     this.#run = run;
     this.#options = options;
     this.#signal = signal;
-    const { decided, reservations, ceiling } = options;
-    if (decided !== undefined) {
-      reservations.reserve(decided, "leaving");
-      ceiling.enter(run.asked);
-    }
+    const { begun, isDecided, reservations, ceiling } = options;
+    if (begun !== undefined) reservations.reserve(begun, "leaving");
+    if (isDecided === true) ceiling.enter(run.asked);
     void run.asked.insisted.then(() => {
       if (!signal.aborted) this.found(this.#pending.splice(0));
     });
@@ -63,7 +63,7 @@ export class DrainGuard {
 
   found(registrations: readonly DrainingRegistration[]): void {
     const { asked } = this.#run;
-    if (this.#options.decided !== undefined) this.#take(registrations);
+    if (this.#options.isDecided === true) this.#take(registrations);
     else if (asked.isRefusable) this.#pending.push(...registrations);
     else if (asked.isForced) this.#force(registrations);
     else this.#goWhereEnoughStay(registrations);
@@ -75,7 +75,7 @@ export class DrainGuard {
    */
   async decide(): Promise<void> {
     const { asked } = this.#run;
-    if (!asked.isRefusable || this.#options.decided !== undefined) return;
+    if (!asked.isRefusable || this.#options.isDecided === true) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
     // A request with force may have deregistered meanwhile what was pending.
@@ -86,8 +86,8 @@ export class DrainGuard {
 
   /** The drain has ended. */
   end(): void {
-    const { reservations, ceiling, decided = [] } = this.#options;
-    reservations.release(decided);
+    const { reservations, ceiling, begun = [] } = this.#options;
+    reservations.release(begun);
     reservations.release(this.#run.registrations.map(({ registration }) => registration));
     ceiling.leave(this.#run.asked);
   }

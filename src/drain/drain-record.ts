@@ -117,6 +117,12 @@ function take(registrations: (RecordedRegistration | undefined)[], entry: Ledger
     }
     return;
   }
+  if (entry.type === "resumed") {
+    // The next process judges anew what the guard has kept: by now there may be a replacement.
+    for (const [number, known] of registrations.entries())
+      if (known?.state === "kept") registrations[number] = { ...known, state: "open" };
+    return;
+  }
   if (!("of" in entry)) return;
   for (const number of entry.of) {
     const known = registrations[number];

@@ -251,10 +251,12 @@ export class Drainer {
   ): DrainGuard | undefined {
     const { cloud, clock, guard } = this.#options;
     if (guard === undefined || this.#guards === undefined) return undefined;
-    const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
+    const { past = [], open = [], isVoluntary = false } = resumed ?? {};
+    const isDecided = isVoluntary && past.length > 0;
+    const begun = isDecided ? [...past, ...open] : past;
     const keeps = () => exclusion?.takeBack();
     const onFailure = this.#readFailed(run, "health");
-    const parts = { cloud, clock, guard, proceed, keeps, onFailure, ...this.#guards, ...(decided && { decided }) };
+    const parts = { cloud, clock, guard, proceed, keeps, onFailure, ...this.#guards, begun, isDecided };
     return new DrainGuard(run, parts, signal);
   }
 

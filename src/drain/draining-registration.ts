@@ -1,6 +1,5 @@
 import {
   type CloudProvider,
-  inOrder,
   type Node,
   type RegistrationState as PolledState,
   type Pool,
@@ -12,6 +11,7 @@ import { DrainError } from "./errors.ts";
 import type { Standing as PoolStanding } from "./guard.ts";
 import type { HoldProgress, NotEarly, TrafficEnd } from "./hold.ts";
 import type { Past } from "./known-before.ts";
+import { inOrder } from "./load-balancer-kinds.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { OfType, RegistrationStep } from "./steps.ts";

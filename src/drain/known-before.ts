@@ -1,4 +1,5 @@
 import { keyOf, type Node, type Registration, type Vanished } from "./cloud-provider.ts";
+import { STALE_READ_MAX_MS } from "./hold.ts";
 import type { Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
 import { OUTCOMES } from "./outcome.ts";
@@ -86,7 +87,8 @@ export class KnownBefore {
   of(one: Registration, now: number): Past | undefined {
     if (this.#resumed?.open.includes(one)) return { ...HOLDING, since: now, isDraining: true };
     if (one.state !== "draining") return undefined;
-    const past = this.#unreleased.get(keyOf(one))?.past ?? this.#earlierTry(now);
+    const unreleased = this.#unreleased.get(keyOf(one))?.past;
+    const past = unreleased && !wasLiveSince(one, unreleased) ? unreleased : this.#earlierTry(now);
     return past && { ...past, isDraining: true };
   }
 
@@ -99,23 +101,30 @@ export class KnownBefore {
     // time of the restart.
     const open = this.#resumed?.open.map((one) => [one, { ...HOLDING, since: this.#begunAt }] as const);
     const known = open ?? [...this.#unreleased.values()].map(({ registration, past }) => [registration, past] as const);
-    const keys = new Set(known.map(([registration]) => keyOf(registration)));
-    const others = this.#byOthers(vanished)
-      .filter(({ registration }) => !keys.has(keyOf(registration)))
-      .map(({ registration, at }) => [registration, { ...HOLDING, since: at, isEarlier: true }] as const);
-    return new Map<Registration, Past>([...known, ...others]);
+    const byKey = new Map<string, readonly [Registration, Past]>();
+    for (const { registration, at } of this.#byOthers(vanished))
+      byKey.set(keyOf(registration), [registration, { ...HOLDING, since: at, isEarlier: true }]);
+    for (const [registration, past] of known) {
+      const [vanishedOne] = byKey.get(keyOf(registration)) ?? [];
+      const wasBack = vanishedOne !== undefined && wasLiveSince(vanishedOne, past);
+      if (!wasBack) byKey.set(keyOf(registration), [registration, past]);
+    }
+    return new Map(byKey.values());
   }
 
   /**
    * Those that another program has deregistered before this drain began, as a controller of the cluster does. It is unknown
-   * when. What vanished since an earlier drain began was deregistered by that drain, and was held.
+   * when. What vanished while an earlier drain ran was deregistered by that drain, and was held. Since its end the target may
+   * have been registered again.
    */
   #byOthers(vanished: readonly Vanished[]): readonly Vanished[] {
     const drains = this.#ledger?.remembered(this.#run.node.id) ?? [];
     const known = drains.filter(({ drain, hasSearched, end }) => {
       return drain !== this.#run.id && hasSearched && end?.status !== "refused";
     });
-    return vanished.filter(({ at }) => known.every(({ startedAt }) => at < startedAt));
+    return vanished.filter(({ at }) => {
+      return known.every(({ startedAt, end }) => at < startedAt || (end !== undefined && at > end.at));
+    });
   }
 
   /**
@@ -125,6 +134,11 @@ export class KnownBefore {
   #earlierTry(now: number): Past | undefined {
     return this.#run.asked.earlierTries.length === 0 ? undefined : { ...HOLDING, since: now, isEarlier: true };
   }
+}
+
+/** Whether it was registered again since. A read that was sent soon after the deregistration may show the old state. */
+function wasLiveSince({ liveAt = Number.NEGATIVE_INFINITY }: Registration, { since }: Past): boolean {
+  return liveAt > since + STALE_READ_MAX_MS;
 }
 
 /**

@@ -8,3 +8,13 @@
 export const LOAD_BALANCER_KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const;
 
 export type LoadBalancerKind = (typeof LOAD_BALANCER_KINDS)[number];
+
+/** What is of such a kind. */
+interface OfKind {
+  readonly registration: { readonly pool: { readonly kind: LoadBalancerKind } };
+}
+
+/** The order in which people read them: by kind of load balancer, not by the time of finding. */
+export function inOrder<T extends OfKind>(list: readonly T[]): readonly T[] {
+  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
+}

@@ -24,6 +24,8 @@ export interface ResumedState {
   readonly open: readonly Registration[];
   /** Every pool was read by then, and everything that was done since is known. */
   readonly hadSearched: boolean;
+  /** All its requests accepted refusal. */
+  readonly isVoluntary: boolean;
 }
 
 /** `records`: those of one node. If several have the same registration, the one with the longest hold decides. */
@@ -50,6 +52,7 @@ export function resumedStateOf(...records: readonly DrainRecord[]): ResumedState
     hadSearched: records.every(
       ({ entries, isConsistent }) => isConsistent && entries.some(({ type }) => type === "planned"),
     ),
+    isVoluntary: records.every(({ requests }) => requests.every(({ isVoluntary }) => isVoluntary === true)),
   };
 }
 

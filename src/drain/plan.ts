@@ -2,7 +2,6 @@ import {
   type CloudProvider,
   type CloudWords,
   type FoundRegistrations,
-  inOrder,
   type Node,
   type PlannedFastPath,
   type Pool,
@@ -12,6 +11,7 @@ import {
   useOf,
 } from "./cloud-provider.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
+import { inOrder } from "./load-balancer-kinds.ts";
 
 /** What a drain would do now, and how long it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {

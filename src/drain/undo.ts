@@ -1,7 +1,8 @@
 import type { Clock } from "./clock.ts";
-import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./cloud-provider.ts";
+import { type CloudProvider, keyOf, type Node, type Pool } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { repeatWhilePassing } from "./limit.ts";
+import { inOrder } from "./load-balancer-kinds.ts";
 import type { UndoneNode, UndoneResult, UndoOutcome } from "./outcome.ts";
 import { PoolUndo } from "./pool-undo.ts";
 import type { Undoable } from "./undoable.ts";

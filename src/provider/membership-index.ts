@@ -20,7 +20,7 @@ import { type Claim, NodeAddresses } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import { Pools, type PoolsOptions } from "./pools.ts";
 import { Searches } from "./searches.ts";
-import { type TargetGroup, unlessKnown } from "./target-group.ts";
+import { sinceBefore, type TargetGroup } from "./target-group.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
 import { VanishedTargets } from "./vanished-targets.ts";
 
@@ -173,14 +173,14 @@ export class MembershipIndex {
     for (const listed of targets) {
       const finders = seekers(listed);
       if (finders.length === 0 && !group.isWhole) continue;
-      const registration = unlessKnown(registrationOf(group.pool, listed), before);
+      const registration = sinceBefore(registrationOf(group.pool, listed), before, group.readAt);
       if (group.isWhole) registrations.push(group.asNoted(registration, number));
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     if (group.isWhole && isGone !== true) {
       for (const { target } of registrations) before.delete(target);
       for (const target of before.keys()) if (group.wasOwn(target)) before.delete(target);
-      this.#vanished.learn(before.values(), registrations, at);
+      this.#vanished.learn(before.values(), registrations, { readAt: group.readAt, at });
     }
     group.registrations = registrations;
     // Nothing was registered with a new group before.

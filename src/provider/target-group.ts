@@ -241,9 +241,23 @@ function withStatus(registration: Registration, status: typeof DEREGISTERED | ty
   return { ...known, ...status };
 }
 
-/** The existing object if nothing has changed, because there may be hundreds of thousands. */
-export function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
+/**
+ * With what the read before, at `readAt`, has shown. The existing object if nothing has changed, because there may be hundreds of
+ * thousands.
+ */
+export function sinceBefore(
+  registration: Registration,
+  before: ReadonlyMap<string, Registration>,
+  readAt: number,
+): Registration {
   const known = before.get(registration.target);
   const { pool, state, detail } = registration;
-  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
+  if (known?.pool === pool && known.state === state && known.detail === detail) return known;
+  const liveAt = state === "draining" ? lastLiveAt(known, readAt) : undefined;
+  return liveAt === undefined ? registration : { ...registration, liveAt };
+}
+
+/** See `Registration.liveAt`. `known`: as the read at `readAt` has listed it. */
+export function lastLiveAt(known: Registration | undefined, readAt: number): number | undefined {
+  return known?.state === "draining" ? known.liveAt : known && readAt;
 }

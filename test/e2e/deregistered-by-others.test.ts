@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 import { warmEngine } from "../support/warm-engine.ts";
 
@@ -63,4 +64,45 @@ test("what a drain has deregistered and held is not held again by a later reques
   const from = region.clock.elapsedMs;
   expect(await region.clock.run(engine.ask(nodes[0]))).toMatchObject({ status: "nothing-registered" });
   expect(region.clock.elapsedMs - from).toBeLessThan(10_000);
+});
+
+/** A drain of a node of one group, which is then registered again by a controller, and deregistered by it much later. */
+async function registeredAgain(
+  type: "application" | "network",
+  { deadlineSeconds, delaySeconds }: { readonly deadlineSeconds?: number; readonly delaySeconds: number },
+) {
+  const region = new SimulatedRegion();
+  const nodes = [region.node(), region.node()] as const;
+  const protocol = type === "network" ? "TCP" : "HTTP";
+  const group = region.group({ name: "web", nodes, delaySeconds, type, protocol });
+  const engine = await warmEngine(region, { MIN_HEALTHY: "0" }, new MemoryLedger());
+  const first = await region.clock.run(engine.ask(nodes[0], { ...(deadlineSeconds && { deadlineSeconds }) }));
+  await region.clock.advance(10_000);
+  region.world.registerTarget(group, { id: nodes[0].id }, { settled: true });
+  await region.clock.advance(150_000);
+  region.world.deregisterTarget(group, { id: nodes[0].id });
+  const deregisteredAt = region.clock.elapsedMs;
+  await region.clock.advance(45_000);
+  const second = await region.clock.run(engine.ask(nodes[0]));
+  return { first, second, heldMs: region.clock.elapsedMs - deregisteredAt };
+}
+
+describe("a target that was registered again after an earlier drain, and deregistered by a controller since,", () => {
+  test("is held where AWS lists it no more, whatever the earlier drain has held", async () => {
+    const { first, second, heldMs } = await registeredAgain("network", { delaySeconds: 0 });
+    expect([first.status, second.status]).toEqual(["drained", "drained"]);
+    // 210 s, and as long as the index takes to miss it.
+    expect(heldMs).toBeGreaterThanOrEqual(210_000);
+    expect(heldMs).toBeLessThanOrEqual(250_000);
+  });
+
+  test.each([
+    ["where AWS lists it no more", "network", 0, 210_000],
+    ["where AWS lists it as draining", "application", 300, 300_000],
+  ] as const)("is not taken for what a drain that ended short was still holding, %s", async (_, type, delay, ms) => {
+    const { first, second, heldMs } = await registeredAgain(type, { deadlineSeconds: 30, delaySeconds: delay });
+    expect([first.status, second.status]).toEqual(["deadline-passed", "drained"]);
+    expect(heldMs).toBeGreaterThanOrEqual(ms);
+    expect(heldMs).toBeLessThanOrEqual(ms + 60_000);
+  });
 });

@@ -13,16 +13,18 @@ type Guarded = MadeChanges & { readonly guard: GuardOptions; readonly drain: See
 
 /**
  * Each first deregistration, but for those that a drain was free to make: where there is no guard or `force`, of what no
- * load balancer uses, of what somebody else had deregistered before, and of what an earlier process has decided.
+ * load balancer uses, of what somebody else had deregistered before, and of what an earlier process has decided about a
+ * voluntary drain.
  */
 function goesByTheGuard(model: ModelCase, call: MadeChanges): void {
   const { guard } = model.spec;
   if (call.method !== "deregister" || guard === undefined || call.pool.kind === "unattached") return;
   for (const change of call.changes) {
     const drain = model.drains.all.get(change.drain ?? "");
-    if (drain === undefined || drain.isBegun || !change.isFirst || wasDraining(drain, change.target)) continue;
+    if (drain === undefined || !change.isFirst || wasDraining(drain, change.target)) continue;
     const guarded = { ...call, guard, drain };
     if (isRefusable(drain)) {
+      if (drain.isBegun) continue;
       keepsEnough(model, guarded, change);
       staysUnderTheCeiling(model, guarded);
     } else if (drain.requests.every(({ force }) => force !== true)) involuntaryKeepsEnough(model, guarded, change);
@@ -68,7 +70,9 @@ function involuntaryKeepsEnough(model: ModelCase, { guard, pool, drain, life }: 
       event.registration.pool.id === pool.id &&
       (event.verdict === "waited" || event.verdict === "overridden"),
   );
-  if (isTold || drain.found.get(`${pool.id}|${target.name}`)?.isHealthy === false) return;
+  // What an earlier process has found is not written down again, and may have failed its health checks since.
+  const hasFailed = drain.isBegun && target.health.some(({ isHealthy }) => !isHealthy);
+  if (isTold || hasFailed || drain.found.get(`${pool.id}|${target.name}`)?.isHealthy === false) return;
   const leaving = new Set([target]);
   // What an involuntary drain goes by at first may be as old as what is remembered.
   const shown = answersSince(model, pool, life, Number.NEGATIVE_INFINITY);

@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest";
 import type { Engine } from "../../src/app/engine.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
+import type { Ledger } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 
@@ -19,9 +20,13 @@ interface AskOptions {
 }
 
 /** An engine whose index runs until the test ends. */
-export function keptEngine(region: SimulatedRegion, options: Readonly<Record<string, string>> = {}): KeptEngine {
+export function keptEngine(
+  region: SimulatedRegion,
+  options: Readonly<Record<string, string>> = {},
+  ledger?: Ledger,
+): KeptEngine {
   const events: DrainEvent[] = [];
-  const engine = region.wholeEngine(options, events);
+  const engine = region.wholeEngine(options, events, () => {}, ledger);
   const stopping = newAbort();
   const kept = engine.maintainIndex(stopping.signal);
   const stop = () => {
@@ -45,8 +50,9 @@ export function keptEngine(region: SimulatedRegion, options: Readonly<Record<str
 export async function warmEngine(
   region: SimulatedRegion,
   options: Readonly<Record<string, string>> = {},
+  ledger?: Ledger,
 ): Promise<KeptEngine> {
-  const engine = keptEngine(region, options);
+  const engine = keptEngine(region, options, ledger);
   const pools = region.world.targetGroups.size + region.world.classics.size;
   await region.clock.advance((2 * pools + 2) * 1_000 + 500);
   return engine;
