@@ -61,6 +61,8 @@ export async function openDrains(
     });
     return { ledger, ledgerTrouble: () => opened.ledger.displaced, close };
   } catch (error) {
+    // The term is over, and another replica leads.
+    if (shared?.over.aborted === true) throw asDrainError(shared.over.reason);
     const { cause } = error as Error;
     if (cause instanceof DrainError || (cause as Error | undefined)?.name === "KubernetesError")
       throw asDrainError(cause);

@@ -231,11 +231,16 @@ export class ReplicaWeb {
   }
 
   /** What callers get of the current term. The relay lets them in while there is one. */
-  #answering(): Omit<Answering, "ready" | "judge"> {
+  #answering(): LeadersAnswers {
     const led = () => {
       const { term } = this.#parts.route;
       if (term === undefined) throw new NotAccepted("this replica does not lead");
       return term.answering;
+    };
+    const takeConnections: Answering["takeConnections"] = (instanceId, report) => {
+      const { takeConnections: take } = led();
+      if (take === undefined) throw new NotAccepted("this replica does not lead");
+      return take(instanceId, report);
     };
     return {
       source: { submit: (request) => led().source.submit(request) },
@@ -253,11 +258,16 @@ export class ReplicaWeb {
       cancelNode: (request) => led().cancelNode(request),
       instanceOf: async (name) => led().instanceOf?.(name),
       nodesWith: async (selector, signal) => (await led().nodesWith?.(selector, signal)) ?? [],
+      takeConnections: this.#config.earlyRelease ? takeConnections : undefined,
       status: (node, signal) => led().status(node, signal),
       examine: (signal) => led().examine(signal),
     };
   }
 }
+
+type OfLeader = Omit<Answering, "ready" | "judge" | "replicasBy">;
+/** None may be left out, also of those that a service can be without. */
+type LeadersAnswers = { readonly [Name in keyof Required<OfLeader>]: OfLeader[Name] };
 
 /** The leader's gate, which listens on the same port as this one and has its certificate. */
 function atGate(leader: NonNullable<Route["leader"]>, gate: ServedGate | undefined): Route["leader"] {

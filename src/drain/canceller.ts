@@ -188,7 +188,8 @@ export class Canceller {
     const failure = await including.ended;
     done.abort(WOKEN);
     await late;
-    if (signal.aborted && !(signal.reason instanceof DrainError)) throw signal.reason;
+    const { aborted, reason } = signal;
+    if (aborted && !(reason instanceof DrainError && reason.code !== "not-leader")) throw reason;
     return failure;
   }
 

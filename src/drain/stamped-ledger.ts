@@ -134,8 +134,8 @@ export class StampedLedger implements Ledger {
     const { startedAt } = summary;
     return {
       ...summary,
-      startedAt: startedAt + this.#shiftOf(first ?? { at: startedAt }, now),
-      ...(end && { end: { at: end.at + this.#shiftOf(end, now), status: end.status } }),
+      startedAt: startedAt + this.#shownShiftOf(first ?? { at: startedAt }, now),
+      ...(end && { end: { at: end.at + this.#shownShiftOf(end, now), status: end.status } }),
     };
   }
 
@@ -143,6 +143,11 @@ export class StampedLedger implements Ledger {
     const { startedAt, first, end } = memory;
     const begun = this.#shiftOf(first ?? { at: startedAt }, now);
     return new MovedMemory(memory, begun, end === undefined ? 0 : this.#shiftOf(end, now));
+  }
+
+  /** Nothing depends on it. While there is no evidence, the times are shown as they were written. */
+  #shownShiftOf(entry: Stamped, now: Required<Stamped>): number {
+    return elapsedBetween(entry, now) === undefined ? 0 : this.#shiftOf(entry, now);
   }
 
   /**

@@ -48,7 +48,9 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
   try {
     if (toDo.length > 0) await registerAgain({ ...options, undoables: toDo, onEnded: end }, signal);
   } catch (error) {
-    if (!(error instanceof DrainError) || error !== signal.reason) throw error;
+    // In a term that is over, the next leader does what remains.
+    const isSuperseded = error instanceof DrainError && error === signal.reason && error.code !== "not-leader";
+    if (!isSuperseded) throw error;
     for (const { registration } of toDo)
       if (!results.has(keyOf(registration))) end({ registration, state: "failed", error });
   }

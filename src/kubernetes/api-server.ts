@@ -256,10 +256,10 @@ export class ApiServer {
   async #answered(sent: Exchange, what: string, signal: AbortSignal): Promise<IncomingMessage> {
     const identity = await this.#credentials.current();
     const answered = this.#time?.sends();
-    const send = (as: Identity) => {
+    const check = () => {
       if (sent.method !== "GET") checkTerm(this.#leadership, signal);
-      return accepted(as, sent, what, signal);
     };
+    const send = (as: Identity) => accepted(as, { sent, what, check }, signal);
     try {
       const answer = await send(identity);
       answered?.(answer.headers.date);
@@ -313,11 +313,10 @@ const STATUS_BYTES_MAX = 256 * 1_024;
 
 async function accepted(
   identity: Identity,
-  sent: Exchange,
-  what: string,
+  { sent, what, check }: { readonly sent: Exchange; readonly what: string; readonly check: () => void },
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const answer = await exchange(identity, sent, signal);
+  const answer = await exchange(identity, sent, signal, check);
   const { statusCode: status = 0, headers } = answer;
   if (status >= 200 && status < 300) return answer;
   const text = await bodyOf(answer, what, STATUS_BYTES_MAX);

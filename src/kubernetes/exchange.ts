@@ -19,10 +19,16 @@ const TCP_KEEP_ALIVE_MS = 15_000;
  * Sends one request, and resolves with the head of its answer. Throws `KubernetesError` with the reason `Unreachable`,
  * or the signal's reason. If the server has closed a kept connection meanwhile, the request is sent again: an API server
  * that restarts closes all of them, so the next kept connection may be closed too. Each failure removes one, and a new
- * connection is the last attempt.
+ * connection is the last attempt. `check` is called before each attempt, and may throw.
  */
-export async function exchange(identity: Identity, sent: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
+export async function exchange(
+  identity: Identity,
+  sent: Exchange,
+  signal: AbortSignal,
+  check: () => void = () => {},
+): Promise<IncomingMessage> {
   for (;;) {
+    check();
     const { outcome, isReused } = await once(identity, sent, signal);
     if (!(outcome instanceof Error)) return outcome;
     signal.throwIfAborted();

@@ -1,11 +1,11 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { newAbort } from "../../src/drain/abort.ts";
+import { newAbort, whenAborted } from "../../src/drain/abort.ts";
 import type { Pool } from "../../src/drain/cloud-provider.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
-import type { UndoOutcome } from "../../src/drain/undo.ts";
+import { type UndoOutcome, undo } from "../../src/drain/undo.ts";
 import { undoablesOf, undoablesOfRecord } from "../../src/drain/undoable.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -365,4 +365,18 @@ describe("after a restart", () => {
       ]);
     },
   );
+});
+
+test("an undo in a term that is over has not failed: the next leader goes on with it", async () => {
+  const { cloud, clock, node, web } = scene();
+  const over = newAbort();
+  const registration = { pool: web, target: "i-1:80", state: "live", detail: "", isHealthy: true } as const;
+  cloud.before = (_, signal) => whenAborted(signal);
+  const undone = undo(
+    { cloud, clock, drainId: "d-1", node, undoables: [{ registration, deregisteredBy: "drain" }], stoppedAt: 0 },
+    over.signal,
+  );
+  const reason = new DrainError("not-leader", "this replica is not the leader any more");
+  over.abort(reason);
+  await expect(undone).rejects.toBe(reason);
 });

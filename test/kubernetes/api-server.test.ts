@@ -313,3 +313,21 @@ test("a process whose term is over changes no object, and still reads", async ()
   expect((await server.get<Node>(NODE, never)).metadata?.annotations).toEqual({ a: "1" });
   expect(fake.requests.map(({ method }) => method)).toEqual(["PATCH", "GET"]);
 });
+
+test("a change is not sent again on another connection when the term has ended meanwhile", async () => {
+  const clock = new VirtualClock();
+  const fake = await FakeApiServer.start(clock);
+  fake.put(NODES, { metadata: { name: "node-1" } });
+  let isOver = false;
+  const check = () => {
+    if (isOver) throw new DrainError("not-leader", "another replica leads");
+  };
+  const server = await clientOf(fake, clock, undefined, { leadership: { check } });
+  await server.get(NODE, never);
+  fake.intercept = () => {
+    isOver = true;
+    return "drop";
+  };
+  await expect(server.mergePatch(NODE, {}, never)).rejects.toMatchObject({ code: "not-leader" });
+  expect(fake.requests.map(({ method }) => method)).toEqual(["GET", "PATCH"]);
+});

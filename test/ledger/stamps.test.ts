@@ -86,6 +86,21 @@ test("a drain whose first entry was written long after its start, as under throt
   expect(differences).toEqual([{ shiftMs: HOUR_MS, basis: "boot" }]);
 });
 
+test("while AWS's clock is not known, a list shows the times of another machine as they were written, and reports nothing", async () => {
+  const memory = new MemoryLedger();
+  const differences: ClockDifference[] = [];
+  const of = new EntriesOf("d-1", NOW);
+  for (const entry of [of.accepted(), of.ended()])
+    await memory.append({ ...entry, at: NOW, clock: { boot: "other", up: 0, cloud: 0 } });
+  const clock = new VirtualClock(NOW + HOUR_MS);
+  const next = new StampedLedger(memory, {
+    ...{ clock, clocks: { boot: "own", bootedAt: () => NOW, cloudAheadMs: () => undefined } },
+    onDifference: (difference) => differences.push(difference),
+  });
+  expect(next.list(1)).toMatchObject([{ startedAt: NOW, end: { at: NOW } }]);
+  expect(differences).toEqual([]);
+});
+
 describe("the time between two entries", () => {
   const later = { at: NOW + 10_000, clock: { boot: "a", up: 500_000, cloud: 0 } };
   test.each<[string, ClockStamp | undefined, ReturnType<typeof elapsedBetween>]>([
