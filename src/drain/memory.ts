@@ -4,9 +4,12 @@ import type { HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from ".
 import type { AskedRequest } from "./request.ts";
 
 /**
- * The longest deregistration delay that AWS accepts, in milliseconds. After that every hold of an ended drain is over.
+ * Longer than any hold, in milliseconds: AWS accepts a deregistration delay of 3,600 s, and an idle timeout of 6,000 s for the listener
+ * of a Gateway Load Balancer. After that every hold of an ended drain is over.
  */
-export const HOLD_MAX_MS = 3_600_000;
+export const HOLD_MAX_MS = 7_200_000;
+/** The longest deregistration delay: for a hold whose length was not known yet when its drain ended. */
+const DELAY_MAX_MS = 3_600_000;
 /** The number of events whose first request a drain remembers. If there are more, it says that it does not know. */
 const FIRST_TRIES_MAX = 200;
 
@@ -100,7 +103,7 @@ export class DrainMemory implements RememberedDrain {
     const { at } = entry;
     this.#end = { ...stampedAt(entry), status };
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
-    this.#held = registrations.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
+    this.#held = registrations.flatMap(({ of, state, heldMs, holdMs = DELAY_MAX_MS, cameBack }) => {
       if (state !== "holding") return [];
       // A drain may continue what an earlier one has deregistered, within the longest hold.
       const heldSince = at - heldMs < this.startedAt - HOLD_MAX_MS ? at : at - heldMs;

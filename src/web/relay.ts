@@ -138,6 +138,8 @@ async function elsewhere(
       await here();
       return undefined;
     }
+    // This process has answered the request already, with a 503 of its earlier term.
+    if (route.term?.over.aborted === false) return unanswered("this replica leads again: repeat the request");
     const identity = route.leader?.identity ?? last;
     // A new leader may have ended before this request reached it: the next one can then take as long as that one did.
     if (identity !== last) [waitedSince, last] = [clock.now(), identity];

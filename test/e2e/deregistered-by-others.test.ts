@@ -106,3 +106,16 @@ describe("a target that was registered again after an earlier drain, and deregis
     expect(heldMs).toBeLessThanOrEqual(ms + 60_000);
   });
 });
+
+test("what a drain that ended short held for a Gateway Load Balancer is held for its whole idle timeout of 100 minutes", async () => {
+  const region = new SimulatedRegion();
+  const nodes = [region.node(), region.node()] as const;
+  region.group({ name: "firewall", nodes, delaySeconds: 300, type: "gateway", idleTimeoutSeconds: 6_000 });
+  const engine = await warmEngine(region, { MIN_HEALTHY: "0" }, new MemoryLedger());
+  const from = region.clock.elapsedMs;
+  const first = await region.clock.run(engine.ask(nodes[0], { deadlineSeconds: 30 }));
+  expect(first).toMatchObject({ status: "deadline-passed" });
+  await region.clock.advance(3_700_000);
+  expect(await region.clock.run(engine.ask(nodes[0]))).toMatchObject({ status: "drained" });
+  expect(region.clock.elapsedMs - from).toBeGreaterThanOrEqual(6_000_000);
+});

@@ -123,8 +123,8 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     ledger.note(drain.next({ type: "registered", of: [2] }));
     expect(memory?.registeredAgain).toEqual([keyOf(registered("i-1:82"))]);
     expect(ledger.remembered("i-1")).toEqual([]);
-    // An hour later every hold is over.
-    const later = new EntriesOf("d-2", at + 3_600_000);
+    // Two hours later every hold is over.
+    const later = new EntriesOf("d-2", at + 7_200_000);
     for (const entry of later.whole()) ledger.note(entry);
     expect(memory?.held).toEqual([]);
   });

@@ -213,6 +213,20 @@ test("a leader whose term ends while a caller waits has the next one answer", as
   expect(await (await answer).json()).toEqual({ name: "next", body: "the body" });
 });
 
+test("a leader that leads again asks a caller of its earlier term to repeat the request", async () => {
+  const one = await replica("one");
+  const over = newAbort();
+  one.route.lead(leading(over));
+  const answer = one.ask("/wait", { method: "POST", body: "the body" });
+  await expect.poll(() => one.answer.taken).toBe(1);
+  over.abort();
+  one.route.lead(leading());
+  one.answer.ends();
+  const response = await answer;
+  expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
+  expect(await response.json()).toMatchObject({ detail: "this replica leads again: repeat the request" });
+});
+
 test("an event stream of a leader ends with its term", async () => {
   const leader = await replica("leader");
   const over = newAbort();
