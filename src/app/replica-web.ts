@@ -8,7 +8,7 @@ import { NotAccepted } from "../web/http-source.ts";
 import type { ReadyState } from "../web/readiness.ts";
 import { type AnsweringTerm, Relay, type Route } from "../web/relay.ts";
 import { knowReplicas, replicaHeader } from "../web/replica.ts";
-import type { OfReplica, Replicas } from "../web/replicas.ts";
+import { isPassedOver, type OfReplica, type Replicas } from "../web/replicas.ts";
 import type { TlsMaterial } from "../web/server.ts";
 import type { ServedGate } from "./eviction-gate.ts";
 import type { LeaderRoute } from "./leader-route.ts";
@@ -118,8 +118,9 @@ export class ReplicaWeb {
         const request = { method: "GET", path: "/health", mark: this.#mark() };
         const ask = (signal: AbortSignal) => forwarder.pass(leader, request, [signal, leader.gone]);
         try {
-          await withLimit({ clock, limit, signal: stop }, ask);
-          this.#answeredAt = clock.now();
+          const answer = await withLimit({ clock, limit, signal: stop }, ask);
+          // Its term may be over, and nobody else lead.
+          if (!isPassedOver(answer)) this.#answeredAt = clock.now();
         } catch (error) {
           const { message } = error instanceof Error ? error : new Error("no answer in time");
           if (!stop.aborted && !leader.gone.aborted)
@@ -206,6 +207,7 @@ export class ReplicaWeb {
     const know = knowReplicas({
       secrets: () => this.#held.secrets(),
       isOwnCertificate: tlsClientCaFile === undefined || failsOpen ? undefined : isOwn,
+      leads: () => this.#parts.route.term !== undefined,
       onRequest: this.#parts.onReplica,
     });
     return { know, relay: relay.middleware };

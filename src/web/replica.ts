@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import * as z from "zod";
-import type { OfReplica } from "./replicas.ts";
+import { NOT_LEADER_HEADER, type OfReplica } from "./replicas.ts";
 
 export const REPLICA_HEADER = "hasta-la-vista-replica";
 const TEXT_CHARACTERS_MAX = 300;
@@ -43,12 +43,14 @@ export interface KnownReplicas {
    * digits.
    */
   readonly isOwnCertificate?: ((fingerprint: string) => boolean) | undefined;
+  /** Whether this process leads now. */
+  readonly leads: () => boolean;
   /** Called for every request of another replica. */
   readonly onRequest: (of: OfReplica) => void;
 }
 
 /** Recognizes the requests of other replicas: `context.get("ofReplica")`. */
-export function knowReplicas({ secrets, isOwnCertificate, onRequest }: KnownReplicas): MiddlewareHandler {
+export function knowReplicas({ secrets, isOwnCertificate, leads, onRequest }: KnownReplicas): MiddlewareHandler {
   return async (context, next) => {
     const header = context.req.header(REPLICA_HEADER);
     const of = header === undefined ? undefined : readReplicaHeader(header, secrets());
@@ -57,6 +59,9 @@ export function knowReplicas({ secrets, isOwnCertificate, onRequest }: KnownRepl
       onRequest(of);
     }
     await next();
+    const asked = context.get("ofReplica");
+    // A replica's own question, whatever the answer. That of a caller may be answered although the term is over.
+    if (asked !== undefined && asked.client === undefined && !leads()) context.header(NOT_LEADER_HEADER, "true");
   };
 }
 

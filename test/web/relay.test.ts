@@ -49,6 +49,7 @@ async function replica(name: string, { clock = new SystemClock(), tls, needsCert
     knowReplicas({
       secrets: () => [SECRET],
       isOwnCertificate: needsCertificate === true ? isOwn : undefined,
+      leads: () => route.term !== undefined,
       onRequest: (of) => heard.push(of),
     }),
   );
