@@ -119,7 +119,7 @@ export class ReplicaWeb {
         const ask = (signal: AbortSignal) => forwarder.pass(leader, request, [signal, leader.gone]);
         try {
           const answer = await withLimit({ clock, limit, signal: stop }, ask);
-          // Its term may be over, and nobody else lead.
+          // Its term may be over although no other replica leads yet.
           if (!isPassedOver(answer)) this.#answeredAt = clock.now();
         } catch (error) {
           const { message } = error instanceof Error ? error : new Error("no answer in time");

@@ -3,6 +3,7 @@ import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { ElectionState, Elector, LeaderRecord, Leadership } from "../drain/leadership.ts";
+import { verdictOf } from "../drain/outcome.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { ChunkLog } from "../kubernetes/chunk-log.ts";
 import { LeaseElector } from "../kubernetes/lease-elector.ts";
@@ -197,7 +198,12 @@ class Replica {
           this.#route.lead({ answering, over: abandon });
           return { close: async () => this.#route.lead(undefined) };
         },
-        observers: [({ type, node }: DrainEvent) => type === "resumed" && leaves(node.id)],
+        observers: [
+          (event: DrainEvent) => {
+            if (event.type === "resumed") leaves(event.node.id);
+            if (machineStays(event)) this.#successors.stays(event.node.id);
+          },
+        ],
         onRecorded: ({ node }) => leaves(node.id),
       });
     } finally {
@@ -239,4 +245,9 @@ class Replica {
     if (state.kind === "failing") log("lease update failed", { lease, error: state.error.message });
     else log("lease update recovered", { lease, failedSeconds: Math.round(state.failedForMs / 1_000) });
   }
+}
+
+function machineStays(event: DrainEvent): boolean {
+  if (event.type === "undone") return true;
+  return event.type === "ended" && (event.outcome.status === "refused" || verdictOf(event.outcome) === "stays");
 }

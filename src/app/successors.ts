@@ -16,7 +16,7 @@ export class Successors {
   readonly #clock: Clock;
   /** By the identity of the process, in the order of the last contact. */
   readonly #heard = new Map<string, { readonly node: string | undefined; readonly at: number }>();
-  /** The EC2 instances that are drained in this term. */
+  /** The EC2 instances that were drained in this term, unless they stay. */
   readonly #leaving = new Set<string>();
 
   constructor(clock: Clock) {
@@ -34,6 +34,11 @@ export class Successors {
   /** The node of this instance is being drained. */
   leaves(instanceId: string): void {
     this.#leaving.add(instanceId);
+  }
+
+  /** A drain of this instance has ended so that its machine stays, or was undone. */
+  stays(instanceId: string): void {
+    this.#leaving.delete(instanceId);
   }
 
   /** The running drains belong to another term now. */
