@@ -34,6 +34,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Below the ports that the operating system gives to other tests meanwhile. */
+const FREE_PORT = 20_000 + (process.pid % 10_000);
+
 describe("hasta-la-vista simulate", () => {
   test("prints what a shell can export, and the demo's load balancers, which carry requests", async () => {
     const child = new Child("cli", ["simulate"]);
@@ -204,10 +207,8 @@ events: [{ queue: "${missing}" }]
     expect(stderr).toBe(`hasta-la-vista: port ${port} is already in use: give another --port, or 0 for a free port\n`);
     expect(code).toBe(2);
     const scenario = await file("instances: [{ name: node }]\ndataPlane: false");
-    // Below the ports that the operating system gives to other tests meanwhile.
-    const free = 20_000 + (process.pid % 10_000);
-    const child = new Child("cli", ["simulate", "--scenario", scenario, "--port", String(free)]);
-    expect(await child.line(/ENDPOINT/)).toBe(`export AWS_ENDPOINT_URL=http://127.0.0.1:${free}`);
+    const child = new Child("cli", ["simulate", "--scenario", scenario, "--port", String(FREE_PORT)]);
+    expect(await child.line(/ENDPOINT/)).toBe(`export AWS_ENDPOINT_URL=http://127.0.0.1:${FREE_PORT}`);
   });
 });
 
@@ -222,16 +223,15 @@ targetGroups: [{ name: web, protocol: HTTP, port: 80 }]
 loadBalancers:
   - { name: front, type: application, listeners: [{ protocol: HTTP, port: 80, action: { forward: [{ group: web }] } }] }
 `);
-    const args = ["simulate", "--scenario", scenario, "--first-port", String(port)];
-    const { code, stderr } = await runHere(args);
+    const { code, stderr } = await runHere(["simulate", "--scenario", scenario, "--first-port", String(port)]);
     expect(stderr).toBe(
       `hasta-la-vista: port ${port} is already in use: give another --first-port, or 0 for a free port\n`,
     );
     expect(code).toBe(2);
-    await new Promise((resolve) => taken.close(resolve));
-    const child = new Child("cli", [...args, "--json"]);
+    const free = FREE_PORT + 1;
+    const child = new Child("cli", ["simulate", "--scenario", scenario, "--first-port", String(free), "--json"]);
     const { loadBalancers } = JSON.parse(await child.line(/^\{/));
-    expect(loadBalancers.map(({ url }: { readonly url: string }) => url)).toEqual([`http://127.0.0.1:${port}`]);
+    expect(loadBalancers.map(({ url }: { readonly url: string }) => url)).toEqual([`http://127.0.0.1:${free}`]);
   });
 });
 
