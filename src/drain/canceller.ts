@@ -13,7 +13,7 @@ import { CANCELLED, type Superseded, type UndoneResult } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
 import type { ExclusionStep, Step } from "./steps.ts";
-import { UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
+import { isEndOfUndo, UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
 import { type Undoable, undoablesOf, undoablesOfRecord } from "./undoable.ts";
 
 export interface CancellerOptions {
@@ -188,8 +188,7 @@ export class Canceller {
     const failure = await including.ended;
     done.abort(WOKEN);
     await late;
-    const { aborted, reason } = signal;
-    if (aborted && !(reason instanceof DrainError && reason.code !== "not-leader")) throw reason;
+    if (signal.aborted && !isEndOfUndo(signal.reason)) throw signal.reason;
     return failure;
   }
 

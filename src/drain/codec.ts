@@ -45,7 +45,7 @@ const OWN_FORMS = {
   },
   joined: ({ type, request }) => ({ type, request: recordedRequest(request) }),
   // The journal sets the number. When a target was live last decides nothing in a later process.
-  found: (step) => ({ ...step, registrations: step.registrations.map(({ liveAt: _, ...one }) => one), first: 0 }),
+  found: (step) => ({ ...step, registrations: step.registrations.map(recordedRegistration), first: 0 }),
   planned: ({ type, plan: { longestHoldMs, limit, warnings }, dryRun }) =>
     dryRun ? undefined : { type, longestHoldMs, limit: { reason: limit.reason, at: Math.round(limit.at) }, warnings },
   deregistered: ({ type, registration, foundDraining, since, isEarlier }, numberOf) => ({
@@ -71,6 +71,13 @@ const OWN_FORMS = {
     return { type, registrations: ended.filter(({ of }) => of >= 0) };
   },
 } satisfies { readonly [T in keyof OwnForms & Step["type"]]: OwnForm<OfType<Step, T>> };
+
+/** The same object where there is nothing to leave out: the ledger keeps those of all running drains. */
+function recordedRegistration(registration: Registration): Registration {
+  if (registration.liveAt === undefined) return registration;
+  const { liveAt: _, ...recorded } = registration;
+  return recorded;
+}
 
 function numbersOf(registrations: readonly Registration[], numberOf: NumberOf): readonly number[] {
   return registrations.map(numberOf).filter((number) => number >= 0);

@@ -31,9 +31,9 @@ export interface DrainGuardOptions {
   /** Called when a target stays registered until the machine goes. */
   readonly keeps: () => void;
   /** What an earlier process has begun to deregister. It counts for all other drains. */
-  readonly begun?: readonly Registration[];
+  readonly begun: readonly Registration[];
   /** An earlier process has let a voluntary drain proceed. That decision is about all pools, and it stands. */
-  readonly isDecided?: boolean;
+  readonly isDecided: boolean;
 }
 
 /**
@@ -54,8 +54,8 @@ export class DrainGuard {
     this.#options = options;
     this.#signal = signal;
     const { begun, isDecided, reservations, ceiling } = options;
-    if (begun !== undefined) reservations.reserve(begun, "leaving");
-    if (isDecided === true) ceiling.enter(run.asked);
+    reservations.reserve(begun, "leaving");
+    if (isDecided) ceiling.enter(run.asked);
     void run.asked.insisted.then(() => {
       if (!signal.aborted) this.found(this.#pending.splice(0));
     });
@@ -63,7 +63,7 @@ export class DrainGuard {
 
   found(registrations: readonly DrainingRegistration[]): void {
     const { asked } = this.#run;
-    if (this.#options.isDecided === true) this.#take(registrations);
+    if (this.#options.isDecided) this.#take(registrations);
     else if (asked.isRefusable) this.#pending.push(...registrations);
     else if (asked.isForced) this.#force(registrations);
     else this.#goWhereEnoughStay(registrations);
@@ -75,7 +75,7 @@ export class DrainGuard {
    */
   async decide(): Promise<void> {
     const { asked } = this.#run;
-    if (!asked.isRefusable || this.#options.isDecided === true) return;
+    if (!asked.isRefusable || this.#options.isDecided) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
     // A request with force may have deregistered meanwhile what was pending.
@@ -86,7 +86,7 @@ export class DrainGuard {
 
   /** The drain has ended. */
   end(): void {
-    const { reservations, ceiling, begun = [] } = this.#options;
+    const { reservations, ceiling, begun } = this.#options;
     reservations.release(begun);
     reservations.release(this.#run.registrations.map(({ registration }) => registration));
     ceiling.leave(this.#run.asked);

@@ -48,13 +48,16 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
   try {
     if (toDo.length > 0) await registerAgain({ ...options, undoables: toDo, onEnded: end }, signal);
   } catch (error) {
-    // In a term that is over, the next leader does what remains.
-    const isSuperseded = error instanceof DrainError && error === signal.reason && error.code !== "not-leader";
-    if (!isSuperseded) throw error;
+    if (error !== signal.reason || !isEndOfUndo(error)) throw error;
     for (const { registration } of toDo)
       if (!results.has(keyOf(registration))) end({ registration, state: "failed", error });
   }
   return { drainId, node, registrations: inOrder([...results.values()]) };
+}
+
+/** Whether an undo that aborts for this reason has ended. In a term that is over it has not: the next leader does what remains. */
+export function isEndOfUndo(reason: unknown): reason is DrainError {
+  return reason instanceof DrainError && reason.code !== "not-leader";
 }
 
 /** Why not everything is registered again. Undefined: everything is. */

@@ -292,17 +292,22 @@ test("an address that belongs to no API server is named without its credentials"
   );
 });
 
-test("a process whose term is over changes no object, and still reads", async () => {
+/** The client of a process that leads until its term is over. */
+async function termScene() {
   const clock = new VirtualClock();
   const fake = await FakeApiServer.start(clock);
   fake.put(NODES, { metadata: { name: "node-1" } });
-  let isOver = false;
+  const term = { isOver: false };
   const check = () => {
-    if (isOver) throw new DrainError("not-leader", "another replica leads");
+    if (term.isOver) throw new DrainError("not-leader", "another replica leads");
   };
-  const server = await clientOf(fake, clock, undefined, { leadership: { check } });
+  return { fake, term, server: await clientOf(fake, clock, undefined, { leadership: { check } }) };
+}
+
+test("a process whose term is over changes no object, and still reads", async () => {
+  const { fake, term, server } = await termScene();
   await server.mergePatch(NODE, { metadata: { annotations: { a: "1" } } }, never);
-  isOver = true;
+  term.isOver = true;
   const changes = [
     server.mergePatch(NODE, { metadata: { annotations: { a: "2" } } }, never),
     server.apply(NODE, { metadata: { name: "node-1" } }, { fieldManager: "hasta-la-vista" }, never),
@@ -315,17 +320,10 @@ test("a process whose term is over changes no object, and still reads", async ()
 });
 
 test("a change is not sent again on another connection when the term has ended meanwhile", async () => {
-  const clock = new VirtualClock();
-  const fake = await FakeApiServer.start(clock);
-  fake.put(NODES, { metadata: { name: "node-1" } });
-  let isOver = false;
-  const check = () => {
-    if (isOver) throw new DrainError("not-leader", "another replica leads");
-  };
-  const server = await clientOf(fake, clock, undefined, { leadership: { check } });
+  const { fake, term, server } = await termScene();
   await server.get(NODE, never);
   fake.intercept = () => {
-    isOver = true;
+    term.isOver = true;
     return "drop";
   };
   await expect(server.mergePatch(NODE, {}, never)).rejects.toMatchObject({ code: "not-leader" });
