@@ -136,6 +136,8 @@ export interface ClusterPod {
   readonly isLeaving: boolean;
   /** No eviction applies to it, because it belongs to a DaemonSet or is a mirror pod. */
   readonly isBound: boolean;
+  /** Since when all its containers are ready, in milliseconds since the epoch. Controllers register it from then on. */
+  readonly readySince?: number;
 }
 
 /** What announces a departure in a Node object, by the names of the option NODE_TRIGGERS. */

@@ -13,6 +13,8 @@ import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
 const READ_MS = 2_000;
 /** How often the search looks for pods that have started on the node during its drain. */
 const LOOKS_MAX = 2;
+/** A pod is registered this long after it is ready, at most. It includes what the clocks of two machines may differ. */
+const REGISTERED_WITHIN_MS = 60_000;
 
 export interface PodTargetsOptions {
   readonly cluster: Pick<Cluster, "podsOf">;
@@ -32,6 +34,8 @@ export class PodTargets {
   readonly #signal: AbortSignal;
   #pods: readonly ClusterPod[] = [];
   #warned: string | undefined;
+  /** What the last search has known: the addresses of the pods, and when it began. */
+  #searched = { addresses: new Set<string>(), at: Number.NEGATIVE_INFINITY };
   /** Targets, with the pods that they wait for. */
   readonly #waiting = new Map<DrainingRegistration, ClusterPod>();
   #isFollowing = false;
@@ -47,9 +51,11 @@ export class PodTargets {
    * at most `CLUSTER_WITHIN_MS`. The search then uses the addresses that the cloud knows, and the drain reports that.
    */
   async learn(): Promise<void> {
-    if (!this.#options.cloud.mayHoldAddresses(this.#run.node)) return;
+    const { cloud, clock } = this.#options;
+    this.#searched.at = clock.now();
+    if (!cloud.mayHoldAddresses(this.#run.node)) return;
     try {
-      this.#know(await this.#read("now"));
+      this.#searchesFor(await this.#read("now"));
     } catch (error) {
       this.#signal.throwIfAborted();
       const { code, message } = asDrainError(error);
@@ -72,20 +78,33 @@ export class PodTargets {
     };
   }
 
-  /** At the end: searches again for pods whose addresses no search has known. */
+  /** At the end: searches again for pods that may have been registered since the last search. */
   async lookAgain(search: () => Promise<unknown>): Promise<void> {
     const run = this.#run;
     for (let look = 0; look < LOOKS_MAX; look += 1) {
       if (!this.#options.cloud.mayHoldAddresses(run.node)) return;
-      const pods = await this.#read("now").catch(() => undefined);
+      const pods = await this.#read("now").catch((error: unknown) => asDrainError(error));
       this.#signal.throwIfAborted();
-      if (pods === undefined) return;
-      const known = new Set(run.node.podAddresses);
-      this.#know(pods);
-      if ((run.node.podAddresses ?? []).every((address) => known.has(address))) return;
+      if (pods instanceof DrainError) {
+        if (this.#warned === undefined) this.#warn(unreadAtEnd(run.node, pods.message));
+        return;
+      }
+      const isSearched = pods.every((pod) => this.#isSearched(pod));
+      this.#searchesFor(pods);
+      if (isSearched) return;
       await search();
       await run.untilAll(({ isOver }) => isOver);
     }
+  }
+
+  #isSearched({ addresses: own, readySince = Number.NEGATIVE_INFINITY }: ClusterPod): boolean {
+    const { addresses, at } = this.#searched;
+    return own.every((one) => addresses.has(inShortForm(one)) && readySince + REGISTERED_WITHIN_MS <= at);
+  }
+
+  #searchesFor(pods: readonly ClusterPod[]): void {
+    this.#know(pods);
+    this.#searched = { addresses: new Set(this.#run.node.podAddresses), at: this.#options.clock.now() };
   }
 
   #read(read: PodsRead): Promise<readonly ClusterPod[]> {
@@ -96,6 +115,7 @@ export class PodTargets {
     this.#pods = pods;
     this.#run.node = withPods(this.#run.node, pods);
     this.#run.warnings.delete(this.#warned ?? "");
+    this.#warned = undefined;
   }
 
   #waits(draining: DrainingRegistration): boolean {
@@ -168,6 +188,10 @@ const WITHOUT_PODS =
 /** What a search misses without the pods, in a sentence for people. */
 export function unreadPods({ id }: Pick<Node, "id">, why: string): string {
   return `the pods of ${id} could not be read (${why}): ${WITHOUT_PODS}`;
+}
+
+function unreadAtEnd({ id }: Pick<Node, "id">, why: string): string {
+  return `the pods of ${id} could not be read at the end of the drain (${why}): targets of pods that have started on it during the drain were not looked for`;
 }
 
 /** The pods on the node, if the cluster answers within `CLUSTER_WITHIN_MS`. Throws `DrainError`. */

@@ -83,8 +83,8 @@ function compare(a: number, b: number): number {
 
 export interface PollScheduleOptions {
   readonly clock: Clock;
-  /** The terms of the pool. */
-  readonly terms: () => HoldTerms;
+  /** The terms by which the registration is held. */
+  readonly terms: (draining: DrainingRegistration) => HoldTerms;
 }
 
 /** Polls that are due within this time share one call. */
@@ -114,7 +114,7 @@ export class PollSchedule {
     for (const draining of held) {
       const { progress } = draining;
       const { provenAt = Number.POSITIVE_INFINITY } = progress?.trafficEnd ?? {};
-      if (progress !== undefined) at = Math.min(at, provenAt, mayEndAt(terms(), progress));
+      if (progress !== undefined) at = Math.min(at, provenAt, mayEndAt(terms(draining), progress));
     }
     return at;
   }
@@ -127,11 +127,11 @@ export class PollSchedule {
    * where the drain could not hold such a target for its whole time any more.
    */
   *confirmedBy({ at, targets }: Pick<PoolHealth, "at" | "targets">, held: Iterable<DrainingRegistration>) {
-    const terms = this.#options.terms();
     const now = this.#options.clock.now();
     const states = new Map(targets.map(({ target, state }) => [target, state]));
     for (const draining of held) {
       const { progress, registration } = draining;
+      const terms = this.#options.terms(draining);
       const state = states.get(registration.target) ?? "absent";
       if (progress === undefined || (state !== "draining" && state !== "absent")) continue;
       const { since, lastPoll = since, wasAbsent, wasBack } = progress;
@@ -160,7 +160,7 @@ export class PollSchedule {
   #dueAt(draining: DrainingRegistration): number {
     const { clock, terms } = this.#options;
     const { progress } = draining;
-    return this.#repeats.get(draining) ?? (progress === undefined ? clock.now() : nextPoll(terms(), progress));
+    return this.#repeats.get(draining) ?? (progress === undefined ? clock.now() : nextPoll(terms(draining), progress));
   }
 }
 

@@ -32,8 +32,9 @@ export class PoolWorker {
   /** Registrations that wait, are held, or are being deregistered. */
   readonly #waiting = new Set<DrainingRegistration>();
   readonly #held = new Set<DrainingRegistration>();
+  /** Registrations whose terms were not read since they were added. They are deregistered, but not polled. */
+  readonly #undescribed = new Set<DrainingRegistration>();
   readonly #schedule: PollSchedule;
-  #terms: PoolTerms | undefined;
   /** The call in progress, or the last one. */
   #deregistering: PoolCall | undefined;
   #polling: PoolCall | undefined;
@@ -47,11 +48,17 @@ export class PoolWorker {
     this.#options = options;
     const { clock, cloud, begun } = options;
     this.#urgency = new PoolUrgency(cloud.termsAfterDelay(pool), begun);
-    this.#schedule = new PollSchedule({ clock, terms: () => this.#heldBy });
+    this.#schedule = new PollSchedule({ clock, terms: (draining) => this.#termsOf(draining) });
   }
 
   get isIdle(): boolean {
     return this.#waiting.size + this.#held.size + this.#leaving.size === 0;
+  }
+
+  /** A drain keeps the terms that it began with, and each drain of the pool has its own. */
+  get #pollable(): ReadonlySet<DrainingRegistration> {
+    if (this.#undescribed.size === 0) return this.#held;
+    return new Set([...this.#held].filter((draining) => !this.#undescribed.has(draining)));
   }
 
   get #here(): ReadonlySet<DrainingRegistration> {
@@ -71,7 +78,7 @@ export class PoolWorker {
     for (const draining of registrations) {
       if (draining.foundDraining) this.#acknowledged(draining, this.#options.clock.now());
       else this.#waiting.add(draining);
-      if (this.#terms !== undefined) draining.described(this.#terms);
+      this.#undescribed.add(draining);
     }
     this.#urgency.changed();
     this.#startTasks();
@@ -95,11 +102,9 @@ export class PoolWorker {
   /** Starts the pending work that is not running. */
   #startTasks(): void {
     this.#wake.abort(WOKEN);
-    this.#startTask("describing", this.#terms === undefined, (signal) => this.#describe(signal));
+    this.#startTask("describing", this.#undescribed.size > 0, (signal) => this.#describe(signal));
     this.#startTask("deregistering", this.#waiting.size > 0, (signal) => this.#deregisterWaiting(signal));
-    this.#startTask("polling", this.#held.size > 0 && this.#terms !== undefined, (signal) =>
-      this.#pollUntilIdle(signal),
-    );
+    this.#startTask("polling", this.#pollable.size > 0, (signal) => this.#pollUntilIdle(signal));
   }
 
   #startTask(task: Task, isNeeded: boolean, work: (signal: AbortSignal) => Promise<void>): void {
@@ -119,21 +124,27 @@ export class PoolWorker {
 
   async #describe(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
-    const since = clock.now();
-    while (this.#terms === undefined) {
+    let since = clock.now();
+    while (this.#undescribed.size > 0) {
+      // What is added during the call may have been added after the answer was given.
+      const asked = new Set(this.#undescribed);
       try {
         const terms = await cloud.describe(this.#pool, this.#callFor("describe", new PoolCall(signal)));
-        this.#terms = terms ?? cloud.termsAfterDelay(this.#pool);
+        signal.throwIfAborted();
+        for (const draining of asked)
+          if (this.#undescribed.delete(draining)) draining.described(terms ?? cloud.termsAfterDelay(this.#pool));
+        since = clock.now();
+        this.#startTasks();
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
-        if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS) return this.#fail(this.#here, failure);
-        for (const draining of this.#held) draining.failedForNow("poll-failed", failure);
+        const isLate = clock.now() - since >= DESCRIBED_WITHIN_MS;
+        if (!failure.isPassing || isLate) return this.#fail(this.#undescribed, failure);
+        for (const draining of this.#undescribed)
+          if (this.#held.has(draining)) draining.failedForNow("poll-failed", failure);
         await clock.sleep(REPEAT_MS, signal);
       }
     }
-    for (const draining of this.#here) draining.described(this.#terms);
-    this.#startTasks();
   }
 
   async #deregisterWaiting(signal: AbortSignal): Promise<void> {
@@ -189,7 +200,7 @@ export class PoolWorker {
   }
 
   async #pollUntilIdle(signal: AbortSignal): Promise<void> {
-    for (; this.#held.size > 0; await this.#poll(signal)) {
+    for (; this.#pollable.size > 0; await this.#poll(signal)) {
       signal.throwIfAborted();
       await this.#untilNextPoll(signal);
     }
@@ -201,7 +212,7 @@ export class PoolWorker {
       this.#wake = newAbort();
       const { signal: woken } = this.#wake;
       const dueAt = this.#nextPoll();
-      if (dueAt <= clock.now() || this.#held.size === 0) return;
+      if (dueAt <= clock.now() || this.#pollable.size === 0) return;
       const ended = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", ended, { once: true });
       // Node's timers may be a millisecond early, and a registration that was added may be due earlier, so this is
@@ -214,29 +225,31 @@ export class PoolWorker {
 
   /** When a call is needed: what only confirms a deregistration may have been read for another purpose. */
   #nextPoll(): number {
-    const dueAt = this.#schedule.nextFor(this.#held);
+    const held = this.#pollable;
+    const dueAt = this.#schedule.nextFor(held);
     if (dueAt > this.#options.clock.now()) return dueAt;
     const health = this.#options.cloud.knownHealth(this.#pool);
     if (health === undefined) return dueAt;
-    for (const { draining, state } of this.#schedule.confirmedBy(health, this.#held)) {
+    for (const { draining, state } of this.#schedule.confirmedBy(health, held)) {
       draining.polled(health.at, state);
       this.#schedule.done(draining);
     }
-    return this.#schedule.nextFor(this.#held);
+    return this.#schedule.nextFor(held);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { cloud, turns } = this.#options;
-    if (this.#held.size === 0) return;
-    const call = new PoolCall(signal, this.#held);
+    const held = this.#pollable;
+    if (held.size === 0) return;
+    const call = new PoolCall(signal, held);
     this.#polling = call;
     const which = () => {
-      call.take(this.#held);
+      call.take(this.#pollable);
       return [...call.registrations].map(({ registration }) => registration);
     };
     const back: Promise<void>[] = [];
     const answered = newAbort();
-    this.#riseAt(this.#schedule.endsFor(this.#held), answered.signal);
+    this.#riseAt(this.#schedule.endsFor(held), answered.signal);
     try {
       const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("poll", call));
       for (const draining of call.registrations) {
@@ -302,7 +315,7 @@ export class PoolWorker {
     const { progress } = draining;
     // The target was deregistered again during the poll, so that the poll shows the state before that.
     if (progress === undefined || progress.since > poll.at) return "wait";
-    const verdict = judge(this.#heldBy, progress, poll);
+    const verdict = judge(this.#termsOf(draining), progress, poll);
     draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
     if (verdict === "over" || verdict === "idle") draining.released(clock.now(), { isEarly: verdict === "idle" });
@@ -319,6 +332,7 @@ export class PoolWorker {
   }
 
   #leave(draining: DrainingRegistration): void {
+    this.#undescribed.delete(draining);
     this.#held.delete(draining);
     this.#schedule.done(draining);
     this.#waiting.delete(draining);
@@ -331,15 +345,17 @@ export class PoolWorker {
     this.#busy = new Set();
   }
 
-  /** No pool is polled before its terms were read. */
-  get #heldBy(): PoolTerms {
-    return this.#terms ?? this.#options.cloud.termsAfterDelay(this.#pool);
+  /** None is polled before its terms were read. */
+  #termsOf({ terms }: DrainingRegistration): PoolTerms {
+    return terms ?? this.#options.cloud.termsAfterDelay(this.#pool);
   }
 
   #callFor(purpose: "describe" | "deregister" | "poll", { registrations, signal, stillIncluded }: PoolCall): CallFor {
-    const about = () => (purpose === "deregister" ? [...registrations, ...this.#waiting] : this.#here);
+    const waiting = () => (purpose === "describe" ? this.#undescribed : registrations);
+    const about = () =>
+      purpose === "poll" ? this.#here : [...waiting(), ...(purpose === "deregister" ? this.#waiting : [])];
     const repeats = (error: DrainError) => {
-      for (const draining of purpose === "describe" ? this.#here : registrations) draining.repeating(error);
+      for (const draining of waiting()) draining.repeating(error);
     };
     const refuses = (targets: readonly string[]) => {
       for (const { owner, registration } of registrations) {
@@ -351,8 +367,7 @@ export class PoolWorker {
     // Before that, a poll can't end a wait.
     const endsAt = purpose === "poll" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
-    const drains = () =>
-      new Set([...(purpose === "describe" ? this.#here : registrations)].map(({ owner }) => owner.id));
+    const drains = () => new Set(Array.from(waiting(), ({ owner }) => owner.id));
     return { urgency, onRise: this.#urgency.onRise, signal, repeats, refuses, stillIncluded, drains };
   }
 }

@@ -34,24 +34,29 @@ export function nodePod(pod: Pod): NodePod | undefined {
 /** The name of its node is empty before it is scheduled. */
 function read({ metadata = {}, spec, status }: Pod): NodePod {
   const { nodeName = "", hostNetwork, terminationGracePeriodSeconds, volumes } = spec ?? {};
-  const { podIPs = [], podIP, phase } = status ?? {};
+  const { podIPs = [], podIP, phase, conditions } = status ?? {};
   const own = (podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP]).filter((ip) => ip !== undefined);
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
   const isTerminating = metadata.deletionTimestamp !== undefined;
   // Its containers have ended permanently.
   const isFinished = phase === "Succeeded" || phase === "Failed";
+  // "Ready" follows only when the load balancer sends traffic, where the pod has a readiness gate for it.
+  const ready = conditions?.find(({ type, status }) => type === "ContainersReady" && status === "True");
+  const readySince = Date.parse(`${ready?.lastTransitionTime ?? ""}`);
   const isMirror = Object.hasOwn(metadata.annotations ?? {}, MIRROR_ANNOTATION);
   return {
     node: nodeName,
     name: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`,
     uid: metadata.uid ?? "",
-    addresses: hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
+    // The API keeps the address of a finished pod, which another pod may have now.
+    addresses: hostNetwork === true || isFinished ? [] : own.filter((ip) => ip !== ""),
     isLeaving: isTerminating || isFinished,
     isBound: isMirror || (controller?.kind === "DaemonSet" && !isFinished),
     isTerminating,
     graceSeconds: terminationGracePeriodSeconds ?? GRACE_DEFAULT_SECONDS,
     hasData: volumes?.some(({ emptyDir }) => emptyDir !== undefined) ?? false,
     isManaged: controller !== undefined,
+    ...(Number.isFinite(readySince) && { readySince }),
   };
 }
 

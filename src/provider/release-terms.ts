@@ -73,6 +73,8 @@ const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "unknown", "alb"
 export class ReleaseTerms {
   readonly #allowances: HoldAllowances;
   readonly #afterDelay: ReadonlyMap<LoadBalancerKind, AwsPoolTerms>;
+  /** Each drain of a pool asks for the terms, and a thousand drains share what the same settings mean. */
+  readonly #known = new WeakMap<ReleaseSettings, Map<LoadBalancerKind, AwsPoolTerms>>();
 
   constructor(allowances: HoldAllowances) {
     this.#allowances = allowances;
@@ -84,7 +86,11 @@ export class ReleaseTerms {
   }
 
   of(kind: LoadBalancerKind, settings: ReleaseSettings): AwsPoolTerms {
-    return termsOf(kind, this.#allowances, settings);
+    const byKind = this.#known.get(settings) ?? new Map<LoadBalancerKind, AwsPoolTerms>();
+    this.#known.set(settings, byKind);
+    const terms = byKind.get(kind) ?? termsOf(kind, this.#allowances, settings);
+    byKind.set(kind, terms);
+    return terms;
   }
 
   /** See `CloudProvider.termsAfterDelay`. */

@@ -117,6 +117,58 @@ describe("targets that are pods of a node", () => {
     expect(seconds(addresses)).toHaveLength(2);
   });
 
+  test("are looked for again before the end, where a pod that had its address already has become ready meanwhile", async () => {
+    const late: FakePod = { pod: "shop/late", addresses: ["10.1.0.9"] };
+    const { ask, seconds, addresses, cluster, cloud, clock, node } = scene();
+    cluster.pods.set(NODE, [WEB, late]);
+    const drain = ask();
+    await clock.advance(30_000);
+    cluster.pods.set(NODE, [WEB, { ...late, readySince: clock.now() }]);
+    cloud.addRegistration(addresses, node, 8_080, "10.1.0.9");
+    const outcome = await clock.run(drain);
+    expect("registrations" in outcome && outcome.registrations.map(({ state }) => state)).toEqual([
+      "released",
+      "released",
+      "released",
+    ]);
+    expect(seconds(addresses)).toHaveLength(2);
+  });
+
+  test("are looked for again where the wait for other pods has shown them, but no search has known them", async () => {
+    const { ask, seconds, addresses, cluster, cloud, clock, node } = scene();
+    const drain = ask({ isEvictedByOwner: true });
+    await clock.advance(30_000);
+    cluster.pods.set(NODE, [WEB, { pod: "kube-system/late", addresses: ["10.1.0.9"], isBound: true }]);
+    cloud.addRegistration(addresses, node, 8_080, "10.1.0.9");
+    await clock.advance(30_000);
+    cluster.leaves(NODE, "shop/web-1");
+    const outcome = await clock.run(drain);
+    expect("registrations" in outcome && outcome.registrations).toHaveLength(3);
+    expect(seconds(addresses)).toHaveLength(2);
+  });
+
+  test("are not looked for again where their pods were ready long before the drain", async () => {
+    const { drain, clock, cloud } = scene([{ ...WEB, readySince: Date.parse("2025-12-31T23:58:59Z") }]);
+    expect(clock.now()).toBe(Date.parse("2026-01-01T00:00:00Z"));
+    await drain();
+    expect(cloud.callsOf("findRegistrations")).toHaveLength(1);
+  });
+
+  test("that are not looked for at the end, because the cluster does not answer then, are named in a warning", async () => {
+    const { ask, cluster, clock } = scene();
+    const drain = ask();
+    await clock.advance(30_000);
+    cluster.before = ({ verb }) => {
+      if (verb === "podsOf") throw new DrainError("unavailable", "away");
+    };
+    expect(await clock.run(drain)).toMatchObject({
+      status: "drained",
+      warnings: [
+        expect.stringMatching(/^the pods of i-1 could not be read at the end of the drain \(away\): targets of/),
+      ],
+    });
+  });
+
   test("do not wait for a cluster that is no longer there to say what their pods do", async () => {
     const { ask, seconds, addresses, cluster, clock } = scene();
     const drain = ask({ isEvictedByOwner: true });

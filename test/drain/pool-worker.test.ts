@@ -63,6 +63,49 @@ describe("a pool that does not say how it lets go", () => {
   });
 });
 
+describe("the terms of a pool", () => {
+  test("that have changed apply to the drains that begin after that, while earlier ones are still held", async () => {
+    const { scene: made, pool, clock } = scene(3, 180_000);
+    const first = made.ask("i-0");
+    await clock.advance(100_000);
+    const second = made.ask("i-1");
+    await clock.advance(50_000);
+    Object.assign(pool, { drainMs: 600_000 });
+    const third = made.ask("i-2");
+    const held = (await clock.run(Promise.all([first, second, third]))).map((outcome) =>
+      "registrations" in outcome ? outcome.registrations[0]?.heldMs : undefined,
+    );
+    expect(held).toEqual([180_000, 180_000, 600_000]);
+  });
+
+  test("that can't be read any more fail only the drains that have not read them", async () => {
+    const { scene: made, cloud, clock } = scene(2, 180_000);
+    const first = made.ask("i-0");
+    await clock.advance(100_000);
+    cloud.before = ({ method }) => {
+      if (method === "describe") throw DENIED;
+    };
+    const [one, two] = await clock.run(Promise.all([first, made.ask("i-1")]));
+    expect(one).toMatchObject({ status: "drained", registrations: [{ heldMs: 180_000 }] });
+    expect(two).toMatchObject({ status: "failed", error: { code: "access-denied" } });
+  });
+
+  test("are not polled by before they were read, also where the hold would be over", async () => {
+    const { scene: made, cloud, clock } = scene(2);
+    const first = made.ask("i-0");
+    await clock.advance(10_000);
+    const waits = made.clock.now() + 100_000;
+    cloud.before = ({ method, at }) => {
+      if (method === "describe" && at < waits) throw PASSING;
+    };
+    const outcomes = await clock.run(Promise.all([first, made.ask("i-1")]));
+    expect(outcomes).toMatchObject([
+      { status: "drained", registrations: [{ heldMs: 60_000 }] },
+      { status: "drained", registrations: [{ heldMs: 100_000 }] },
+    ]);
+  });
+});
+
 describe("a read of the whole pool for another purpose", () => {
   /** When AWS was asked about one node by a drain of 300 s, where each `read` says what is known by then. */
   async function askedAt(

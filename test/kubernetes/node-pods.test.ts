@@ -52,6 +52,29 @@ test("the pods of a node are listed by its name, and nothing is watched before i
   expect(pods.size).toBe(6);
 });
 
+test("a pod tells since when its containers are ready, and a finished one has no address any more", async () => {
+  const { clock, fake, pods } = await scene({ nodes: 0 });
+  const conditions = [
+    { type: "Ready", status: "False" },
+    { type: "ContainersReady", status: "True", lastTransitionTime: "2026-01-01T00:00:07Z" },
+  ];
+  const notReady = conditions.map((condition) => ({ ...condition, status: "False" }));
+  for (const [name, ip, its] of [
+    ["ready", "10.1.0.1", conditions] as const,
+    ["starting", "10.1.0.2", notReady] as const,
+  ]) {
+    const made = pod(name, { ip, node: node(1) });
+    fake.put(PODS, { ...made, status: { ...made.status, conditions: its } } as typeof made);
+  }
+  fake.put(PODS, pod("finished", { ip: "10.1.0.3", phase: "Succeeded", node: node(1) }));
+  const read = await clock.run(pods.on(node(1), never));
+  expect(read.map(({ name, addresses, readySince }) => ({ name, addresses, readySince }))).toEqual([
+    { name: "shop/ready", addresses: ["10.1.0.1"], readySince: Date.parse("2026-01-01T00:00:07Z") },
+    { name: "shop/starting", addresses: ["10.1.0.2"], readySince: undefined },
+    { name: "shop/finished", addresses: [], readySince: undefined },
+  ]);
+});
+
 test("a command, which watches nothing, lists the pods of each node", async () => {
   const { clock, begin, on, seenOn, lists, fake } = await scene({ isWatched: false });
   await begin();

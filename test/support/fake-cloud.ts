@@ -217,7 +217,8 @@ export class FakeCloud implements CloudProvider {
 
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
     await this.#record({ method: "describe", pool: pool.id }, signal);
-    return RELEASES.of(pool.kind, pool as FakePool);
+    // A test may change the settings, and what they mean is kept with them.
+    return RELEASES.of(pool.kind, { ...(pool as FakePool) });
   }
 
   termsAfterDelay({ kind }: Pool): PoolTerms {

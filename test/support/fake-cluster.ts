@@ -23,6 +23,7 @@ export interface FakePod {
   readonly addresses?: readonly string[];
   readonly isLeaving?: boolean;
   readonly isBound?: boolean;
+  readonly readySince?: number;
 }
 
 /** A cluster in memory, whose Node objects are named as the cloud names their machines. */
@@ -87,12 +88,10 @@ export class FakeCluster implements Cluster {
 
   async podsOf(node: ClusterMember, _: PodsRead, signal: AbortSignal): Promise<readonly ClusterPod[]> {
     if (!(await this.#calls("podsOf", node, signal))) return [];
-    return (this.pods.get(node.name) ?? []).map(({ pod, addresses = [], isLeaving = false, isBound = false }) => ({
-      name: pod,
-      uid: pod,
-      addresses,
-      isLeaving,
-      isBound,
+    const pods = this.pods.get(node.name) ?? [];
+    return pods.map(({ pod, addresses = [], isLeaving = false, isBound = false, readySince }) => ({
+      ...{ name: pod, uid: pod, addresses, isLeaving, isBound },
+      ...(readySince !== undefined && { readySince }),
     }));
   }
 
