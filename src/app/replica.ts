@@ -131,6 +131,7 @@ class Replica {
       server: this.#logServer as ApiServer,
       clock,
       onReplaced: ({ message }) => this.#stepDown(message),
+      onNotTaken: ({ message: error }) => log("ledger takeover failed", { error }),
       onNotDeleted: ({ message: error }) => log("ledger cleanup failed", { error }),
     });
     return { log: chunks, over };

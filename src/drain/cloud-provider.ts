@@ -303,7 +303,7 @@ export interface CloudProvider {
 
   /**
    * Health of the pool's targets, as far as it is known without a call: what a search has just read of a target group.
-   * Remembered health may be as old as remembered registrations.
+   * Remembered health is an hour old at most: by older health, a guard would let the last healthy target go.
    */
   knownHealth(pool: Pool): PoolHealth | undefined;
 
@@ -312,8 +312,7 @@ export interface CloudProvider {
 
   /**
    * As `healthOf`, without reading how the pool works, which takes a call for each pool. Each zone is counted on its own, as
-   * if the load balancer did so, and the pool has no minimum of its own. If enough targets remain by this count, enough
-   * remain by any count.
+   * if the load balancer did so. The pool's own minimum counts if it is known.
    */
   strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 

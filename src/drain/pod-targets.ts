@@ -97,9 +97,13 @@ export class PodTargets {
     }
   }
 
+  /** A pod that was ready a short while before the search may have been registered since, unless the search has found it. */
   #isSearched({ addresses: own, readySince = Number.NEGATIVE_INFINITY }: ClusterPod): boolean {
     const { addresses, at } = this.#searched;
-    return own.every((one) => addresses.has(inShortForm(one)) && readySince + REGISTERED_WITHIN_MS <= at);
+    const found = new Set(this.#run.registrations.map(({ registration }) => addressOf(registration)));
+    const isFound = own.some((one) => found.has(inShortForm(one)));
+    const registeredBy = readySince + (isFound ? 0 : REGISTERED_WITHIN_MS);
+    return registeredBy <= at && own.every((one) => addresses.has(inShortForm(one)));
   }
 
   #searchesFor(pods: readonly ClusterPod[]): void {

@@ -29,6 +29,8 @@ export interface ChunkLogOptions {
   readonly chunkBytes?: number;
   /** Called when another process has taken the log over. This one can write nothing more. */
   readonly onReplaced?: (error: DrainError) => void;
+  /** Called for each attempt to take the log over that has failed and is repeated. */
+  readonly onNotTaken?: (error: Error) => void;
   /** Called when ConfigMaps that are not needed any more could not be deleted. It is tried again later. */
   readonly onNotDeleted?: (error: Error) => void;
 }
@@ -109,6 +111,7 @@ export class ChunkLog implements SharedLog {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof KubernetesError && error.isPassing)) throw error;
+        this.#options.onNotTaken?.(error);
         await this.#options.clock.sleep(RETRY_MS, signal);
       }
     }

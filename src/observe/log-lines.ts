@@ -31,6 +31,8 @@ export const LOG_LINES = {
   "lease update failed": line("warn", "lease", "error"),
   /** The Lease could be read and written again. */
   "lease update recovered": line("info", "lease", "failedSeconds"),
+  /** This replica has the Lease, but could not read or continue the ledger in the ConfigMaps. It is retried every second. Until then this replica acts on no node. */
+  "ledger takeover failed": repeating(line("warn", "error")),
   /** ConfigMaps of the ledger that are not needed any more could not be deleted. They are tried again with the next ones. */
   "ledger cleanup failed": repeating(line("warn", "error")),
   /** A request could not be passed on to the leader. It is repeated for up to 30 s, at the next leader too. Check that replicas can reach each other. */

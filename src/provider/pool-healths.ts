@@ -58,13 +58,15 @@ export class PoolHealths {
     const listed = [...pools.of(pool).instances];
     const [read] = await Promise.all([this.#readSince(pool, notBefore, by), zones.learn(listed, by)]);
     await zones.learn(this.#unknown(read.targets), by);
-    return this.#health(read, undefined, true);
+    return this.#health(read, pools.of(pool).settings.recall(), true);
   }
 
   /** See `CloudProvider.knownStrictHealth`. */
   strictlyKnown(pool: Pool): PoolHealth | undefined {
-    const read = this.#options.pools.of(pool).knownHealth();
-    return read !== undefined && this.#areZonesKnown(read.targets) ? this.#health(read, undefined, true) : undefined;
+    const its = this.#options.pools.of(pool);
+    const read = its.knownHealth();
+    if (read === undefined || !this.#areZonesKnown(read.targets)) return undefined;
+    return this.#health(read, its.settings.recall(), true);
   }
 
   /** Reads in advance what `of` needs in addition to the pool's settings and targets. */

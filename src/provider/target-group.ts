@@ -32,6 +32,8 @@ const REGISTER: AwsAction = { name: "elasticloadbalancing:RegisterTargets", buck
 const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
 const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
 const NO_INSTANCES: ReadonlySet<string> = new Set();
+/** The index reads each group far more often, unless AWS refuses its calls. */
+const HEALTH_KNOWN_MS = 3_600_000;
 
 /** The fields of a target group in its listing. */
 export interface ListedGroup {
@@ -158,7 +160,8 @@ export class TargetGroup implements KnownPool {
   }
 
   knownHealth(): ReadTargets | undefined {
-    return this.isWhole ? { at: this.readAt, targets: this.registrations } : undefined;
+    const isKnown = this.isWhole && this.#context.clock.now() - this.readAt <= HEALTH_KNOWN_MS;
+    return isKnown ? { at: this.readAt, targets: this.registrations } : undefined;
   }
 
   async readHealth(since: number, by: CallFor): Promise<ReadTargets> {

@@ -147,11 +147,16 @@ describe("targets that are pods of a node", () => {
     expect(seconds(addresses)).toHaveLength(2);
   });
 
-  test("are not looked for again where their pods were ready long before the drain", async () => {
-    const { drain, clock, cloud } = scene([{ ...WEB, readySince: Date.parse("2025-12-31T23:58:59Z") }]);
+  test.each([
+    ["were ready long before the drain, and are no targets", "2025-12-31T23:58:59Z", "10.1.0.9", 1],
+    ["were ready a moment before the drain, and were found", "2025-12-31T23:59:59Z", "10.1.0.1", 1],
+    ["were ready a moment before the drain, and were not found", "2025-12-31T23:59:59Z", "10.1.0.9", 2],
+  ])("are looked for so often where their pods %s", async (_, readySince, address, searches) => {
+    const { drain, clock, cloud, cluster } = scene();
+    cluster.pods.set(NODE, [{ pod: "shop/web-1", addresses: [address], readySince: Date.parse(readySince) }]);
     expect(clock.now()).toBe(Date.parse("2026-01-01T00:00:00Z"));
     await drain();
-    expect(cloud.callsOf("findRegistrations")).toHaveLength(1);
+    expect(cloud.callsOf("findRegistrations")).toHaveLength(searches);
   });
 
   test("that are not looked for at the end, because the cluster does not answer then, are named in a warning", async () => {

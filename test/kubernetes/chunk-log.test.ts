@@ -32,12 +32,14 @@ async function scene() {
   const fake = await FakeApiServer.start(clock);
   const replaced: string[] = [];
   const notDeleted: string[] = [];
+  const notTaken: string[] = [];
   const server = await clientOf(fake, clock);
   const log = (identity = "pod") =>
     new ChunkLog({
       ...{ server, clock, namespace: "hlv", name: "hlv", identity },
       onReplaced: ({ message }) => replaced.push(message),
       onNotDeleted: ({ message }) => notDeleted.push(message),
+      onNotTaken: ({ message }) => notTaken.push(message),
     });
   const opened = async () => {
     const one = log();
@@ -64,7 +66,7 @@ async function scene() {
       return DOWN;
     };
   };
-  return { clock, fake, log, opened, append, replace, read, stored, numbers, failNext, replaced, notDeleted };
+  return { clock, fake, log, opened, append, replace, read, stored, numbers, failNext, replaced, notDeleted, notTaken };
 }
 
 const partsOf = (parts: readonly (string | Buffer)[]) => of(...parts);
@@ -178,6 +180,16 @@ describe("a log of ConfigMaps", () => {
     );
     expect(ends.filter((end) => end === "kept")).toHaveLength(1);
     expect(await clock.run(taken(log()))).toMatch(/^\d\n$/);
+  });
+
+  test("is taken over as soon as the API server answers, and each failed attempt is reported", async () => {
+    const { clock, opened, append, log, fake, notTaken } = await scene();
+    await append(await opened(), "a\n");
+    const until = clock.now() + 2_500;
+    fake.intercept = () => (clock.now() < until ? DOWN : undefined);
+    expect(await clock.run(taken(log()))).toBe("a\n");
+    expect(notTaken).toHaveLength(3);
+    expect(new Set(notTaken)).toEqual(new Set([expect.stringContaining("leader changed")]));
   });
 
   test("tells a process that it was replaced once, and that one asks no more", async () => {

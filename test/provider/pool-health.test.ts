@@ -124,6 +124,30 @@ describe("AWS is asked how a pool's targets fare", () => {
     expect(region.callsOf("DescribeTargetGroupAttributes")).toHaveLength(1);
   });
 
+  test("if what was read is more than an hour old, so that no guard decides by it", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node] });
+    const { provider, pool } = await searched(region, node);
+    await provider.healthOf(pool, 0, never);
+    await region.clock.advance(3_599_000);
+    expect(provider.knownStrictHealth(pool)?.targets).toHaveLength(1);
+    await region.clock.advance(2_000);
+    await provider.describe(pool, never);
+    expect([provider.knownHealth(pool), provider.knownStrictHealth(pool)]).toEqual([undefined, undefined]);
+  });
+
+  test("not about the minimum of its own that a pool is known to have: the strict count has it, too", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const group = region.group({ name: "tcp", type: "network", nodes: [node] });
+    group.attributes.set("target_group_health.dns_failover.minimum_healthy_targets.count", "3");
+    const { provider, pool } = await searched(region, node);
+    await provider.describe(pool, never);
+    expect((await provider.strictHealthOf(pool, 0, never)).minimum).toEqual({ count: 3, percent: 0 });
+    expect(provider.knownStrictHealth(pool)?.minimum).toEqual({ count: 3, percent: 0 });
+  });
+
   test("anew, where that was too long ago", async () => {
     const region = new SimulatedRegion();
     const nodes = [region.node(), region.node()] as const;

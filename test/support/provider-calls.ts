@@ -68,6 +68,10 @@ export class ProviderCalls {
     return this.provider.knownHealth(pool);
   }
 
+  knownStrictHealth(pool: Pool): PoolHealth | undefined {
+    return this.provider.knownStrictHealth(pool);
+  }
+
   strictHealthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
     return this.provider.strictHealthOf(pool, notBefore, forNobody(signal));
   }
