@@ -76,7 +76,7 @@ export class PoolWorker {
   /** Deregisters them together with all others of the pool. */
   add(registrations: readonly DrainingRegistration[]): void {
     for (const draining of registrations) {
-      if (draining.foundDraining) this.#acknowledged(draining, this.#options.clock.now());
+      if (draining.foundDraining) this.#acknowledged(draining);
       else this.#waiting.add(draining);
       this.#undescribed.add(draining);
     }
@@ -165,11 +165,10 @@ export class PoolWorker {
         // An answer may arrive when no registration is left. A registration that was added since belongs to another
         // loop.
         signal.throwIfAborted();
-        const now = clock.now();
         for (const draining of call.registrations) {
           await turns.next(1);
-          // The registration may have been dropped meanwhile.
-          if (call.registrations.has(draining)) this.#acknowledged(draining, now);
+          // The registration may have been dropped meanwhile. The ledger notes its time now, and not when the answer came.
+          if (call.registrations.has(draining)) this.#acknowledged(draining);
         }
         signal.throwIfAborted();
         this.#startTasks();
@@ -193,10 +192,9 @@ export class PoolWorker {
     await later;
   }
 
-  /** `now`: when the cloud acknowledged it. */
-  #acknowledged(draining: DrainingRegistration, now: number): void {
+  #acknowledged(draining: DrainingRegistration): void {
     this.#held.add(draining);
-    draining.acknowledged(now);
+    draining.acknowledged(this.#options.clock.now());
   }
 
   async #pollUntilIdle(signal: AbortSignal): Promise<void> {
